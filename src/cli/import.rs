@@ -1,0 +1,151 @@
+//! `inforce import`: JSON Lines in, parsed on every core, appended a group at a time.
+
+use super::exit::print_line;
+use super::{CliError, Common, Exit};
+use crate::fact::Fact;
+use crate::ledger::{Clock, Ledger};
+use crate::wire::{self, Line, Lines, Refusal};
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+
+/// Arguments of `inforce import`.
+#[derive(clap::Args)]
+pub struct Import {
+    #[command(flatten)]
+    common: Common,
+    /// `recorded` takes each fact's `recordedtime` as the time of recording: for moving an older log in.
+    #[arg(long, value_enum, default_value = "ledger")]
+    clock: ClockArg,
+    /// Where refused lines are kept, one JSON object each with the line and why.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// JSON Lines, or `-` for stdin.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum ClockArg {
+    Ledger,
+    Recorded,
+}
+
+/// Lines handed to the ledger at a time: one group, one sync.
+const GROUP: usize = 4096;
+/// Bytes of lines held at a time, whatever their number.
+const GROUP_BYTES: usize = 8 << 20;
+/// Refusals shown to people; all of them are counted, and kept with `--rejects`.
+const SHOWN: u64 = 20;
+
+pub fn run(args: Import) -> Result<Exit, CliError> {
+    let ledger = Ledger::open(&args.common.ledger)?;
+    let name = args.file.display().to_string();
+    let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        Box::new(BufReader::with_capacity(1 << 20, File::open(&args.file).map_err(|error| CliError::File(name.clone(), error))?))
+    };
+    let rejects = args.rejects.as_ref().map(|path| File::create(path).map_err(|error| CliError::File(path.display().to_string(), error)));
+    let mut importing = Importing {
+        ledger: &ledger,
+        clock: if matches!(args.clock, ClockArg::Recorded) { Clock::Recorded } else { Clock::Ledger },
+        rejects: rejects.transpose()?.map(BufWriter::new),
+        counts: Counts::default(),
+    };
+    let mut lines = Lines::new(input);
+    while let Some(group) = next_group(&mut lines).map_err(|error| CliError::File(name.clone(), error))? {
+        importing.take(group)?;
+    }
+    let Importing { counts, rejects, .. } = importing;
+    if let Some(mut out) = rejects {
+        out.flush().map_err(|error| CliError::File("--rejects".to_owned(), error))?;
+    }
+    let size = ledger.size()?;
+    ledger.close()?;
+    let Counts { appended, duplicates, rejected } = counts;
+    let mut out = io::stdout().lock();
+    if args.common.json {
+        let object = serde_json::json!({ "appended": appended, "duplicates": duplicates, "rejected": rejected, "size": size });
+        print_line(&mut out, object)?;
+    } else {
+        print_line(&mut out, format!("{appended} appended, {duplicates} duplicates, {rejected} rejected; the ledger holds {size} entries"))?;
+    }
+    Ok(if rejected == 0 { Exit::Done } else { Exit::Failure })
+}
+
+#[derive(Default)]
+struct Counts {
+    appended: u64,
+    duplicates: u64,
+    rejected: u64,
+}
+
+struct Importing<'a> {
+    ledger: &'a Ledger,
+    clock: Clock,
+    rejects: Option<BufWriter<File>>,
+    counts: Counts,
+}
+
+impl Importing<'_> {
+    fn take(&mut self, group: Vec<Line>) -> Result<(), CliError> {
+        let parsed: Vec<Result<Fact, Refusal>> = group.par_iter().with_min_len(64).map(parse).collect();
+        let (mut facts, mut origins) = (Vec::with_capacity(parsed.len()), Vec::with_capacity(parsed.len()));
+        let mut refused = Vec::new();
+        for (number, fact) in parsed.into_iter().enumerate() {
+            match fact {
+                Ok(fact) => {
+                    facts.push(fact);
+                    origins.push(number);
+                }
+                Err(refusal) => refused.push((number, refusal)),
+            }
+        }
+        for (outcome, number) in self.ledger.append_each(facts, self.clock)?.into_iter().zip(origins) {
+            match outcome {
+                Ok(receipt) if receipt.duplicate => self.counts.duplicates += 1,
+                Ok(_) => self.counts.appended += 1,
+                Err(refusal) => refused.push((number, refusal)),
+            }
+        }
+        refused.sort_by_key(|(number, _)| *number);
+        refused.into_iter().try_for_each(|(number, refusal)| self.reject(&group[number], &refusal))
+    }
+
+    fn reject(&mut self, line: &Line, refusal: &Refusal) -> Result<(), CliError> {
+        self.counts.rejected += 1;
+        match self.counts.rejected {
+            n if n <= SHOWN => eprintln!("line {}: {refusal}", line.number),
+            n if n == SHOWN + 1 => eprintln!("more lines are rejected; --rejects FILE keeps all of them"),
+            _ => {}
+        }
+        let Some(out) = &mut self.rejects else { return Ok(()) };
+        let object = serde_json::json!({
+            "line": line.number, "field": refusal.field, "expected": refusal.expected,
+            "text": String::from_utf8_lossy(&line.bytes),
+        });
+        writeln!(out, "{object}").map_err(|error| CliError::File("--rejects".to_owned(), error))
+    }
+}
+
+fn parse(line: &Line) -> Result<Fact, Refusal> {
+    if line.is_cut() {
+        return Err(Refusal::new(".", format!("the line is longer than {} bytes", wire::MAX_LINE)));
+    }
+    let text = std::str::from_utf8(&line.bytes).map_err(|_| Refusal::new(".", "not UTF-8: expected JSON"))?;
+    wire::parse(text)
+}
+
+fn next_group(lines: &mut Lines<Box<dyn BufRead>>) -> io::Result<Option<Vec<Line>>> {
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    while group.len() < GROUP && bytes < GROUP_BYTES {
+        let Some(line) = lines.next_line()? else { break };
+        bytes += line.bytes.len();
+        if !line.is_blank() {
+            group.push(line);
+        }
+    }
+    Ok((!group.is_empty() || bytes > 0).then_some(group))
+}

@@ -1,0 +1,95 @@
+//! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
+
+mod exit;
+mod import;
+mod init;
+mod policy;
+mod reindex;
+mod replay;
+mod verify;
+
+pub use exit::{CliError, Exit};
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Records every AI interaction, notice, preference, signal and ad decision, and replays any decision against the
+/// policy that was in force at that time.
+#[derive(Parser)]
+#[command(name = "inforce", version, max_term_width = 110, propagate_version = true)]
+pub struct Cli {
+    /// Say more on stderr about what is being done.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command on a ledger takes.
+#[derive(Args, Clone)]
+pub struct Common {
+    /// The ledger's folder.
+    #[arg(long, env = "INFORCE_LEDGER", value_name = "DIR")]
+    ledger: PathBuf,
+    /// One JSON object, or JSON Lines, on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new ledger in an empty folder.
+    Init(init::Init),
+    /// Record facts from JSON Lines.
+    Import(import::Import),
+    /// Judge decisions again, against the policies in force at their time.
+    Replay(replay::Replay),
+    /// Check every hash, chain, commitment and signature.
+    Verify(verify::Verify),
+    /// Adopt, list and compare policies.
+    Policy(policy::Policy),
+    /// Throw the index away and rebuild it from the journal.
+    Reindex(reindex::Reindex),
+}
+
+/// Parses the arguments, runs the command, reports an error, and says how to exit.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let failed = error.use_stderr();
+            // Help that cannot be printed, to a closed pipe say, is nobody's loss.
+            let _ = error.print();
+            return if failed { Exit::Usage } else { Exit::Done };
+        }
+    };
+    start_log(cli.verbose);
+    match run(cli.command) {
+        Ok(exit) => exit,
+        Err(CliError::ClosedPipe) => Exit::Done,
+        Err(error) => {
+            anstream::eprintln!("{}error:{} {error}", exit::ERROR.render(), exit::ERROR.render_reset());
+            error.exit()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Init(args) => init::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Policy(args) => policy::run(args),
+        Command::Reindex(args) => reindex::run(args),
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,251 @@
+//! Canonical bytes, digests and commitments: what is hashed, and under which context.
+//!
+//! INVARIANT (frozen): `CONFIG` and every context string below are part of the format; golden files hold them.
+//! Stored bytes are hashed as they are stored, never re-encoded.
+
+use crate::fact::{Body, FactId, Instant, Kind, Time};
+use bincode::config::Configuration;
+use bincode::{Decode, Encode};
+
+/// bincode 2's standard: little-endian, variable-width integers, lengths before what they count.
+const CONFIG: Configuration = bincode::config::standard();
+
+/// BLAKE3 `derive_key` contexts, one a use.
+mod context {
+    pub const ENTRY: &str = "inforce 2026-11 entry header";
+    pub const COMMITMENT: &str = "inforce 2026-11 body commitment";
+    pub const CENTER: &str = "inforce 2026-11 center stream";
+    pub const POLICY: &str = "inforce 2026-11 policy stream";
+    pub const PINS: &str = "inforce 2026-11 pinned heads";
+    pub const TERM: &str = "inforce 2026-11 index term";
+}
+
+/// The hash of an entry's header as stored: the leaf of the tree.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct EntryHash(pub [u8; 32]);
+
+/// Binds an entry's header to a body without showing it: BLAKE3 over (entry key, plaintext).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+pub struct Commitment(pub [u8; 32]);
+
+/// A stream's name: random for an account, the hash of its id for a center or a policy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct StreamId(pub [u8; 16]);
+
+/// A fact's identity: BLAKE3 of (source, id), keyed by the ledger's identity key, so that nobody else can guess it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct Identity(pub [u8; 16]);
+
+impl std::fmt::Display for EntryHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for EntryHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! hex_debug {
+    ($($name:ident),+) => { $(impl std::fmt::Debug for $name {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        }
+    })+ };
+}
+hex_debug!(Commitment, StreamId, Identity);
+
+/// An entry's place in one stream that it extends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct StreamLink {
+    /// The stream.
+    pub stream: StreamId,
+    /// The entry's revision in it, from 0.
+    pub revision: u64,
+    /// The hash of the stream's entry before it; zeros for revision 0.
+    pub previous: EntryHash,
+}
+
+/// A reference as the ledger resolved it when it appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub enum Link {
+    /// To an earlier entry.
+    Resolved { seq: u64, hash: EntryHash },
+    /// To nothing that was recorded by then.
+    Unresolved { identity: Identity },
+}
+
+/// What is hashed of an entry. `docs/format.md` gives the bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Header {
+    /// Gapless from 0.
+    pub seq: u64,
+    /// Who said it, under which id.
+    pub identity: Identity,
+    /// The kind of fact.
+    pub kind: Kind,
+    /// When it happened.
+    pub occurred_at: Time,
+    /// When it was recorded; never goes back.
+    pub recorded_at: Instant,
+    /// The streams it extends: the account or policy first, then the center of a link.
+    pub streams: Vec<StreamLink>,
+    /// For a decision: the digest of every head that it was to be judged by.
+    pub pins: Option<[u8; 32]>,
+    /// The body's references, resolved, in the body's order.
+    pub links: Vec<Link>,
+    /// Commitment to the body.
+    pub body: Commitment,
+    /// Commitment to the content of an interaction.
+    pub content: Option<Commitment>,
+}
+
+/// What is sealed of an entry: everything about the fact that the header does not say.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Record {
+    /// The fact's identity in clear.
+    pub id: FactId,
+    /// The account or policy id; empty for an erasure, whose subject is to be forgotten.
+    pub subject: String,
+    /// What happened.
+    pub body: Body,
+}
+
+/// Stored bytes that do not decode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stored bytes do not decode as {0}")]
+pub struct DecodeError(&'static str);
+
+/// Encodes canonically.
+pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    bincode::encode_into_std_write(value, &mut out, CONFIG).expect("encoding to memory cannot fail");
+    out
+}
+
+/// Decodes all of `bytes`, or fails; memory is bounded by their length.
+pub fn decode<T: Decode<()>>(bytes: &[u8], what: &'static str) -> Result<T, DecodeError> {
+    // The claim of a length is checked against the limit before memory is taken; no stored record reaches it.
+    const LIMIT: usize = 64 << 20;
+    match bincode::decode_from_slice(bytes, CONFIG.with_limit::<LIMIT>()) {
+        Ok((value, read)) if read == bytes.len() => Ok(value),
+        _ => Err(DecodeError(what)),
+    }
+}
+
+/// Hashers with their context keys derived once; a clone of one costs a copy of its state.
+struct Hashers {
+    entry: blake3::Hasher,
+    commitment: blake3::Hasher,
+    term: blake3::Hasher,
+}
+
+static HASHERS: std::sync::LazyLock<Hashers> = std::sync::LazyLock::new(|| Hashers {
+    entry: blake3::Hasher::new_derive_key(context::ENTRY),
+    commitment: blake3::Hasher::new_derive_key(context::COMMITMENT),
+    term: blake3::Hasher::new_derive_key(context::TERM),
+});
+
+/// The hash of a header's stored bytes.
+pub fn entry_hash(header: &[u8]) -> EntryHash {
+    EntryHash(*HASHERS.entry.clone().update(header).finalize().as_bytes())
+}
+
+/// The commitment to `plaintext` under `key`: it binds even whoever made both.
+pub fn commitment(key: &[u8; 32], plaintext: &[u8]) -> Commitment {
+    Commitment(*HASHERS.commitment.clone().update(key).update(plaintext).finalize().as_bytes())
+}
+
+/// The identity of a fact under the ledger's identity key.
+pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(&(id.source.len() as u64).to_le_bytes());
+    hasher.update(id.source.as_bytes());
+    hasher.update(id.id.as_bytes());
+    Identity(first_16(&hasher.finalize()))
+}
+
+/// The stream of a center.
+pub fn center_stream(center: &str) -> StreamId {
+    StreamId(first_16(&blake3::Hasher::new_derive_key(context::CENTER).update(center.as_bytes()).finalize()))
+}
+
+/// The stream of a policy.
+pub fn policy_stream(policy: &str) -> StreamId {
+    StreamId(first_16(&blake3::Hasher::new_derive_key(context::POLICY).update(policy.as_bytes()).finalize()))
+}
+
+/// The head of a stream: its last entry's revision and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Head {
+    /// The stream.
+    pub stream: StreamId,
+    /// The last entry's revision.
+    pub revision: u64,
+    /// The last entry's hash.
+    pub hash: EntryHash,
+}
+
+/// The digest over a list of heads, sorted by stream.
+pub fn pins(heads: &mut [Head]) -> [u8; 32] {
+    heads.sort_unstable();
+    let mut hasher = blake3::Hasher::new_derive_key(context::PINS);
+    for head in heads.iter() {
+        hasher.update(&head.stream.0);
+        hasher.update(&head.revision.to_le_bytes());
+        hasher.update(&head.hash.0);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// A 64-bit index term: a field's tag and a value.
+pub fn term(tag: u8, value: &[u8]) -> u64 {
+    let hash = HASHERS.term.clone().update(&[tag]).update(value).finalize();
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
+}
+
+fn first_16(hash: &blake3::Hash) -> [u8; 16] {
+    hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Scope;
+
+    fn record() -> Record {
+        let id = FactId { source: "//a".into(), id: "1".into() };
+        Record { id, subject: "facebook/s1".into(), body: Body::SubjectErased(Scope::All) }
+    }
+
+    #[test]
+    fn decode_is_the_inverse_of_encode_and_takes_nothing_else() {
+        let bytes = encode(&record());
+        assert_eq!(decode::<Record>(&bytes, "record"), Ok(record()));
+        for cut in 0..bytes.len() {
+            assert!(decode::<Record>(&bytes[..cut], "record").is_err(), "cut at {cut}");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert!(decode::<Record>(&longer, "record").is_err());
+    }
+
+    #[test]
+    fn a_claimed_length_takes_no_memory() {
+        let mut bytes = encode(&record());
+        bytes.splice(..1, [&[253u8][..], &u64::MAX.to_le_bytes()].concat());
+        assert!(decode::<Record>(&bytes, "record").is_err());
+    }
+
+    #[test]
+    fn contexts_keep_uses_apart() {
+        let key = [7; 32];
+        assert_ne!(commitment(&key, b"x").0, entry_hash(b"x").0);
+        assert_ne!(center_stream("x"), policy_stream("x"));
+        let (ab, a_b) = (FactId { source: "ab".into(), id: "".into() }, FactId { source: "a".into(), id: "b".into() });
+        assert_ne!(identity(&key, &ab), identity(&key, &a_b));
+        assert_ne!(commitment(&key, b"x"), commitment(&[8; 32], b"x"));
+    }
+}

@@ -1,0 +1,371 @@
+//! The bodies: one struct a fact type, as `docs/format.md` lists them.
+
+use super::{Categories, Digest, Reference, Region, Source, Time};
+use bincode::{Decode, Encode};
+
+/// Names of an enum on the wire: `parse`, `name`, and the list for error messages.
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        pub enum $name { $($(#[$vdoc])* #[doc = concat!("`", $text, "`")] $variant),+ }
+
+        impl $name {
+            /// Every name on the wire, in encoding order.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name on the wire.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text),+ }
+            }
+
+            /// The variant of that name.
+            pub fn parse(name: &str) -> Option<$name> {
+                match name { $($text => Some($name::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+wire_enum!(
+    /// What kind of fact: the CloudEvents `type`.
+    Kind {
+        PolicyAdopted = "inforce.policy.adopted",
+        NoticeRecorded = "inforce.notice.recorded",
+        AccountLinked = "inforce.account.linked",
+        AccountUnlinked = "inforce.account.unlinked",
+        PreferenceChanged = "inforce.preference.changed",
+        ConsentRecorded = "inforce.consent.recorded",
+        AgeObserved = "inforce.age.observed",
+        PermissionChanged = "inforce.permission.changed",
+        ControlRequested = "inforce.control.requested",
+        InteractionRecorded = "inforce.interaction.recorded",
+        ActivityRecorded = "inforce.activity.recorded",
+        InteractionLabelled = "inforce.interaction.labelled",
+        SignalDerived = "inforce.signal.derived",
+        DecisionMade = "inforce.decision.made",
+        SubjectErased = "inforce.subject.erased",
+    }
+);
+
+wire_enum!(
+    /// Whether a policy permits (platform) or only restricts (overlay).
+    Role { Platform = "platform", Overlay = "overlay" }
+);
+
+wire_enum!(
+    /// How a notice was sent.
+    Channel { InProduct = "in_product", Email = "email", Signup = "signup" }
+);
+
+wire_enum!(
+    /// How far a notice came.
+    NoticeStatus {
+        Queued = "queued",
+        Sent = "sent",
+        Delivered = "delivered",
+        Displayed = "displayed",
+        Acknowledged = "acknowledged",
+        Bounced = "bounced",
+    }
+);
+
+impl NoticeStatus {
+    /// True if the notice reached the person.
+    pub fn reached(self) -> bool {
+        matches!(self, NoticeStatus::Delivered | NoticeStatus::Displayed | NoticeStatus::Acknowledged)
+    }
+}
+
+wire_enum!(
+    /// Which preference changed.
+    Control {
+        TopicLimit = "ads.topic.limit",
+        TopicUnlimit = "ads.topic.unlimit",
+        AdvertiserBlock = "ads.advertiser.block",
+        AdvertiserUnblock = "ads.advertiser.unblock",
+        FeedSeeLess = "feed.topic.see_less",
+        FeedReset = "feed.topic.reset",
+        Gpc = "privacy.gpc",
+    }
+);
+
+wire_enum!(
+    /// What became of a consent.
+    ConsentState { Given = "given", Refused = "refused", Withdrawn = "withdrawn", Expired = "expired" }
+);
+
+wire_enum!(
+    /// An observed age band.
+    AgeBand { Minor = "minor", Adult = "adult", Unknown = "unknown" }
+);
+
+wire_enum!(
+    /// A device permission.
+    Permission { Microphone = "microphone", CameraRoll = "camera_roll" }
+);
+
+wire_enum!(
+    /// What became of a permission.
+    PermissionState { Granted = "granted", Denied = "denied", Revoked = "revoked" }
+);
+
+wire_enum!(
+    /// Whom the person talked to.
+    Agent { Assistant = "assistant", Business = "business", Human = "human" }
+);
+
+wire_enum!(
+    /// How the person talked.
+    Modality { Text = "text", Voice = "voice", ImagePrompt = "image_prompt" }
+);
+
+wire_enum!(
+    /// What a decision was for.
+    Purpose { Ads = "ads", Content = "content" }
+);
+
+wire_enum!(
+    /// What was shown or held back.
+    ItemKind { Ad = "ad", Post = "post", Reel = "reel", Group = "group", SponsoredResult = "sponsored_result" }
+);
+
+wire_enum!(
+    /// What the decider did.
+    Outcome { Served = "served", Suppressed = "suppressed" }
+);
+
+wire_enum!(
+    /// What an erasure destroys.
+    Scope { Content = "content", All = "all" }
+);
+
+/// A captured document that a policy rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct Document {
+    pub title: String,
+    pub url: String,
+    pub sha256: Digest,
+    pub captured_at: Time,
+}
+
+/// A policy version, with its text and params resolved, so that no later change of a built-in pack reaches it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PolicyAdopted {
+    /// The version's name, such as `1`.
+    pub version: String,
+    /// From when it is in force; whole milliseconds.
+    pub in_force_from: Time,
+    /// Until when, exclusive; whole milliseconds.
+    pub in_force_until: Option<Time>,
+    /// Platform or overlay.
+    pub role: Role,
+    /// The built-in pack it was taken from, if any.
+    pub pack: Option<String>,
+    /// The params as given, one JSON object; what a second sending is compared by.
+    pub overrides: String,
+    /// The Cedar text; empty until resolved where a pack is named.
+    pub cedar: String,
+    /// The params as one JSON object with every key in order; empty until resolved.
+    pub params: String,
+    /// The major version of the Cedar language that the text was validated under; 0 until resolved.
+    pub cedar_version: u8,
+    /// What the policy rests on.
+    pub documents: Vec<Document>,
+}
+
+/// A notice about a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct NoticeRecorded {
+    pub policy: String,
+    pub campaign: Option<String>,
+    pub channel: Channel,
+    pub status: NoticeStatus,
+    pub locale: Option<String>,
+    pub content_sha256: Option<Digest>,
+}
+
+/// A changed preference; `value` is a topic, an advertiser, or `on`/`off`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct PreferenceChanged {
+    pub control: Control,
+    pub value: String,
+}
+
+/// A consent for a purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct ConsentRecorded {
+    pub purpose: String,
+    pub state: ConsentState,
+    pub evidence: Option<String>,
+}
+
+/// A changed device permission.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct PermissionChanged {
+    pub permission: Permission,
+    pub state: PermissionState,
+}
+
+/// Evidence about the microphone at capture; `None` is not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct Microphone {
+    pub permission: Option<bool>,
+    pub feature_active: Option<bool>,
+    pub indicator: Option<bool>,
+}
+
+/// One turn with an assistant, a business's bot or a person.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct InteractionRecorded {
+    pub agent: Agent,
+    pub conversation: String,
+    pub turn: u64,
+    pub modality: Modality,
+    pub region: Option<Region>,
+    pub device_region: Option<Region>,
+    pub e2ee: Option<bool>,
+    pub microphone: Microphone,
+    pub context: Vec<Reference>,
+}
+
+/// A traditional, non-AI signal source.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct ActivityRecorded {
+    pub activity: String,
+    pub topics: Vec<String>,
+}
+
+/// The program that labelled or derived.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct Program {
+    pub name: String,
+    pub version: String,
+    pub digest: Digest,
+    pub provider: Option<String>,
+}
+
+/// A label on an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct InteractionLabelled {
+    pub target: Reference,
+    pub sensitive: Categories,
+    pub topics: Vec<String>,
+    pub labeller: Program,
+}
+
+/// An interest derived from interactions, activities or other signals.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct SignalDerived {
+    pub topic: String,
+    pub taxonomy: Option<String>,
+    pub sensitive: Categories,
+    pub confidence_ppm: Option<u32>,
+    pub sources: Vec<Source>,
+    pub deriver: Program,
+}
+
+/// What was decided about.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct Item {
+    pub kind: ItemKind,
+    pub advertiser: Option<String>,
+    pub campaign: Option<String>,
+    pub creative: Option<String>,
+    pub topics: Vec<String>,
+}
+
+/// The policy as the decider cites it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct CitedPolicy {
+    pub id: String,
+    pub version: String,
+}
+
+/// An ad or content decision.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub struct DecisionMade {
+    pub purpose: Purpose,
+    pub item: Item,
+    pub region: Option<Region>,
+    pub device_region: Option<Region>,
+    pub signals: Vec<Reference>,
+    pub policy: Option<CitedPolicy>,
+    pub outcome: Outcome,
+}
+
+/// What a fact says. The order of variants is the order of [`Kind`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(missing_docs)]
+pub enum Body {
+    PolicyAdopted(Box<PolicyAdopted>),
+    NoticeRecorded(NoticeRecorded),
+    AccountLinked { center: String },
+    AccountUnlinked { center: String },
+    PreferenceChanged(PreferenceChanged),
+    ConsentRecorded(ConsentRecorded),
+    AgeObserved(AgeBand),
+    PermissionChanged(PermissionChanged),
+    ControlRequested { control: String },
+    InteractionRecorded(Box<InteractionRecorded>),
+    ActivityRecorded(ActivityRecorded),
+    InteractionLabelled(Box<InteractionLabelled>),
+    SignalDerived(Box<SignalDerived>),
+    DecisionMade(Box<DecisionMade>),
+    SubjectErased(Scope),
+}
+
+impl Body {
+    /// The kind of this body.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Body::PolicyAdopted(_) => Kind::PolicyAdopted,
+            Body::NoticeRecorded(_) => Kind::NoticeRecorded,
+            Body::AccountLinked { .. } => Kind::AccountLinked,
+            Body::AccountUnlinked { .. } => Kind::AccountUnlinked,
+            Body::PreferenceChanged(_) => Kind::PreferenceChanged,
+            Body::ConsentRecorded(_) => Kind::ConsentRecorded,
+            Body::AgeObserved(_) => Kind::AgeObserved,
+            Body::PermissionChanged(_) => Kind::PermissionChanged,
+            Body::ControlRequested { .. } => Kind::ControlRequested,
+            Body::InteractionRecorded(_) => Kind::InteractionRecorded,
+            Body::ActivityRecorded(_) => Kind::ActivityRecorded,
+            Body::InteractionLabelled(_) => Kind::InteractionLabelled,
+            Body::SignalDerived(_) => Kind::SignalDerived,
+            Body::DecisionMade(_) => Kind::DecisionMade,
+            Body::SubjectErased(_) => Kind::SubjectErased,
+        }
+    }
+
+    /// The references to earlier facts, in the order in which the header resolves them.
+    pub fn references(&self) -> Vec<&Reference> {
+        match self {
+            Body::InteractionRecorded(body) => body.context.iter().collect(),
+            Body::InteractionLabelled(body) => vec![&body.target],
+            Body::SignalDerived(body) => body
+                .sources
+                .iter()
+                .filter_map(|source| match source {
+                    Source::Fact(reference) => Some(reference),
+                    Source::Conversation(_) => None,
+                })
+                .collect(),
+            Body::DecisionMade(body) => body.signals.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The index: which entries say something about a term, and where each entry stands. The only user of sled.
+//!
+//! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash, so whoever asks checks
+//! what it finds. Postings gather in memory and go to sled in sorted runs of small chunks: many keys, random keys and
+//! large values are what sled is bad at. sled's own durability is not relied upon: `covered` says how far it got.
+
+mod filter;
+
+use crate::codec::{self, Identity};
+use filter::Filter;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Postings in memory before they are written as a run.
+const RUN: usize = 1 << 20;
+/// Postings a chunk: 16 bytes each, a value of 4 KiB.
+const CHUNK: usize = 256;
+/// Locations a chunk: 8 bytes each, a value of 2 KiB.
+const LOCATIONS: u64 = 256;
+
+/// Why the index could not be used: it can always be rebuilt.
+#[derive(Debug, thiserror::Error)]
+#[error("index `{}`: {}; run `inforce reindex` to rebuild it from the journal", .0.display(), .1)]
+pub struct IndexError(pub PathBuf, pub String);
+
+/// What entries can be found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Field {
+    Id = 1,
+    Account = 2,
+    Center = 3,
+    Policy = 4,
+    Kind = 5,
+    Advertiser = 6,
+    Conversation = 7,
+    Target = 8,
+    Day = 9,
+}
+
+/// A term: a field and a value, hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term(u64);
+
+impl Term {
+    /// The term of `value` in `field`.
+    pub fn new(field: Field, value: &[u8]) -> Term {
+        Term(codec::term(field as u8, value))
+    }
+
+    /// The term of an identity, which is a hash already.
+    pub fn id(identity: &Identity) -> Term {
+        Term(u64::from_le_bytes(identity.0[..8].try_into().expect("eight bytes")))
+    }
+}
+
+/// The index of one ledger.
+pub struct Index {
+    path: PathBuf,
+    db: sled::Db,
+    /// Erasures below this seq have left no trace here.
+    purged: u64,
+    /// Postings not yet in a run, and the first seq of them.
+    recent: Vec<(Term, u64)>,
+    recent_ids: HashMap<Term, u64>,
+    recent_locations: Vec<u64>,
+    covered: u64,
+    next: u64,
+    runs: u32,
+    ids: Filter,
+}
+
+impl Index {
+    /// Opens or makes the index in `path`. What it does not cover yet must be added again.
+    pub fn open(path: &Path) -> Result<Index, IndexError> {
+        let fail = |error: sled::Error| IndexError(path.to_owned(), error.to_string());
+        let db = sled::Config::new().path(path).cache_capacity(32 << 20).flush_every_ms(None).open().map_err(fail)?;
+        let number = |key: &[u8]| -> Result<u64, IndexError> {
+            let value = db.get(key).map_err(fail)?;
+            Ok(value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0))
+        };
+        let (covered, runs, purged) = (number(b"m/covered")?, number(b"m/runs")? as u32, number(b"m/purged")?);
+        let ids = Filter::load(&db, covered).map_err(fail)?;
+        Ok(Index {
+            path: path.to_owned(),
+            db,
+            purged,
+            recent: Vec::new(),
+            recent_ids: HashMap::new(),
+            recent_locations: Vec::new(),
+            covered,
+            next: covered,
+            runs,
+            ids,
+        })
+    }
+
+    /// Entries below this seq are in sled; the rest must be added after opening.
+    pub fn covered(&self) -> u64 {
+        self.covered
+    }
+
+    /// Adds the next entry.
+    pub fn add(&mut self, seq: u64, location: u64, id: Term, terms: &[Term]) -> Result<(), IndexError> {
+        if seq < self.covered {
+            return Ok(());
+        }
+        assert_eq!(seq, self.next, "entries are indexed in order");
+        self.recent.push((id, seq));
+        self.recent.extend(terms.iter().map(|&term| (term, seq)));
+        self.recent_ids.insert(id, seq);
+        self.recent_locations.push(location);
+        self.next += 1;
+        if self.recent.len() >= RUN && self.next % LOCATIONS == 0 {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is in memory as a run. Whole chunks of locations only, so it may leave up to 255 entries.
+    pub fn flush(&mut self) -> Result<(), IndexError> {
+        let end = self.next - self.next % LOCATIONS;
+        if end <= self.covered {
+            return Ok(());
+        }
+        let fail = |error: sled::Error| IndexError(self.path.clone(), error.to_string());
+        let (mut run, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.recent).into_iter().partition(|&(_, seq)| seq < end);
+        run.sort_unstable();
+        for chunk in run.chunks(CHUNK) {
+            self.db.insert(run_key(self.runs, chunk[0]), encode(chunk)).map_err(fail)?;
+        }
+        let whole = (end - self.covered) as usize;
+        for (number, chunk) in self.recent_locations[..whole].chunks(LOCATIONS as usize).enumerate() {
+            let key = location_key(self.covered + number as u64 * LOCATIONS);
+            self.db.insert(key, chunk.iter().flat_map(|at| at.to_be_bytes()).collect::<Vec<u8>>()).map_err(fail)?;
+        }
+        self.recent_locations.drain(..whole);
+        let (flushed, kept) = std::mem::take(&mut self.recent_ids).into_iter().partition(|&(_, seq)| seq < end);
+        let flushed: HashMap<Term, u64> = flushed;
+        self.recent_ids = kept;
+        self.ids.extend(flushed.keys().map(|term| term.0));
+        self.recent = rest;
+        self.runs += 1;
+        self.covered = end;
+        self.ids.save(&self.db).map_err(fail)?;
+        self.db.insert(b"m/runs", &u64::from(self.runs).to_be_bytes()).map_err(fail)?;
+        self.db.insert(b"m/covered", &self.covered.to_be_bytes()).map_err(fail)?;
+        self.db.flush().map_err(fail)?;
+        Ok(())
+    }
+
+    /// Erasures of everything below this seq were carried out here as well.
+    pub fn purged(&self) -> u64 {
+        self.purged
+    }
+
+    /// Writes an index that was just rebuilt: it holds nothing of what was erased before `seq`.
+    pub fn purge(&mut self, seq: u64) -> Result<(), IndexError> {
+        self.flush()?;
+        self.purged = seq;
+        let written = self.db.insert(b"m/purged", &seq.to_be_bytes()).and_then(|_| self.db.flush());
+        written.map(drop).map_err(|error| IndexError(self.path.clone(), error.to_string()))
+    }
+
+    /// The seqs of entries with that id: none for sure, or a few to check.
+    pub fn ids(&self, identity: &Identity) -> Result<Vec<u64>, IndexError> {
+        let term = Term::id(identity);
+        let mut found: Vec<u64> = self.recent_ids.get(&term).copied().into_iter().collect();
+        if self.ids.may_hold(term.0) {
+            found.extend(self.in_runs(term)?);
+        }
+        Ok(found)
+    }
+
+    /// The seqs of entries with a term, ascending; a few may not have it.
+    pub fn find(&self, term: Term) -> Result<Vec<u64>, IndexError> {
+        let mut found = self.in_runs(term)?;
+        found.extend(self.recent.iter().filter(|(other, _)| *other == term).map(|(_, seq)| *seq));
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn in_runs(&self, term: Term) -> Result<Vec<u64>, IndexError> {
+        let fail = |error: sled::Error| IndexError(self.path.clone(), error.to_string());
+        let mut found = Vec::new();
+        for run in 0..self.runs {
+            // The chunk that begins at or before the term, then every one that still begins with it.
+            let first = self.db.get_lt(run_key(run, (term, 0))).map_err(fail)?;
+            let before = first.filter(|(key, _)| key[..5] == run_prefix(run));
+            let after = self.db.range(run_key(run, (term, 0))..=run_key(run, (term, u64::MAX)));
+            for chunk in before.map(Ok).into_iter().chain(after) {
+                let (_, value) = chunk.map_err(fail)?;
+                found.extend(decode(&value).filter(|(other, _)| *other == term).map(|(_, seq)| seq));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where an entry stands, if the index knows.
+    pub fn location(&self, seq: u64) -> Result<Option<u64>, IndexError> {
+        if seq >= self.covered {
+            return Ok(self.recent_locations.get((seq - self.covered) as usize).copied());
+        }
+        let chunk = self.db.get(location_key(seq - seq % LOCATIONS)).map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
+        Ok(chunk.and_then(|chunk| {
+            let at = (seq % LOCATIONS) as usize * 8;
+            chunk.get(at..at + 8).map(|bytes| u64::from_be_bytes(bytes.try_into().expect("eight bytes")))
+        }))
+    }
+}
+
+fn run_prefix(run: u32) -> [u8; 5] {
+    let mut key = [b'r'; 5];
+    key[1..].copy_from_slice(&run.to_be_bytes());
+    key
+}
+
+fn run_key(run: u32, (term, seq): (Term, u64)) -> Vec<u8> {
+    [&run_prefix(run)[..], &term.0.to_be_bytes(), &seq.to_be_bytes()].concat()
+}
+
+fn location_key(seq: u64) -> [u8; 9] {
+    let mut key = [b'l'; 9];
+    key[1..].copy_from_slice(&seq.to_be_bytes());
+    key
+}
+
+fn encode(chunk: &[(Term, u64)]) -> Vec<u8> {
+    chunk.iter().flat_map(|(term, seq)| [term.0.to_be_bytes(), seq.to_be_bytes()].concat()).collect()
+}
+
+fn decode(value: &[u8]) -> impl Iterator<Item = (Term, u64)> + '_ {
+    value.chunks_exact(16).map(|pair| {
+        let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
+        (Term(number(&pair[..8])), number(&pair[8..]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(n: u64) -> Identity {
+        Identity(blake3::hash(&n.to_le_bytes()).as_bytes()[..16].try_into().expect("16 bytes"))
+    }
+
+    #[test]
+    fn finds_what_was_added_before_and_after_a_flush_and_a_reopening() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let even = Term::new(Field::Kind, b"even");
+        let mut index = Index::open(dir.path()).expect("opens");
+        let mut fill = |index: &mut Index, range: std::ops::Range<u64>| {
+            for seq in range {
+                let terms = if seq % 2 == 0 { vec![even] } else { vec![] };
+                index.add(seq, seq * 10, Term::id(&identity(seq)), &terms).expect("added");
+            }
+        };
+        let check = |index: &Index, end: u64| {
+            assert_eq!(index.find(even).expect("found"), (0..end).filter(|seq| seq % 2 == 0).collect::<Vec<_>>());
+            for seq in 0..end {
+                assert_eq!(index.ids(&identity(seq)).expect("found"), [seq]);
+                assert_eq!(index.location(seq).expect("found"), Some(seq * 10));
+            }
+            assert_eq!(index.location(end).expect("asked"), None);
+            assert_eq!(index.ids(&identity(end)).expect("asked"), [0u64; 0]);
+        };
+        fill(&mut index, 0..1000);
+        check(&index, 1000);
+        index.flush().expect("flushed");
+        fill(&mut index, 1000..2000);
+        index.flush().expect("flushed");
+        check(&index, 2000);
+        drop(index);
+        let mut index = Index::open(dir.path()).expect("opens");
+        assert_eq!(index.covered(), 1792);
+        fill(&mut index, 1792..3000);
+        check(&index, 3000);
+    }
+}

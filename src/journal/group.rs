@@ -1,0 +1,202 @@
+//! Commit groups: frames of entries behind a header that says how many, how long and from which seq.
+
+/// `IFGR`
+const MAGIC: [u8; 4] = *b"IFGR";
+const HEADER_LEN: usize = 24;
+/// Length and checksum before a frame's payload, then the lengths of header and body.
+const FRAME_PREFIX: usize = 8;
+const LENGTHS: usize = 8;
+
+/// One entry's bytes, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame(Vec<u8>);
+
+impl Frame {
+    /// Puts header, sealed body and sealed content together.
+    pub fn new(header: &[u8], body: &[u8], content: &[u8]) -> Frame {
+        let len = LENGTHS + header.len() + body.len() + content.len();
+        let mut bytes = Vec::with_capacity(FRAME_PREFIX + len);
+        bytes.extend((len as u32).to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend((header.len() as u32).to_le_bytes());
+        bytes.extend((body.len() as u32).to_le_bytes());
+        bytes.extend(header);
+        bytes.extend(body);
+        bytes.extend(content);
+        let sum = checksum(&bytes);
+        bytes[4..8].copy_from_slice(&sum);
+        Frame(bytes)
+    }
+}
+
+/// CRC-32 over the length and the payload: tells a torn write from a whole one. What it holds is proved by hashes.
+fn checksum(frame: &[u8]) -> [u8; 4] {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&frame[..4]);
+    hasher.update(&frame[8..]);
+    hasher.finalize().to_le_bytes()
+}
+
+/// One entry's parts as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawEntry<'a> {
+    /// Its seq.
+    pub seq: u64,
+    /// The offset of its frame in the segment.
+    pub offset: usize,
+    /// The header, as hashed.
+    pub header: &'a [u8],
+    /// The sealed body.
+    pub body: &'a [u8],
+    /// The sealed content; empty where there is none.
+    pub content: &'a [u8],
+}
+
+/// An intact group.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// Its entries.
+    pub entries: Vec<RawEntry<'a>>,
+    /// The offset behind it.
+    pub end: usize,
+}
+
+/// Bytes that are no intact group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The offset in the segment.
+    pub offset: usize,
+    /// The first entry that cannot be read.
+    pub seq: u64,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// The bytes of a group and the offset of each frame in them.
+pub fn encode(first_seq: u64, frames: &[Frame]) -> (Vec<u8>, Vec<u64>) {
+    let len: usize = frames.iter().map(|frame| frame.0.len()).sum();
+    let mut bytes = Vec::with_capacity(HEADER_LEN + len);
+    bytes.extend(MAGIC);
+    bytes.extend((frames.len() as u32).to_le_bytes());
+    bytes.extend(first_seq.to_le_bytes());
+    bytes.extend((len as u32).to_le_bytes());
+    let sum = crc32fast::hash(&bytes);
+    bytes.extend(sum.to_le_bytes());
+    let mut offsets = Vec::with_capacity(frames.len());
+    for frame in frames {
+        offsets.push(bytes.len() as u64);
+        bytes.extend(&frame.0);
+    }
+    (bytes, offsets)
+}
+
+/// The groups of a segment from `start` on; ends after the first error, or at zeros or the end.
+pub fn groups(bytes: &[u8], start: usize, first_seq: u64) -> impl Iterator<Item = Result<Group<'_>, Damage>> {
+    let (mut at, mut seq, mut failed) = (start, first_seq, false);
+    std::iter::from_fn(move || {
+        if failed || at >= bytes.len() || bytes[at..].iter().take(HEADER_LEN).all(|&byte| byte == 0) {
+            // Zeros are space ahead, all of it: anything behind them was never written by us.
+            let stray = bytes.get(at..).unwrap_or_default().iter().position(|&byte| byte != 0).filter(|_| !failed);
+            failed = true;
+            return stray.map(|stray| Err(Damage { offset: at + stray, seq, what: "bytes behind the last group".to_owned() }));
+        }
+        let group = read_group(bytes, at, seq);
+        match &group {
+            Ok(group) => {
+                at = group.end;
+                seq += group.entries.len() as u64;
+            }
+            Err(_) => failed = true,
+        }
+        Some(group)
+    })
+}
+
+fn read_group(bytes: &[u8], start: usize, seq: u64) -> Result<Group<'_>, Damage> {
+    let damage = |offset, seq, what: &str| Damage { offset, seq, what: what.to_owned() };
+    let rest = &bytes[start..];
+    let Some((header, rest)) = rest.split_at_checked(HEADER_LEN) else {
+        return Err(damage(start, seq, "a group's header is cut"));
+    };
+    let count = u32_at(header, 4);
+    let len = u32_at(header, 16) as usize;
+    let first = u64::from_le_bytes(header[8..16].try_into().expect("eight bytes"));
+    if header[..4] != MAGIC || crc32fast::hash(&header[..20]) != u32_at(header, 20) || first != seq || count == 0 {
+        return Err(damage(start, seq, "a group's header does not match its checksum"));
+    }
+    if rest.len() < len {
+        return Err(damage(start, seq, "a group is cut"));
+    }
+    let (mut at, end) = (start + HEADER_LEN, start + HEADER_LEN + len);
+    let mut entries = Vec::new();
+    for number in 0..u64::from(count) {
+        let entry = read_frame(&bytes[at..end], at, seq + number).ok_or_else(|| damage(at, seq + number, "an entry does not match its checksum"))?;
+        at = entry.1;
+        entries.push(entry.0);
+    }
+    if at != end {
+        return Err(damage(at, seq, "a group is longer than its entries"));
+    }
+    Ok(Group { entries, end })
+}
+
+/// Reads the frame at the start of `bytes`, which stand at `offset`; returns it with the offset behind it.
+pub fn read_frame(bytes: &[u8], offset: usize, seq: u64) -> Option<(RawEntry<'_>, usize)> {
+    let len = frame_len(bytes)?;
+    let frame = bytes.get(..FRAME_PREFIX + len)?;
+    if len < LENGTHS || checksum(frame) != frame[4..8] {
+        return None;
+    }
+    let payload = &frame[FRAME_PREFIX + LENGTHS..];
+    let (header, rest) = payload.split_at_checked(u32_at(frame, 8) as usize)?;
+    let (body, content) = rest.split_at_checked(u32_at(frame, 12) as usize)?;
+    Some((RawEntry { seq, offset, header, body, content }, offset + FRAME_PREFIX + len))
+}
+
+/// The length of the payload of the frame at the start of `bytes`.
+pub fn frame_len(bytes: &[u8]) -> Option<usize> {
+    (bytes.len() >= FRAME_PREFIX).then(|| u32_at(bytes, 0) as usize)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_groups() -> Vec<u8> {
+        let frame = |text: &str| Frame::new(text.as_bytes(), b"body", b"");
+        let (mut bytes, _) = encode(5, &[frame("one"), frame("two")]);
+        bytes.extend(encode(7, &[frame("three")]).0);
+        bytes
+    }
+
+    #[test]
+    fn reads_back_what_was_written() {
+        let bytes = two_groups();
+        let read: Vec<_> = groups(&bytes, 0, 5).map(|group| group.expect("intact").entries.len()).collect();
+        assert_eq!(read, [2, 1]);
+        let padded = [bytes, vec![0; 100]].concat();
+        assert_eq!(groups(&padded, 0, 5).filter(Result::is_ok).count(), 2);
+        assert!(groups(&padded, 0, 5).all(|group| group.is_ok()));
+    }
+
+    #[test]
+    fn every_changed_or_missing_byte_is_noticed() {
+        let bytes = two_groups();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut bad = bytes.clone();
+                bad[at] ^= 1 << bit;
+                let damage = groups(&bad, 0, 5).find_map(Result::err).unwrap_or_else(|| panic!("byte {at} bit {bit}"));
+                assert!(damage.offset <= at, "byte {at}: {damage:?}");
+            }
+            let cut = groups(&bytes[..at], 0, 5).filter_map(Result::ok).map(|group| group.entries.len()).sum::<usize>();
+            assert!(cut < 3, "cut at {at}");
+        }
+        let stray = [two_groups(), vec![0; 50], vec![1]].concat();
+        assert!(groups(&stray, 0, 5).any(|group| group.is_err()));
+    }
+}

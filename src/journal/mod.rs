@@ -1,0 +1,159 @@
+//! The journal: the truth. Append-only segment files of commit groups; one group a commit, one fdatasync a group.
+//!
+//! INVARIANT (commit point): a group is recorded once `sync_data` after its last byte returned; nothing is acknowledged
+//! before that. INVARIANT (one in flight): a group is written only after the one before it was synced, so only the last
+//! can be torn. `docs/format.md` gives every byte.
+
+mod group;
+mod segment;
+
+pub use group::{Damage, Frame, Group, RawEntry, groups, read_frame};
+pub use segment::{SegmentId, first_seq as segment_first_seq, path_of as segment_path};
+
+use segment::{HEADER_LEN, Segment};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A segment longer than this is closed and the next one begun.
+const SEGMENT_LEN: u64 = 64 << 20;
+/// Groups smaller than this are written into space that was zeroed ahead, so that their sync has no metadata to flush.
+const SMALL_GROUP: usize = 64 << 10;
+/// How far ahead space is zeroed.
+const ZERO_AHEAD: u64 = 1 << 20;
+
+/// Where an entry stands: a segment and an offset within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The offset of the entry's frame.
+    pub offset: u32,
+}
+
+impl Location {
+    /// Both in one number, ascending as the journal does.
+    pub fn pack(self) -> u64 {
+        u64::from(self.segment.0) << 32 | u64::from(self.offset)
+    }
+
+    /// The inverse of [`Location::pack`].
+    pub fn unpack(packed: u64) -> Location {
+        Location { segment: SegmentId((packed >> 32) as u32), offset: packed as u32 }
+    }
+}
+
+/// Why the journal could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The system refused.
+    #[error("journal `{}`: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
+    /// What is there is not what was written.
+    #[error("journal `{}` is damaged at offset {offset}: {what}", .path.display())]
+    Corrupt {
+        /// The segment.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// The first entry that is affected.
+        seq: u64,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// The journal's one writer.
+pub struct Journal {
+    dir: PathBuf,
+    segment: Segment,
+}
+
+impl Journal {
+    /// Makes an empty journal in `dir`.
+    pub fn create(dir: &Path) -> Result<Journal, JournalError> {
+        std::fs::create_dir(dir).map_err(|error| JournalError::Io(dir.to_owned(), error))?;
+        let segment = Segment::create(dir, SegmentId(0), 0)?;
+        Ok(Journal { dir: dir.to_owned(), segment })
+    }
+
+    /// Opens for appending after `end`, cutting whatever stands behind it.
+    pub fn open(dir: &Path, end: Location) -> Result<Journal, JournalError> {
+        let segment = Segment::open(dir, end.segment, u64::from(end.offset))?;
+        Ok(Journal { dir: dir.to_owned(), segment })
+    }
+
+    /// Writes one group and syncs. Returns where each entry stands. After an error nothing more may be written.
+    pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<Vec<Location>, JournalError> {
+        if self.segment.len() > SEGMENT_LEN {
+            self.segment.close()?;
+            self.segment = Segment::create(&self.dir, SegmentId(self.segment.id().0 + 1), first_seq)?;
+        }
+        let (bytes, offsets) = group::encode(first_seq, frames);
+        let start = self.segment.len();
+        self.segment.write(&bytes, if bytes.len() < SMALL_GROUP { ZERO_AHEAD } else { 0 })?;
+        let segment = self.segment.id();
+        Ok(offsets.into_iter().map(|offset| Location { segment, offset: (start + offset) as u32 }).collect())
+    }
+
+    /// Gives back the space zeroed ahead.
+    pub fn close(&mut self) -> Result<(), JournalError> {
+        self.segment.close()
+    }
+}
+
+
+/// The end of a pass.
+#[derive(Debug)]
+pub struct End {
+    /// Behind the last intact group.
+    pub location: Location,
+    /// The seq that comes next.
+    pub next_seq: u64,
+    /// What stands behind it, if that is neither nothing nor zeros.
+    pub damage: Option<Damage>,
+}
+
+/// Passes over every group from `from` on, in order; `visit` may stop the pass with an error.
+///
+/// Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
+/// knows how much was acknowledged.
+pub fn scan<E: From<JournalError>>(
+    dir: &Path,
+    from: Option<(Location, u64)>,
+    mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
+) -> Result<End, E> {
+    let (mut at, mut next_seq) =
+        from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
+    loop {
+        let bytes = segment::read(dir, at.segment)?;
+        if let Err(what) = segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq)) {
+            return Ok(End { location: at, next_seq, damage: Some(Damage { offset: 0, seq: next_seq, what }) });
+        }
+        let mut damage = None;
+        for group in groups(&bytes, at.offset as usize, next_seq) {
+            match group {
+                Ok(group) => {
+                    visit(&group, at.segment)?;
+                    next_seq += group.entries.len() as u64;
+                    at.offset = group.end as u32;
+                }
+                Err(found) => {
+                    damage = Some(found);
+                    break;
+                }
+            }
+        }
+        let next = SegmentId(at.segment.0 + 1);
+        let follows = segment::exists(dir, next);
+        let rest_is_empty = bytes[(at.offset as usize).min(bytes.len())..].iter().all(|&byte| byte == 0);
+        if damage.is_some() || !follows || !rest_is_empty {
+            return Ok(End { location: at, next_seq, damage });
+        }
+        at = Location { segment: next, offset: HEADER_LEN as u32 };
+    }
+}
+
+/// Reads one entry's frame.
+pub fn read_entry(dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
+    segment::read_frame(dir, at)
+}

@@ -1,0 +1,141 @@
+//! Segment files: `NNNNNNNN.seg`.
+
+use super::{JournalError, Location, group};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 12] = b"inforce-jrnl";
+const VERSION: u32 = 1;
+/// Magic, version, segment, first seq, checksum.
+pub const HEADER_LEN: u64 = 32;
+
+/// A segment's number, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentId(pub u32);
+
+/// The file of a segment.
+pub fn path_of(dir: &Path, id: SegmentId) -> PathBuf {
+    dir.join(format!("{:08}.seg", id.0))
+}
+
+/// True if the segment is there.
+pub fn exists(dir: &Path, id: SegmentId) -> bool {
+    path_of(dir, id).exists()
+}
+
+/// All bytes of a segment.
+pub fn read(dir: &Path, id: SegmentId) -> Result<Vec<u8>, JournalError> {
+    let path = path_of(dir, id);
+    std::fs::read(&path).map_err(|error| JournalError::Io(path, error))
+}
+
+fn header(id: SegmentId, first_seq: u64) -> [u8; HEADER_LEN as usize] {
+    let mut bytes = [0; HEADER_LEN as usize];
+    bytes[..12].copy_from_slice(MAGIC);
+    bytes[12..16].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[16..20].copy_from_slice(&id.0.to_le_bytes());
+    bytes[20..28].copy_from_slice(&first_seq.to_le_bytes());
+    let sum = crc32fast::hash(&bytes[..28]);
+    bytes[28..].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+/// Checks a segment's header; `first_seq` where the pass begins with the segment.
+pub fn check_header(bytes: &[u8], id: SegmentId, expected: Option<u64>) -> Result<(), String> {
+    let found = first_seq(bytes).ok_or("a segment's header is cut")?;
+    if bytes[..HEADER_LEN as usize] != header(id, expected.unwrap_or(found)) {
+        return Err(format!("the header of segment {} is not the one that was written", id.0));
+    }
+    Ok(())
+}
+
+/// The first seq that a segment's header claims.
+pub fn first_seq(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(..HEADER_LEN as usize)?[20..28].try_into().ok()?))
+}
+
+/// Reads the frame at `at`.
+pub fn read_frame(dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
+    let path = path_of(dir, at.segment);
+    let io = |error| JournalError::Io(path.clone(), error);
+    let file = File::open(&path).map_err(io)?;
+    let mut bytes = vec![0; 1024];
+    let read = file.read_at(&mut bytes, u64::from(at.offset)).map_err(io)?;
+    bytes.truncate(read);
+    let len = group::frame_len(&bytes).map_or(0, |len| len + 8);
+    if len > bytes.len() && u64::from(at.offset) + len as u64 <= file.metadata().map_err(io)?.len() {
+        bytes.resize(len, 0);
+        file.read_exact_at(&mut bytes, u64::from(at.offset)).map_err(io)?;
+    }
+    Ok(bytes)
+}
+
+/// The segment that is written to.
+pub struct Segment {
+    id: SegmentId,
+    path: PathBuf,
+    file: File,
+    len: u64,
+    /// Up to where the file holds bytes, zeros included.
+    allocated: u64,
+}
+
+impl Segment {
+    /// Makes a new segment and its name durable.
+    pub fn create(dir: &Path, id: SegmentId, first_seq: u64) -> Result<Segment, JournalError> {
+        let path = path_of(dir, id);
+        let io = |error| JournalError::Io(path.clone(), error);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
+        file.write_all_at(&header(id, first_seq), 0).map_err(io)?;
+        file.sync_all().map_err(io)?;
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+        Ok(Segment { id, path, file, len: HEADER_LEN, allocated: HEADER_LEN })
+    }
+
+    /// Opens an existing segment and cuts everything from `len` on.
+    pub fn open(dir: &Path, id: SegmentId, len: u64) -> Result<Segment, JournalError> {
+        let path = path_of(dir, id);
+        let io = |error| JournalError::Io(path.clone(), error);
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
+        if file.metadata().map_err(io)?.len() > len {
+            file.set_len(len).map_err(io)?;
+            file.sync_all().map_err(io)?;
+        }
+        Ok(Segment { id, path, file, len, allocated: len })
+    }
+
+    pub fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Writes at the end and syncs; zeroes `ahead` bytes more where the space is used up.
+    pub fn write(&mut self, bytes: &[u8], ahead: u64) -> Result<(), JournalError> {
+        let io = |error| JournalError::Io(self.path.clone(), error);
+        let end = self.len + bytes.len() as u64;
+        if ahead > 0 && end > self.allocated {
+            self.file.write_all_at(&vec![0; ahead as usize], end).map_err(io)?;
+            self.allocated = end + ahead;
+        }
+        self.file.write_all_at(bytes, self.len).map_err(io)?;
+        // The group is recorded when this returns.
+        self.file.sync_data().map_err(io)?;
+        self.len = end;
+        self.allocated = self.allocated.max(end);
+        Ok(())
+    }
+
+    /// Cuts the space zeroed ahead.
+    pub fn close(&mut self) -> Result<(), JournalError> {
+        let io = |error| JournalError::Io(self.path.clone(), error);
+        if self.allocated > self.len {
+            self.file.set_len(self.len).map_err(io)?;
+            self.allocated = self.len;
+        }
+        self.file.sync_all().map_err(io)
+    }
+}

@@ -1,0 +1,418 @@
+//! The keyring: sealing and erasing.
+//!
+//! A file of fixed slots, one an account. A slot's keys and its stream's random name are made, written and synced before
+//! the slot is ever used, so no commit waits for the keyring; which account owns it is written later and can be told
+//! again from the journal, whose entries name the stream. Erasing overwrites a slot in place and syncs.
+//!
+//! INVARIANT (nowhere else): account keys are in this file and in memory, never in the journal, the index or a log.
+//! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
+
+use crate::codec::{self, Commitment, StreamId};
+use chacha20poly1305::aead::{Aead, KeyInit};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use ed25519_dalek::SigningKey;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroize;
+
+const MAGIC: &[u8; 16] = b"inforce keyring\n";
+const HEADER_LEN: u64 = 4096;
+const SLOT_LEN: usize = 128;
+/// Slots made at a time: 512 KiB of them.
+const BLOCK: usize = 4096;
+
+/// Why the keyring could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The system refused.
+    #[error("keyring `{}`: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
+    /// Not a keyring, or damaged.
+    #[error("keyring `{}` is damaged: {}", .0.display(), .1)]
+    Corrupt(PathBuf, String),
+}
+
+/// Which of an account's two keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything but the text of chats.
+    Body,
+    /// The text of chats.
+    Content,
+}
+
+/// A slot's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u32);
+
+/// One account's keys; wiped from memory when dropped.
+#[derive(Clone, Zeroize)]
+#[zeroize(drop)]
+struct Keys {
+    body: [u8; 32],
+    content: [u8; 32],
+    #[zeroize(skip)]
+    stream: StreamId,
+    /// BLAKE3 of the account, keyed by the identity key; zeros while nobody owns the slot.
+    owner: [u8; 16],
+    /// Content sealed before this seq is destroyed.
+    content_since: u64,
+    /// True once everything of it was erased.
+    destroyed: bool,
+}
+
+/// Every key of a ledger.
+pub struct Keyring {
+    path: PathBuf,
+    file: File,
+    signing: SigningKey,
+    identity: [u8; 32],
+    slots: Vec<Keys>,
+    by_owner: HashMap<[u8; 16], Slot>,
+    by_stream: HashMap<StreamId, Slot>,
+    next_free: u32,
+}
+
+impl Keyring {
+    /// Makes a new keyring, readable by its owner only.
+    pub fn create(path: &Path) -> Result<Keyring, KeyringError> {
+        let io = |error| KeyringError::Io(path.to_owned(), error);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let mut header = vec![0u8; HEADER_LEN as usize];
+        header[..16].copy_from_slice(MAGIC);
+        header[16..80].copy_from_slice(&random::<64>());
+        let sum = crc32fast::hash(&header[..80]);
+        header[80..84].copy_from_slice(&sum.to_le_bytes());
+        file.write_all_at(&header, 0).map_err(io)?;
+        file.sync_all().map_err(io)?;
+        header.zeroize();
+        drop(file);
+        Keyring::open(path, true)
+    }
+
+    /// Opens a keyring; `writable` where accounts are to be added or erased.
+    pub fn open(path: &Path, writable: bool) -> Result<Keyring, KeyringError> {
+        let io = |error| KeyringError::Io(path.to_owned(), error);
+        let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
+        let file = OpenOptions::new().read(true).write(writable).open(path).map_err(io)?;
+        let mut bytes = std::fs::read(path).map_err(io)?;
+        if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
+            return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
+        }
+        if crc32fast::hash(&bytes[..80]).to_le_bytes() != bytes[80..84] {
+            return Err(corrupt("the header's checksum does not match"));
+        }
+        let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));
+        let identity = bytes[48..80].try_into().expect("32 bytes");
+        let mut keyring = Keyring {
+            path: path.to_owned(),
+            file,
+            signing,
+            identity,
+            slots: Vec::new(),
+            by_owner: HashMap::new(),
+            by_stream: HashMap::new(),
+            next_free: 0,
+        };
+        // A slot that was never finished stands at the end: it was not used, since slots are synced before.
+        for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
+            let keys = Keys::read(slot).ok_or_else(|| corrupt(&format!("the checksum of slot {number} does not match")));
+            match keys {
+                Ok(keys) => keyring.file_slot(keys),
+                Err(_) if slot.iter().all(|&byte| byte == 0) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.zeroize();
+        Ok(keyring)
+    }
+
+    fn file_slot(&mut self, keys: Keys) {
+        let slot = Slot(self.slots.len() as u32);
+        if !keys.destroyed {
+            self.by_stream.insert(keys.stream, slot);
+        }
+        if keys.owner != [0; 16] {
+            self.by_owner.insert(keys.owner, slot);
+        }
+        if keys.owner != [0; 16] || keys.destroyed {
+            self.next_free = slot.0 + 1;
+        }
+        self.slots.push(keys);
+    }
+
+    /// The key that signs checkpoints.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// The key under which identities are hashed.
+    pub fn identity_key(&self) -> &[u8; 32] {
+        &self.identity
+    }
+
+    /// The slot of an account that has one.
+    pub fn slot_of(&self, account: &str) -> Option<Slot> {
+        self.by_owner.get(&self.owner(account)).copied()
+    }
+
+    /// The slot of a stream, unless it was erased.
+    pub fn slot_of_stream(&self, stream: StreamId) -> Option<Slot> {
+        self.by_stream.get(&stream).copied()
+    }
+
+    /// The stream of a slot.
+    pub fn stream(&self, slot: Slot) -> StreamId {
+        self.slots[slot.0 as usize].stream
+    }
+
+    /// The slot of an account, a fresh one if it has none. Written to disk, not synced: the journal tells it again.
+    pub fn claim(&mut self, account: &str) -> Result<Slot, KeyringError> {
+        let owner = self.owner(account);
+        if let Some(&slot) = self.by_owner.get(&owner) {
+            return Ok(slot);
+        }
+        if self.next_free as usize == self.slots.len() {
+            self.provision()?;
+        }
+        let slot = Slot(self.next_free);
+        self.next_free += 1;
+        self.own(slot, owner)?;
+        Ok(slot)
+    }
+
+    /// Records that `account` owns the slot of `stream`, as the journal says after a crash.
+    pub fn restore_owner(&mut self, stream: StreamId, account: &str) -> Result<(), KeyringError> {
+        let owner = self.owner(account);
+        let Some(slot) = self.slot_of_stream(stream) else { return Ok(()) };
+        if self.slots[slot.0 as usize].owner == owner {
+            return Ok(());
+        }
+        self.next_free = self.next_free.max(slot.0 + 1);
+        self.own(slot, owner)
+    }
+
+    fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
+        self.slots[slot.0 as usize].owner = owner;
+        self.by_owner.insert(owner, slot);
+        self.write(slot)
+    }
+
+    /// Makes a block of slots and syncs it, before any of them is used.
+    fn provision(&mut self) -> Result<(), KeyringError> {
+        let start = self.slots.len();
+        let mut bytes = Vec::with_capacity(BLOCK * SLOT_LEN);
+        let mut fresh = Vec::with_capacity(BLOCK);
+        for _ in 0..BLOCK {
+            let keys = Keys::fresh();
+            bytes.extend(keys.bytes());
+            fresh.push(keys);
+        }
+        let written = self.file.write_all_at(&bytes, HEADER_LEN + (start * SLOT_LEN) as u64).and_then(|()| self.file.sync_data());
+        bytes.zeroize();
+        written.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        fresh.into_iter().for_each(|keys| self.file_slot(keys));
+        Ok(())
+    }
+
+    /// Destroys the content key: text sealed before `seq` can never be read again.
+    pub fn erase_content(&mut self, slot: Slot, seq: u64) -> Result<(), KeyringError> {
+        let keys = &mut self.slots[slot.0 as usize];
+        if keys.content_since >= seq {
+            return Ok(());
+        }
+        keys.content.copy_from_slice(&random::<32>());
+        keys.content_since = seq;
+        self.write(slot)?;
+        self.sync()
+    }
+
+    /// Destroys both keys, the stream's name and the owner.
+    pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
+        let keys = &mut self.slots[slot.0 as usize];
+        let (stream, owner) = (keys.stream, keys.owner);
+        keys.body.zeroize();
+        keys.content.zeroize();
+        keys.stream = StreamId([0; 16]);
+        keys.owner = [0; 16];
+        keys.destroyed = true;
+        self.by_stream.remove(&stream);
+        self.by_owner.remove(&owner);
+        self.write(slot)?;
+        self.sync()
+    }
+
+    /// From which seq on the content of a slot can be read.
+    pub fn content_since(&self, slot: Slot) -> u64 {
+        self.slots[slot.0 as usize].content_since
+    }
+
+    fn write(&self, slot: Slot) -> Result<(), KeyringError> {
+        let mut bytes = self.slots[slot.0 as usize].bytes();
+        let written = self.file.write_all_at(&bytes, HEADER_LEN + (slot.0 as usize * SLOT_LEN) as u64);
+        bytes.zeroize();
+        written.map_err(|error| KeyringError::Io(self.path.clone(), error))
+    }
+
+    /// Makes everything written durable.
+    pub fn sync(&self) -> Result<(), KeyringError> {
+        self.file.sync_data().map_err(|error| KeyringError::Io(self.path.clone(), error))
+    }
+
+    fn owner(&self, account: &str) -> [u8; 16] {
+        let hash = blake3::keyed_hash(&self.identity, account.as_bytes());
+        hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+    }
+
+    /// The key of one part of one entry: it can be disclosed without the rest of the account.
+    pub fn entry_key(&self, slot: Slot, part: Part, seq: u64) -> EntryKey {
+        let keys = &self.slots[slot.0 as usize];
+        let (base, tag) = match part {
+            Part::Body => (&keys.body, b'b'),
+            Part::Content => (&keys.content, b'c'),
+        };
+        let mut input = [tag; 9];
+        input[1..].copy_from_slice(&seq.to_le_bytes());
+        EntryKey(*blake3::keyed_hash(base, &input).as_bytes())
+    }
+}
+
+/// The key of one part of one entry.
+#[derive(Zeroize)]
+#[zeroize(drop)]
+pub struct EntryKey([u8; 32]);
+
+impl EntryKey {
+    /// The key of bodies that are not sealed: policies and erasures.
+    pub const OPEN: EntryKey = EntryKey([0; 32]);
+
+    /// The commitment to `plaintext`.
+    pub fn commit(&self, plaintext: &[u8]) -> Commitment {
+        codec::commitment(&self.0, plaintext)
+    }
+
+    /// Encrypts. The nonce is zero: the key seals this one message.
+    pub fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
+        self.cipher().encrypt(&Nonce::default(), plaintext).expect("a message in memory is not too long")
+    }
+
+    /// Decrypts, or `None` if the bytes were not sealed under this key.
+    pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.cipher().decrypt(&Nonce::default(), sealed).ok()
+    }
+
+    fn cipher(&self) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new(&Key::from(self.0))
+    }
+}
+
+/// `docs/format.md`, "keyring": body key, content key, stream, checksum, owner, content_since, flags, checksum.
+impl Keys {
+    fn fresh() -> Keys {
+        let mut bytes = random::<80>();
+        let keys = Keys {
+            body: bytes[..32].try_into().expect("32 bytes"),
+            content: bytes[32..64].try_into().expect("32 bytes"),
+            stream: StreamId(bytes[64..].try_into().expect("16 bytes")),
+            owner: [0; 16],
+            content_since: 0,
+            destroyed: false,
+        };
+        bytes.zeroize();
+        keys
+    }
+
+    fn bytes(&self) -> [u8; SLOT_LEN] {
+        let mut slot = [0; SLOT_LEN];
+        slot[..32].copy_from_slice(&self.body);
+        slot[32..64].copy_from_slice(&self.content);
+        slot[64..80].copy_from_slice(&self.stream.0);
+        slot[80..96].copy_from_slice(&self.owner);
+        slot[96..104].copy_from_slice(&self.content_since.to_le_bytes());
+        slot[104] = 1 | u8::from(self.destroyed) << 1;
+        let sum = crc32fast::hash(&slot[..124]);
+        slot[124..].copy_from_slice(&sum.to_le_bytes());
+        slot
+    }
+
+    fn read(slot: &[u8]) -> Option<Keys> {
+        if crc32fast::hash(&slot[..124]).to_le_bytes() != slot[124..] || slot[104] & 1 == 0 {
+            return None;
+        }
+        Some(Keys {
+            body: slot[..32].try_into().ok()?,
+            content: slot[32..64].try_into().ok()?,
+            stream: StreamId(slot[64..80].try_into().ok()?),
+            owner: slot[80..96].try_into().ok()?,
+            content_since: u64::from_le_bytes(slot[96..104].try_into().ok()?),
+            destroyed: slot[104] & 2 != 0,
+        })
+    }
+}
+
+/// Bytes of the system's generator.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system's random generator works");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyring() -> (tempfile::TempDir, Keyring) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let keyring = Keyring::create(&dir.path().join("keyring")).expect("made");
+        (dir, keyring)
+    }
+
+    #[test]
+    fn seals_open_under_their_own_key_only() {
+        let (_dir, mut keyring) = keyring();
+        let slot = keyring.claim("facebook/s1").expect("a slot");
+        let key = keyring.entry_key(slot, Part::Body, 7);
+        let sealed = key.seal(b"hello");
+        assert_eq!(key.unseal(&sealed).as_deref(), Some(&b"hello"[..]));
+        for other in [keyring.entry_key(slot, Part::Body, 8), keyring.entry_key(slot, Part::Content, 7), EntryKey::OPEN] {
+            assert_eq!(other.unseal(&sealed), None);
+        }
+    }
+
+    #[test]
+    fn what_is_erased_is_gone_from_the_file_and_the_rest_stays() {
+        let (dir, mut keyring) = keyring();
+        let path = dir.path().join("keyring");
+        let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
+        let secrets = [keyring.slots[one.0 as usize].body, keyring.slots[one.0 as usize].content];
+        let (stream, kept) = (keyring.stream(one), keyring.stream(two));
+        keyring.erase_all(one).expect("erased");
+        let bytes = std::fs::read(&path).expect("readable");
+        for secret in [&secrets[0][..], &secrets[1][..], &stream.0[..]] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+        }
+        let mut again = Keyring::open(&path, true).expect("opens");
+        assert_eq!(again.slot_of("facebook/s1"), None);
+        assert_eq!(again.slot_of("facebook/s2").map(|slot| again.stream(slot)), Some(kept));
+        let back = again.claim("facebook/s1").expect("a slot");
+        assert_ne!(again.stream(back), stream);
+        assert_ne!(back, one);
+    }
+
+    #[test]
+    fn a_changed_byte_is_noticed() {
+        let (dir, mut keyring) = keyring();
+        keyring.claim("facebook/s1").expect("a slot");
+        let path = dir.path().join("keyring");
+        let good = std::fs::read(&path).expect("readable");
+        for at in (0..84).chain(4096..4096 + 128) {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, &bad).expect("written");
+            assert!(matches!(Keyring::open(&path, false), Err(KeyringError::Corrupt(..))), "byte {at}");
+        }
+    }
+}

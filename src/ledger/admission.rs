@@ -1,0 +1,173 @@
+//! Admission: what becomes of each fact that is handed in. Nothing is changed here.
+
+use super::catalog::Catalog;
+use super::{Clock, LedgerError};
+use crate::codec::{self, EntryHash, Identity, Link, StreamId};
+use crate::entry::Entry;
+use crate::fact::{Body, Fact, FactId, Instant, Kind};
+use crate::index::{Field, Term};
+use crate::keyring::Keyring;
+use crate::wire::Refusal;
+use std::collections::HashMap;
+
+/// A fact that will be appended with this seq.
+pub struct Admitted {
+    pub seq: u64,
+    pub identity: Identity,
+    pub recorded_at: Instant,
+    pub fact: Fact,
+    /// Its references, resolved; hashes of entries in the same batch are filled in when it is chained.
+    pub links: Vec<Link>,
+}
+
+/// What admission decided about one fact.
+pub enum Outcome {
+    Appended(u64),
+    Duplicate(u64, EntryHash),
+    Refused(Refusal),
+}
+
+/// Facts admitted so far in one batch.
+pub struct Admission {
+    pub admitted: Vec<Admitted>,
+    ids: HashMap<Identity, usize>,
+    next_seq: u64,
+    now: Instant,
+    last: Instant,
+}
+
+impl Admission {
+    /// Nothing yet, on top of what `catalog` holds; `now` is the clock's reading for the batch.
+    pub fn new(catalog: &Catalog, now: Instant) -> Admission {
+        let last = catalog.last_recorded;
+        Admission { admitted: Vec::new(), ids: HashMap::new(), next_seq: catalog.next_seq, now: now.max(last), last }
+    }
+
+    /// Admits all of `facts`; with `whole`, takes all of them back if one is refused.
+    pub fn admit(&mut self, facts: Vec<Fact>, clock: Clock, whole: bool, catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Outcome>, LedgerError> {
+        let (len, last) = (self.admitted.len(), self.last);
+        let mut outcomes = Vec::with_capacity(facts.len());
+        for (index, fact) in facts.into_iter().enumerate() {
+            match self.admit_one(fact, clock, catalog, keyring) {
+                Ok(Outcome::Refused(refusal)) if whole => {
+                    self.take_back(len, last);
+                    return Err(LedgerError::Refused { index, refusal });
+                }
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    self.take_back(len, last);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn take_back(&mut self, len: usize, last: Instant) {
+        self.next_seq -= (self.admitted.len() - len) as u64;
+        self.admitted.truncate(len);
+        self.ids.retain(|_, index| *index < len);
+        self.last = last;
+    }
+
+    fn admit_one(&mut self, mut fact: Fact, clock: Clock, catalog: &Catalog, keyring: &Keyring) -> Result<Outcome, LedgerError> {
+        let identity = codec::identity(keyring.identity_key(), &fact.id);
+        if let Some(&index) = self.ids.get(&identity) {
+            let earlier = &self.admitted[index];
+            let same = same_fact(&earlier.fact, &fact);
+            return Ok(if same { Outcome::Duplicate(earlier.seq, EntryHash([0; 32])) } else { conflict(&fact.id, earlier.seq) });
+        }
+        if let Some((seq, hash)) = catalog.find(&identity)? {
+            let same = says_the_same(&catalog.read(seq, keyring)?, &fact, catalog, keyring);
+            return Ok(if same { Outcome::Duplicate(seq, hash) } else { conflict(&fact.id, seq) });
+        }
+        let recorded_at = match self.stamp(&fact, clock) {
+            Ok(at) => at,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        if let Body::PolicyAdopted(adopted) = &mut fact.body {
+            if let Err(error) = crate::policy::resolve(adopted) {
+                return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
+            }
+        }
+        let references = fact.body.references().into_iter().map(|reference| self.resolve(reference, catalog, keyring));
+        let links = references.collect::<Result<Vec<Link>, LedgerError>>()?;
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.last = recorded_at;
+        self.ids.insert(identity, self.admitted.len());
+        self.admitted.push(Admitted { seq, identity, recorded_at, fact, links });
+        Ok(Outcome::Appended(seq))
+    }
+
+    /// When the fact counts as recorded.
+    fn stamp(&self, fact: &Fact, clock: Clock) -> Result<Instant, Refusal> {
+        match (clock, fact.recorded) {
+            (Clock::Ledger, _) => Ok(self.now.max(self.last)),
+            (Clock::Recorded, Some(at)) if at < self.last => {
+                let expected = format!("`{at}` goes backwards: expected no earlier than the entry before it, `{}`", self.last);
+                Err(Refusal::new("recordedtime", expected))
+            }
+            (Clock::Recorded, Some(at)) => Ok(at),
+            (Clock::Recorded, None) => Ok(fact.time.at.max(self.last)),
+        }
+    }
+
+    fn resolve(&self, reference: &FactId, catalog: &Catalog, keyring: &Keyring) -> Result<Link, LedgerError> {
+        let identity = codec::identity(keyring.identity_key(), reference);
+        if let Some(&index) = self.ids.get(&identity) {
+            return Ok(Link::Resolved { seq: self.admitted[index].seq, hash: EntryHash([0; 32]) });
+        }
+        let found = catalog.find(&identity)?;
+        Ok(found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash }))
+    }
+}
+
+fn conflict(id: &FactId, seq: u64) -> Outcome {
+    let FactId { source, id } = id;
+    let expected = format!("`{id}` of source `{source}` was recorded with other content as entry {seq}: expected the same content, or another id");
+    Outcome::Refused(Refusal::new("id", expected))
+}
+
+/// True if `fact` says what the entry recorded, as far as that can still be told.
+fn says_the_same(recorded: &Entry, fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> bool {
+    let header = &recorded.header;
+    if header.kind != fact.kind() || header.occurred_at != fact.time {
+        return false;
+    }
+    let Some(record) = &recorded.record else { return true };
+    if header.kind == Kind::SubjectErased {
+        // Whom it was about is forgotten; an account that has lived on since before it is somebody else.
+        let own = header.streams[0].stream;
+        let other = keyring.slot_of(&fact.subject).map(|slot| keyring.stream(slot)).filter(|&stream| stream != own);
+        return record.body == fact.body && other.is_none_or(|stream| !began_before(stream, header.seq, catalog));
+    }
+    let erased = header.content.is_some() && recorded.content.is_none();
+    let same_content = erased && fact.content.is_some() || recorded.content == fact.content;
+    record.subject == fact.subject && same_body(&record.body, &fact.body) && same_content
+}
+
+fn began_before(stream: StreamId, seq: u64, catalog: &Catalog) -> bool {
+    let first = catalog.postings(Term::new(Field::Account, &stream.0)).ok().and_then(|all| all.first().copied());
+    first.is_none_or(|first| first < seq)
+}
+
+fn same_fact(a: &Fact, b: &Fact) -> bool {
+    a.subject == b.subject && a.time == b.time && a.content == b.content && same_body(&a.body, &b.body)
+}
+
+/// A pack is compared by its name and overrides: what it resolves to may change from version to version of the program.
+fn same_body(recorded: &Body, given: &Body) -> bool {
+    match (recorded, given) {
+        (Body::PolicyAdopted(recorded), Body::PolicyAdopted(given)) => {
+            let mut resolved = recorded.clone();
+            resolved.params = given.params.clone();
+            resolved.cedar_version = given.cedar_version;
+            if given.pack.is_some() {
+                resolved.cedar = given.cedar.clone();
+            }
+            resolved == *given
+        }
+        _ => recorded == given,
+    }
+}

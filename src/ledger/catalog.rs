@@ -1,0 +1,168 @@
+//! What the writer knows without reading the journal: all of it can be told again from there.
+
+use super::heads::Heads;
+use super::read::{self, BadEntry};
+use super::stage;
+use super::tree::{self, Tree};
+use super::{LedgerError, Paths};
+use crate::codec::{EntryHash, Identity};
+use crate::entry::Entry;
+use crate::fact::{Body, Instant, Scope};
+use crate::index::{Index, Term};
+use crate::journal::{self, Location};
+use crate::keyring::Keyring;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// How many ids are kept at hand, so that references to what was just recorded need no look-up.
+const RECENT: usize = 1 << 17;
+
+/// Ids recorded lately, in two generations of bounded size.
+#[derive(Default)]
+struct Recent {
+    young: HashMap<Identity, (u64, EntryHash)>,
+    old: HashMap<Identity, (u64, EntryHash)>,
+}
+
+impl Recent {
+    fn get(&self, identity: &Identity) -> Option<(u64, EntryHash)> {
+        self.young.get(identity).or_else(|| self.old.get(identity)).copied()
+    }
+
+    fn insert(&mut self, identity: Identity, at: (u64, EntryHash)) {
+        if self.young.len() >= RECENT {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(identity, at);
+    }
+}
+
+/// Only [`Catalog::reindex`] takes it; if that fails the writer is poisoned.
+const INDEX: &str = "the index is open";
+
+/// Streams, tree and index as far as the journal goes.
+pub struct Catalog {
+    dir: PathBuf,
+    /// Where every stream stands.
+    pub heads: Heads,
+    /// The tree.
+    pub tree: Tree,
+    index: Option<Index>,
+    recent: Recent,
+    /// The seq of the next entry.
+    pub next_seq: u64,
+    /// When the last entry was recorded.
+    pub last_recorded: Instant,
+    /// The last erasure of everything.
+    last_erasure: Option<u64>,
+}
+
+impl Catalog {
+    /// An empty catalog over what is stored of index and tree.
+    pub fn open(dir: &Path) -> Result<Catalog, LedgerError> {
+        let paths = Paths(dir);
+        let index = Index::open(&paths.index()).or_else(|error| {
+            tracing::warn!("{error}; it is rebuilt now");
+            fresh_index(&paths.index())
+        })?;
+        Ok(Catalog {
+            dir: dir.to_owned(),
+            heads: Heads::default(),
+            tree: Tree::open(&paths.tree())?,
+            index: Some(index),
+            recent: Recent::default(),
+            next_seq: 0,
+            last_recorded: Instant(0),
+            last_erasure: None,
+        })
+    }
+
+    /// Takes an entry that the journal holds; its streams were taken before.
+    pub fn take(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
+        let header = &entry.header;
+        self.next_seq = header.seq + 1;
+        self.last_recorded = header.recorded_at;
+        self.recent.insert(header.identity, (header.seq, entry.hash));
+        if matches!(entry.record.as_ref().map(|record| &record.body), Some(Body::SubjectErased(Scope::All))) {
+            self.last_erasure = Some(header.seq);
+        }
+        let index = self.index.as_mut().expect(INDEX);
+        Ok(index.add(header.seq, location.pack(), Term::id(&header.identity), &stage::terms(entry))?)
+    }
+
+    /// The entry of an identity: from memory, else from the index, checked against the journal.
+    pub fn find(&self, identity: &Identity) -> Result<Option<(u64, EntryHash)>, LedgerError> {
+        if let Some(found) = self.recent.get(identity) {
+            return Ok(Some(found));
+        }
+        for seq in self.index().ids(identity)? {
+            let (bytes, location) = self.frame(seq)?;
+            let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+                .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
+            let (header, hash) = read::peek(&raw)?;
+            if header.identity == *identity {
+                return Ok(Some((seq, hash)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn index(&self) -> &Index {
+        self.index.as_ref().expect(INDEX)
+    }
+
+    /// Where an entry stands.
+    pub fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
+        Ok(self.index().location(seq)?.map(Location::unpack))
+    }
+
+    /// The seqs that the index names for a term, ascending; a few may not have it.
+    pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
+        Ok(self.index().find(term)?)
+    }
+
+    /// One entry, content included.
+    pub fn read(&self, seq: u64, keyring: &Keyring) -> Result<Entry, LedgerError> {
+        let (bytes, location) = self.frame(seq)?;
+        read::open_frame(&bytes, location, seq, keyring)
+    }
+
+    fn frame(&self, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
+        let location = self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
+        Ok((journal::read_entry(&Paths(&self.dir).journal(), location)?, location))
+    }
+
+    /// Throws the index away and makes it again from the journal.
+    pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
+        let paths = Paths(&self.dir);
+        // sled lets nobody else in before it is closed.
+        self.index = None;
+        let mut index = fresh_index(&paths.index())?;
+        super::load::each_entry(&paths.journal(), keyring, read::Content::Leave, |entry, location| {
+            Ok(index.add(entry.header.seq, location.pack(), Term::id(&entry.header.identity), &stage::terms(&entry))?)
+        })?;
+        index.purge(self.next_seq)?;
+        self.index = Some(index);
+        Ok(self.next_seq)
+    }
+
+    /// Writes the index; rebuilds it where it still holds hashes of what erased bodies said.
+    pub fn settle(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
+        if self.last_erasure.is_some_and(|seq| seq >= self.index().purged()) {
+            self.reindex(keyring)?;
+        }
+        Ok(self.index.as_mut().expect(INDEX).flush()?)
+    }
+
+    /// Appends the leaves of new entries.
+    pub fn grow(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
+        self.tree.append(&entries.iter().map(|entry| tree::leaf(&entry.hash)).collect::<Vec<_>>())
+    }
+}
+
+fn fresh_index(path: &Path) -> Result<Index, LedgerError> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LedgerError::Io(path.to_owned(), error)),
+        _ => Ok(Index::open(path)?),
+    }
+}

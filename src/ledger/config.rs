@@ -1,0 +1,65 @@
+//! `ledger.toml`: format version, name and public key.
+
+use super::{LedgerError, Paths};
+use crate::checkpoint::VerifierKey;
+use crate::keyring::Keyring;
+use ed25519_dalek::VerifyingKey;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The version of everything on disk.
+const FORMAT: u32 = 1;
+
+/// What never changes about a ledger.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its name: the origin of its checkpoints.
+    pub origin: String,
+    /// The key that its checkpoints verify under.
+    pub public_key: VerifierKey,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    format: u32,
+    origin: String,
+    public_key: String,
+}
+
+impl Config {
+    pub(super) fn new(origin: Option<&str>, key: VerifyingKey) -> Config {
+        let own = || format!("inforce/{}", key.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let origin = origin.map_or_else(own, str::to_owned);
+        Config { public_key: VerifierKey::new(&origin, key), origin }
+    }
+
+    pub(super) fn read(dir: &Path) -> Result<Config, LedgerError> {
+        let path = Paths(dir).config();
+        let no_ledger = |what: String| LedgerError::NoLedger(dir.to_owned(), what);
+        let text = std::fs::read_to_string(&path).map_err(|error| no_ledger(format!("ledger.toml: {error}")))?;
+        let file: File = toml::from_str(&text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
+        if file.format != FORMAT {
+            return Err(no_ledger(format!("format {}: this program reads format {FORMAT}", file.format)));
+        }
+        let public_key = VerifierKey::parse(&file.public_key)?;
+        if public_key.name != file.origin {
+            return Err(no_ledger("ledger.toml: the public key is not that of the origin".to_owned()));
+        }
+        Ok(Config { origin: file.origin, public_key })
+    }
+
+    pub(super) fn write(&self, path: &Path) -> Result<(), LedgerError> {
+        let file = File { format: FORMAT, origin: self.origin.clone(), public_key: self.public_key.to_string() };
+        let text = toml::to_string(&file).expect("three plain fields");
+        let io = |error| LedgerError::Io(path.to_owned(), error);
+        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(io)
+    }
+
+    pub(super) fn check_key(&self, keyring: &Keyring, dir: &Path) -> Result<(), LedgerError> {
+        let own = VerifierKey::new(&self.origin, keyring.signing_key().verifying_key());
+        if own == self.public_key { Ok(()) } else { Err(LedgerError::WrongKeyring(dir.to_owned())) }
+    }
+}

@@ -1,0 +1,46 @@
+//! What can go wrong with a ledger.
+
+use super::read::BadEntry;
+use crate::checkpoint::NoteError;
+use crate::index::IndexError;
+use crate::journal::JournalError;
+use crate::keyring::KeyringError;
+use crate::wire::Refusal;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a ledger could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum LedgerError {
+    #[error("`{}`: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
+    #[error("`{}` is not empty: a new ledger needs a folder of its own", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("`{}` is no ledger: {}; `inforce init` makes one", .0.display(), .1)]
+    NoLedger(PathBuf, String),
+    #[error("`{}` is written to by another process: wait for it, or read only", .0.display())]
+    Locked(PathBuf),
+    #[error("`{}` was opened for reading only", .0.display())]
+    ReadOnly(PathBuf),
+    #[error("the keyring does not belong to `{}`: its key is not the public key of ledger.toml", .0.display())]
+    WrongKeyring(PathBuf),
+    #[error("fact {index}: {refusal}")]
+    Refused { index: usize, refusal: Refusal },
+    #[error("nothing was appended: the stream `{stream}` is at {found}, expected {expected}")]
+    Conflict { stream: String, expected: String, found: String },
+    #[error("nothing more is appended until the ledger is opened anew: {0}")]
+    Poisoned(String),
+    #[error("the ledger was rolled back or forked: {0}")]
+    RolledBack(String),
+    #[error(transparent)]
+    BadEntry(#[from] BadEntry),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("checkpoint: {0}")]
+    Checkpoint(#[from] NoteError),
+}

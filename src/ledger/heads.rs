@@ -1,0 +1,107 @@
+//! The heads of every stream, and which of them a decision pins.
+//!
+//! Used alike by the writer, who makes streams and pins, and by `verify`, who checks them.
+
+use super::read::BadEntry;
+use crate::codec::{self, EntryHash, Head, Header, StreamId, StreamLink};
+use crate::entry::Entry;
+use crate::fact::{Kind, Moment};
+use crate::timeline::{View, World};
+use std::collections::HashMap;
+
+/// Where every stream stands.
+#[derive(Default)]
+pub struct Heads {
+    heads: HashMap<StreamId, (u64, EntryHash)>,
+    /// Streams of policies, in the order of their first adoption.
+    policies: Vec<StreamId>,
+    /// Links between accounts and centers, and nothing else.
+    links: World,
+    center_names: HashMap<u32, StreamId>,
+    /// Streams with entries that cannot be read any more, by the first of them, until their erasure is met.
+    unended: HashMap<StreamId, u64>,
+}
+
+impl Heads {
+    /// The next link of a stream.
+    pub fn next(&self, stream: StreamId) -> StreamLink {
+        match self.heads.get(&stream) {
+            Some(&(revision, previous)) => StreamLink { stream, revision: revision + 1, previous },
+            None => StreamLink { stream, revision: 0, previous: EntryHash([0; 32]) },
+        }
+    }
+
+    /// The revision that a stream is at.
+    pub fn revision(&self, stream: StreamId) -> Option<u64> {
+        self.heads.get(&stream).map(|&(revision, _)| revision)
+    }
+
+    /// Takes an entry as the last of its streams.
+    pub fn take(&mut self, entry: &Entry) {
+        let header = &entry.header;
+        for (number, link) in header.streams.iter().enumerate() {
+            if link.revision == 0 && number == 0 && header.kind == Kind::PolicyAdopted {
+                self.policies.push(link.stream);
+            }
+            self.heads.insert(link.stream, (link.revision, entry.hash));
+        }
+        if matches!(header.kind, Kind::AccountLinked | Kind::AccountUnlinked) && entry.record.is_some() {
+            self.links.add(entry);
+            if let Some((center, stream)) = self.links.last_center().zip(header.streams.get(1)) {
+                self.center_names.insert(center.0, stream.stream);
+            }
+        }
+    }
+
+    /// Forgets the links of an account that was erased.
+    pub fn forget(&mut self, account: StreamId) {
+        self.links.forget(account);
+    }
+
+    /// The digest over the heads that a decision pins: every policy, its center, every other account in that center.
+    pub fn pins(&self, account: StreamId, moment: Moment) -> [u8; 32] {
+        let mut streams = self.policies.clone();
+        let view = View { decision: moment, known: true };
+        if let Some(ix) = self.links.account_of_stream(account) {
+            if let Some(center) = self.links.center_at(ix, view, moment) {
+                streams.extend(self.center_names.get(&center.0));
+                let group = self.links.group_at(ix, view, moment).into_iter().filter(|&member| member != ix);
+                streams.extend(group.map(|member| self.links.stream_of_account(member)));
+            }
+        }
+        let head = |stream: StreamId| self.heads.get(&stream).map(|&(revision, hash)| Head { stream, revision, hash });
+        codec::pins(&mut streams.into_iter().filter_map(head).collect::<Vec<_>>())
+    }
+
+    /// Notes an entry that cannot be read: an erasure must follow in its stream.
+    pub fn expect_end(&mut self, stream: StreamId, seq: u64) {
+        self.unended.entry(stream).or_insert(seq);
+    }
+
+    /// Notes the erasure of everything that ends a stream.
+    pub fn end(&mut self, stream: StreamId) {
+        self.unended.remove(&stream);
+        self.forget(stream);
+    }
+
+    /// Streams that no erasure ended though their keys are gone.
+    pub fn unended(&self) -> Vec<(u64, StreamId)> {
+        self.unended.iter().map(|(&stream, &seq)| (seq, stream)).collect()
+    }
+
+    /// Checks that an entry extends its streams, and pins what it must.
+    pub fn check(&self, header: &Header) -> Result<(), BadEntry> {
+        for link in &header.streams {
+            if *link != self.next(link.stream) {
+                return Err(BadEntry::new(header.seq, format!("it does not extend its stream {:?}", link.stream)));
+            }
+        }
+        let moment = Moment { at: header.occurred_at.at, seq: header.seq };
+        let pins = (header.kind == Kind::DecisionMade).then(|| self.pins(header.streams[0].stream, moment));
+        // After an erasure the links of the erased are gone, and with them what a decision pinned.
+        if header.pins.is_some() != pins.is_some() {
+            return Err(BadEntry::new(header.seq, "it must pin the heads that it was judged by"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! Reading: passes over every entry, and worlds to judge by.
+
+use super::heads::Heads;
+use super::read::{self, BadEntry, Content};
+use super::tree::{self, Held};
+use super::{Ledger, LedgerError, Paths};
+use crate::codec::{EntryHash, Link};
+use crate::entry::Entry;
+use crate::journal::{self, Group, JournalError, Location, SegmentId};
+use crate::keyring::Keyring;
+use crate::merkle::{Frontier, TreeSize};
+use crate::timeline::World;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// What a pass met that is not what was recorded, in the order met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The first entry that is affected.
+    pub seq: u64,
+    /// The file, below the ledger's folder, and the offset, where that is known.
+    pub place: Option<(String, u64)>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A world, and whether the ledger that it was read from is whole.
+pub struct Loaded {
+    /// Everything that decisions are judged by.
+    pub world: World,
+    /// The first thing that is not what was recorded: with it no verdict is worth anything.
+    pub bad: Option<Problem>,
+}
+
+/// Passes over every entry that opens; the first that does not ends the pass.
+pub fn each_entry(
+    dir: &Path,
+    keyring: &Keyring,
+    content: Content,
+    mut visit: impl FnMut(Entry, Location) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let end = journal::scan(dir, None, |group, segment| {
+        for (entry, location) in open_group(group, segment, keyring, content) {
+            visit(entry?, location)?;
+        }
+        Ok::<(), LedgerError>(())
+    })?;
+    match end.damage {
+        Some(damage) => {
+            let path = journal::segment_path(dir, end.location.segment);
+            Err(JournalError::Corrupt { path, offset: damage.offset as u64, seq: damage.seq, what: damage.what }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Opens the entries of a group, in parallel where it is worth it.
+fn open_group(group: &Group, segment: SegmentId, keyring: &Keyring, content: Content) -> Vec<(Result<Entry, BadEntry>, Location)> {
+    let open = |raw: &journal::RawEntry| (read::open(raw, keyring, content), Location { segment, offset: raw.offset as u32 });
+    group.entries.par_iter().with_min_len(64).map(open).collect()
+}
+
+/// One entry where there is no index.
+pub fn find_by_scan(dir: &Path, seq: u64, keyring: &Keyring) -> Result<Option<Entry>, LedgerError> {
+    let mut found = None;
+    journal::scan(dir, None, |group, _| {
+        let raw = group.entries.iter().find(|raw| raw.seq == seq);
+        if let Some(raw) = raw {
+            found = Some(read::open(raw, keyring, Content::Read)?);
+        }
+        Ok::<(), LedgerError>(())
+    })?;
+    Ok(found)
+}
+
+/// Checks every entry as it passes: chains, links, leaves, root.
+pub struct Pass<'a> {
+    ledger: &'a Ledger,
+    heads: Heads,
+    hashes: Vec<EntryHash>,
+    frontier: Frontier,
+    held: Option<Held>,
+    stored: Vec<crate::merkle::NodeHash>,
+    problems: Vec<Problem>,
+    last_recorded: crate::fact::Instant,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass over `ledger`.
+    pub fn new(ledger: &'a Ledger) -> Pass<'a> {
+        let paths = Paths(&ledger.dir);
+        let mut problems = Vec::new();
+        let held = match tree::read_checkpoint(&paths.checkpoint(), &ledger.config) {
+            Ok(checkpoint) => Some(Held::to(checkpoint)),
+            Err(error) => {
+                problems.push(Problem { seq: 0, place: Some(("checkpoint".to_owned(), 0)), what: error.to_string() });
+                None
+            }
+        };
+        Pass {
+            ledger,
+            heads: Heads::default(),
+            hashes: Vec::new(),
+            frontier: Frontier::default(),
+            held,
+            stored: tree::stored_leaves(&paths.tree()),
+            problems,
+            last_recorded: crate::fact::Instant(0),
+        }
+    }
+
+    /// Passes over the journal, handing every entry that opens to `visit`.
+    pub fn run(mut self, content: Content, mut visit: impl FnMut(&Entry)) -> Result<Passed, LedgerError> {
+        let dir = Paths(&self.ledger.dir).journal();
+        let keyring = self.ledger.keyring.read().expect("no holder panics");
+        let end = journal::scan(&dir, None, |group, segment| {
+            for (entry, location) in open_group(group, segment, &keyring, content) {
+                match entry {
+                    Ok(entry) => {
+                        self.check(&entry, location, &keyring);
+                        visit(&entry);
+                    }
+                    Err(bad) => {
+                        self.note(bad.seq, Some(location), bad.what);
+                        self.hashes.push(EntryHash([0; 32]));
+                        self.frontier.append(tree::leaf(&EntryHash([0; 32])));
+                    }
+                }
+            }
+            Ok::<(), LedgerError>(())
+        })?;
+        if let Some(damage) = end.damage {
+            let location = Location { segment: end.location.segment, offset: damage.offset as u32 };
+            // A reader beside a writer meets a group that is still being written: nothing of it is acknowledged.
+            let acknowledged = (self.stored.len() as u64).max(self.held.as_ref().map_or(0, |held| held.size().0));
+            let follows = journal::segment_path(&dir, SegmentId(end.location.segment.0 + 1)).exists();
+            if damage.seq < acknowledged || follows || self.ledger.writer.is_some() {
+                self.note(damage.seq, Some(location), damage.what);
+            }
+        }
+        Ok(self.finish())
+    }
+
+    fn note(&mut self, seq: u64, location: Option<Location>, what: impl Into<String>) {
+        let place = location.map(|at| (format!("journal/{:08}.seg", at.segment.0), u64::from(at.offset)));
+        self.problems.push(Problem { seq, place, what: what.into() });
+    }
+
+    fn check(&mut self, entry: &Entry, location: Location, keyring: &Keyring) {
+        let header = &entry.header;
+        let leaf = tree::leaf(&entry.hash);
+        self.frontier.append(leaf);
+        if let Some(held) = &mut self.held {
+            held.note(&self.frontier);
+        }
+        let stored = self.stored.get(header.seq as usize);
+        if stored.is_some_and(|stored| *stored != leaf) {
+            self.note(header.seq, Some(location), "its hash is not the one in the tree");
+        } else if let Err(bad) = self.heads.check(header) {
+            self.note(header.seq, Some(location), bad.what);
+        } else if header.recorded_at < self.last_recorded {
+            self.note(header.seq, Some(location), "it was recorded before the entry before it");
+        } else if let Some(what) = self.wrong_link(&header.links) {
+            self.note(header.seq, Some(location), what);
+        } else if entry.record.is_none() {
+            self.destroyed(header.streams[0].stream, header.seq);
+        }
+        self.last_recorded = header.recorded_at;
+        self.heads.take(entry);
+        self.hashes.push(entry.hash);
+        let erased = entry.record.as_ref().is_some_and(|record| record.body == crate::fact::Body::SubjectErased(crate::fact::Scope::All));
+        if erased {
+            self.heads.end(header.streams[0].stream);
+            if keyring.slot_of_stream(header.streams[0].stream).is_some() {
+                self.note(header.seq, Some(location), "it erased everything, but the keys are still there");
+            }
+        }
+    }
+
+    fn wrong_link(&self, links: &[Link]) -> Option<String> {
+        links.iter().find_map(|link| match link {
+            Link::Resolved { seq, hash } if self.hashes.get(*seq as usize) != Some(hash) => {
+                Some(format!("it cites entry {seq} by a hash that is not its own"))
+            }
+            _ => None,
+        })
+    }
+
+    fn destroyed(&mut self, stream: crate::codec::StreamId, seq: u64) {
+        self.heads.expect_end(stream, seq);
+    }
+
+    fn finish(mut self) -> Passed {
+        for (seq, stream) in self.heads.unended() {
+            self.note(seq, None, format!("its keys are gone, but no erasure ended its stream {stream:?}"));
+        }
+        let size = self.frontier.size();
+        if let Some(Err(what)) = self.held.as_ref().map(|held| held.verdict(size)) {
+            let seq = self.problems.iter().map(|problem| problem.seq).min().unwrap_or(0);
+            self.problems.push(Problem { seq, place: Some(("checkpoint".to_owned(), 0)), what });
+        }
+        if (self.stored.len() as u64) > size.0 {
+            self.note(size.0, None, format!("the tree holds {} leaves, the journal {} entries", self.stored.len(), size.0));
+        }
+        self.problems.sort_by_key(|problem| problem.seq);
+        Passed { size, root: self.frontier.root(), problems: self.problems }
+    }
+}
+
+/// What a pass found.
+pub struct Passed {
+    /// How many entries.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: crate::merkle::NodeHash,
+    /// What is wrong, ascending in seq.
+    pub problems: Vec<Problem>,
+}
+
+impl Ledger {
+    /// Reads and checks everything.
+    pub fn load(&self) -> Result<Loaded, LedgerError> {
+        let mut world = World::default();
+        let passed = Pass::new(self).run(Content::Leave, |entry| world.add(entry))?;
+        world.finish();
+        Ok(Loaded { world, bad: passed.problems.into_iter().next() })
+    }
+
+    /// Passes over every entry, text of chats included.
+    pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
+        let keyring = self.keyring.read().expect("no holder panics");
+        each_entry(&Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _| {
+            visit(&entry);
+            Ok(())
+        })
+    }
+}

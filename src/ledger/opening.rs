@@ -1,0 +1,75 @@
+//! Opening: the journal is read once, and whatever an earlier process left unfinished is finished by the everyday code.
+
+use super::catalog::Catalog;
+use super::read::{self, BadEntry, Content};
+use super::tree::{self, Held};
+use super::writer::{Writer, finish_erasure};
+use super::{Config, LedgerError, Paths};
+use crate::entry::Entry;
+use crate::fact::{Body, Instant};
+use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
+use crate::keyring::Keyring;
+use crate::merkle::{NodeHash, TreeSize};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Reads the journal and stands ready to write.
+///
+/// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, and neither the tree
+/// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
+pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, now: fn() -> Instant) -> Result<Writer, LedgerError> {
+    let paths = Paths(dir);
+    let checkpoint = tree::read_checkpoint(&paths.checkpoint(), config)?;
+    let stored = tree::stored_leaves(&paths.tree());
+    let durable = (stored.len() as u64).max(checkpoint.size.0);
+    let mut opening = Opening { catalog: Catalog::open(dir)?, held: Held::to(checkpoint) };
+    let end = journal::scan(&paths.journal(), None, |group, segment| opening.take_group(group, segment, &stored, keyring))?;
+    let segment_follows = || journal::segment_path(&paths.journal(), SegmentId(end.location.segment.0 + 1)).exists();
+    if let Some(damage) = end.damage.as_ref().filter(|damage| damage.seq < durable || segment_follows()) {
+        let path = journal::segment_path(&paths.journal(), end.location.segment);
+        let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
+        return Err(JournalError::Corrupt { path, offset, seq, what }.into());
+    }
+    if end.next_seq < durable {
+        return Err(LedgerError::RolledBack(format!("the journal holds {} entries, {durable} were acknowledged", end.next_seq)));
+    }
+    let Opening { mut catalog, held } = opening;
+    held.verdict(TreeSize(catalog.next_seq)).map_err(LedgerError::RolledBack)?;
+    let journal = Journal::open(&paths.journal(), end.location)?;
+    catalog.tree.truncate()?;
+    keyring.sync()?;
+    catalog.settle(keyring)?;
+    Ok(Writer { dir: dir.to_owned(), config: config.clone(), journal, catalog, now, poisoned: None })
+}
+
+struct Opening {
+    catalog: Catalog,
+    held: Held,
+}
+
+impl Opening {
+    fn take_group(&mut self, group: &Group, segment: SegmentId, stored: &[NodeHash], keyring: &mut Keyring) -> Result<(), LedgerError> {
+        let shared: &Keyring = keyring;
+        let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
+        let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
+        for (raw, entry) in group.entries.iter().zip(&entries) {
+            self.catalog.heads.take(entry);
+            self.catalog.take(entry, Location { segment, offset: raw.offset as u32 })?;
+            self.catalog.tree.replay(tree::leaf(&entry.hash), stored.get(raw.seq as usize))?;
+            self.held.note(self.catalog.tree.frontier());
+            self.finish(entry, keyring)?;
+        }
+        Ok(())
+    }
+
+    /// What the keyring may not have got before a crash: an account's slot, or an erasure.
+    fn finish(&mut self, entry: &Entry, keyring: &mut Keyring) -> Result<(), LedgerError> {
+        let Some(record) = &entry.record else { return Ok(()) };
+        let stream = entry.header.streams[0].stream;
+        match record.body {
+            Body::PolicyAdopted(_) => Ok(()),
+            Body::SubjectErased(scope) => finish_erasure(scope, stream, entry.header.seq, keyring, &mut self.catalog),
+            _ => Ok(keyring.restore_owner(stream, &record.subject)?),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Facts into entries, in memory: resolved, sealed, chained and hashed, ready to be written as one group.
+
+use super::admission::Admitted;
+use super::heads::Heads;
+use super::read;
+use crate::codec::{self, EntryHash, Header, Link, Record, StreamId, StreamLink};
+use crate::entry::Entry;
+use crate::fact::{Body, Kind, Moment};
+use crate::index::{Field, Term};
+use crate::journal::Frame;
+use crate::keyring::{EntryKey, Keyring, KeyringError, Part, Slot};
+use rayon::prelude::*;
+
+/// A body sealed: all that does not depend on the entries before it.
+struct Sealed {
+    record: Record,
+    body: Vec<u8>,
+    content: Vec<u8>,
+    body_commitment: codec::Commitment,
+    content_commitment: Option<codec::Commitment>,
+}
+
+/// Seals in parallel, then chains in order. Claims slots for new accounts.
+pub fn stage(admitted: Vec<Admitted>, heads: &mut Heads, keyring: &mut Keyring) -> Result<Vec<(Entry, Frame)>, KeyringError> {
+    let slots = admitted.iter().map(|one| slot_for(one, keyring)).collect::<Result<Vec<_>, _>>()?;
+    let keyring: &Keyring = keyring;
+    let sealed: Vec<(Admitted, Option<Slot>, Sealed)> = admitted
+        .into_par_iter()
+        .zip(slots)
+        .with_min_len(64)
+        .map(|(mut one, slot)| {
+            let sealed = seal(&mut one, slot, keyring);
+            (one, slot, sealed)
+        })
+        .collect();
+    let mut staged: Vec<(Entry, Frame)> = Vec::with_capacity(sealed.len());
+    let first_seq = sealed.first().map_or(0, |(one, ..)| one.seq);
+    for (one, slot, sealed) in sealed {
+        let entry_of = |seq: u64| staged.get((seq.checked_sub(first_seq)?) as usize).map(|(earlier, _)| earlier.hash);
+        let links = one.links.iter().map(|link| fill_in(*link, &entry_of)).collect();
+        let (one, frame) = chain(Admitted { links, ..one }, slot, sealed, heads, keyring);
+        heads.take(&one);
+        staged.push((one, frame));
+    }
+    Ok(staged)
+}
+
+fn slot_for(one: &Admitted, keyring: &mut Keyring) -> Result<Option<Slot>, KeyringError> {
+    match one.fact.kind() {
+        Kind::PolicyAdopted => Ok(None),
+        _ => keyring.claim(&one.fact.subject).map(Some),
+    }
+}
+
+fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
+    let fact = &mut one.fact;
+    let kind = fact.kind();
+    // What an erasure is about is to be forgotten: its stream says it while anybody may know.
+    let subject = if kind == Kind::SubjectErased { String::new() } else { std::mem::take(&mut fact.subject) };
+    let body = std::mem::replace(&mut fact.body, Body::SubjectErased(crate::fact::Scope::All));
+    let record = Record { id: std::mem::replace(&mut fact.id, crate::fact::FactId { source: String::new(), id: String::new() }), subject, body };
+    let plaintext = codec::encode(&record);
+    let sealed_under = slot.filter(|_| read::is_sealed(kind));
+    let key = sealed_under.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
+    let body_commitment = key.commit(&plaintext);
+    let body = if sealed_under.is_some() { key.seal(&plaintext) } else { plaintext };
+    let content = fact.content.take().zip(sealed_under).map(|(text, slot)| {
+        let key = keyring.entry_key(slot, Part::Content, one.seq);
+        (key.seal(text.as_bytes()), key.commit(text.as_bytes()))
+    });
+    let (content, content_commitment) = content.map_or((Vec::new(), None), |(sealed, commitment)| (sealed, Some(commitment)));
+    Sealed { record, body, content, body_commitment, content_commitment }
+}
+
+/// A reference within the group gets its hash only now.
+fn fill_in(link: Link, hash_of: &impl Fn(u64) -> Option<EntryHash>) -> Link {
+    match link {
+        Link::Resolved { seq, hash } => Link::Resolved { seq, hash: hash_of(seq).unwrap_or(hash) },
+        unresolved => unresolved,
+    }
+}
+
+fn chain(one: Admitted, slot: Option<Slot>, sealed: Sealed, heads: &Heads, keyring: &Keyring) -> (Entry, Frame) {
+    let kind = sealed.record.body.kind();
+    let streams = streams(&sealed.record, slot.map(|slot| keyring.stream(slot)), heads);
+    let moment = Moment { at: one.fact.time.at, seq: one.seq };
+    let header = Header {
+        seq: one.seq,
+        identity: one.identity,
+        kind,
+        occurred_at: one.fact.time,
+        recorded_at: one.recorded_at,
+        pins: (kind == Kind::DecisionMade).then(|| heads.pins(streams[0].stream, moment)),
+        streams,
+        links: one.links,
+        body: sealed.body_commitment,
+        content: sealed.content_commitment,
+    };
+    let bytes = codec::encode(&header);
+    let hash = codec::entry_hash(&bytes);
+    let frame = Frame::new(&bytes, &sealed.body, &sealed.content);
+    (Entry { header, hash, record: Some(sealed.record), content: None }, frame)
+}
+
+fn streams(record: &Record, account: Option<StreamId>, heads: &Heads) -> Vec<StreamLink> {
+    let first = account.unwrap_or_else(|| codec::policy_stream(&record.subject));
+    let center = match &record.body {
+        Body::AccountLinked { center } | Body::AccountUnlinked { center } => Some(codec::center_stream(center)),
+        _ => None,
+    };
+    std::iter::once(first).chain(center).map(|stream| heads.next(stream)).collect()
+}
+
+/// What an entry can be found by, besides its id.
+pub fn terms(entry: &Entry) -> Vec<Term> {
+    let header = &entry.header;
+    let mut terms = vec![
+        Term::new(Field::Kind, &[header.kind as u8]),
+        Term::new(Field::Day, &header.occurred_at.at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
+    ];
+    let fields = [if header.kind == Kind::PolicyAdopted { Field::Policy } else { Field::Account }, Field::Center];
+    terms.extend(header.streams.iter().zip(fields).map(|(link, field)| Term::new(field, &link.stream.0)));
+    if header.kind == Kind::InteractionLabelled {
+        terms.extend(header.links.iter().filter_map(|link| match link {
+            Link::Resolved { seq, .. } => Some(Term::new(Field::Target, &seq.to_be_bytes())),
+            Link::Unresolved { .. } => None,
+        }));
+    }
+    match entry.record.as_ref().map(|record| &record.body) {
+        Some(Body::DecisionMade(body)) => {
+            terms.extend(body.item.advertiser.iter().map(|name| Term::new(Field::Advertiser, name.as_bytes())));
+            terms.extend(body.policy.iter().map(|cited| Term::new(Field::Policy, &codec::policy_stream(&cited.id).0)));
+        }
+        Some(Body::InteractionRecorded(body)) => terms.push(Term::new(Field::Conversation, body.conversation.as_bytes())),
+        Some(Body::NoticeRecorded(body)) => terms.push(Term::new(Field::Policy, &codec::policy_stream(&body.policy).0)),
+        _ => {}
+    }
+    terms
+}

@@ -1,0 +1,244 @@
+//! The one writer: takes requests together, commits each batch as a group, and answers.
+
+use super::admission::{Admission, Admitted, Outcome};
+use super::catalog::Catalog;
+use super::{Clock, Config, LedgerError, Paths, stage, tree};
+use crate::codec::{self, EntryHash, StreamId};
+use crate::entry::Entry;
+use crate::fact::{Body, Fact, Instant, Kind, Scope};
+use crate::journal::Journal;
+use crate::keyring::Keyring;
+use crate::merkle::TreeSize;
+use crate::wire::Refusal;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+/// What became of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its entry.
+    pub seq: u64,
+    /// The entry's hash.
+    pub hash: EntryHash,
+    /// True if it had been recorded before and nothing was appended.
+    pub duplicate: bool,
+    /// The size of the tree once it was durable.
+    pub size: TreeSize,
+}
+
+/// A stream by the name that people know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Stream {
+    Account(String),
+    Center(String),
+    Policy(String),
+}
+
+/// The revision that a caller expects a stream to be at; `None` if it must have no entry yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Expected {
+    pub stream: Stream,
+    pub revision: Option<u64>,
+}
+
+type Outcomes = Result<Vec<Result<Receipt, Refusal>>, LedgerError>;
+
+/// What one caller handed in.
+pub struct Request {
+    facts: Mutex<Vec<Fact>>,
+    clock: Clock,
+    /// True if one refused fact refuses all.
+    whole: bool,
+    expected: Vec<Expected>,
+    outcomes: Mutex<Option<Outcomes>>,
+}
+
+impl Request {
+    pub fn new(facts: Vec<Fact>, clock: Clock, whole: bool, expected: Vec<Expected>) -> Request {
+        Request { facts: Mutex::new(facts), clock, whole, expected, outcomes: Mutex::new(None) }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.outcomes.lock().expect("no holder panics").is_some()
+    }
+
+    pub fn take(&self) -> Outcomes {
+        self.outcomes.lock().expect("no holder panics").take().expect("the writer answers every request that it took")
+    }
+
+    fn answer(&self, outcomes: Outcomes) {
+        *self.outcomes.lock().expect("no holder panics") = Some(outcomes);
+    }
+}
+
+/// Everything that appending needs.
+pub struct Writer {
+    pub(super) dir: PathBuf,
+    pub(super) config: Config,
+    pub(super) journal: Journal,
+    pub(super) catalog: Catalog,
+    pub(super) now: fn() -> Instant,
+    pub(super) poisoned: Option<String>,
+}
+
+/// Requests whose facts are admitted and not yet committed.
+struct Batch<'a> {
+    admission: Admission,
+    waiting: Vec<(&'a Request, Vec<Outcome>)>,
+}
+
+impl Writer {
+    /// What it knows.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Commits everything that waits, in one group where it can, and answers each request.
+    pub fn commit(&mut self, keyring: &RwLock<Keyring>, requests: &[Arc<Request>]) {
+        let mut keyring = keyring.write().expect("no holder panics");
+        let mut batch = self.batch();
+        for request in requests {
+            // Expected revisions are those before this request: what waits is committed first.
+            let alone = !request.expected.is_empty();
+            if alone {
+                batch = self.commit_batch(batch, &mut keyring);
+            }
+            match self.admit(request, &keyring, &mut batch.admission) {
+                Ok(outcomes) => batch.waiting.push((request, outcomes)),
+                Err(error) => request.answer(Err(error)),
+            }
+            if alone {
+                batch = self.commit_batch(batch, &mut keyring);
+            }
+        }
+        self.commit_batch(batch, &mut keyring);
+    }
+
+    fn batch<'a>(&self) -> Batch<'a> {
+        Batch { admission: Admission::new(&self.catalog, (self.now)()), waiting: Vec::new() }
+    }
+
+    fn admit(&self, request: &Request, keyring: &Keyring, admission: &mut Admission) -> Result<Vec<Outcome>, LedgerError> {
+        if let Some(why) = &self.poisoned {
+            return Err(LedgerError::Poisoned(why.clone()));
+        }
+        for expected in &request.expected {
+            self.check_expected(expected, keyring)?;
+        }
+        let facts = std::mem::take(&mut *request.facts.lock().expect("no holder panics"));
+        admission.admit(facts, request.clock, request.whole, &self.catalog, keyring)
+    }
+
+    fn check_expected(&self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {
+        let (stream, name) = match &expected.stream {
+            Stream::Account(name) => (keyring.slot_of(name).map(|slot| keyring.stream(slot)), name),
+            Stream::Center(name) => (Some(codec::center_stream(name)), name),
+            Stream::Policy(name) => (Some(codec::policy_stream(name)), name),
+        };
+        let found = stream.and_then(|stream| self.catalog.heads.revision(stream));
+        if found == expected.revision {
+            return Ok(());
+        }
+        let shown = |revision: Option<u64>| revision.map_or("no entry".to_owned(), |revision| format!("revision {revision}"));
+        Err(LedgerError::Conflict { stream: name.clone(), expected: shown(expected.revision), found: shown(found) })
+    }
+
+    /// Commits a batch, answers its requests, and begins the next one.
+    fn commit_batch<'a>(&mut self, batch: Batch<'a>, keyring: &mut Keyring) -> Batch<'a> {
+        let first = self.catalog.next_seq;
+        let committed = self.commit_groups(batch.admission.admitted, keyring);
+        if let Err(error) = &committed {
+            self.poisoned = Some(error.to_string());
+        }
+        for (request, outcomes) in batch.waiting {
+            request.answer(match (&committed, &self.poisoned) {
+                (Ok(hashes), _) => Ok(outcomes.into_iter().map(|outcome| self.receipt(outcome, first, hashes)).collect()),
+                (Err(_), why) => Err(LedgerError::Poisoned(why.clone().unwrap_or_default())),
+            });
+        }
+        self.batch()
+    }
+
+    fn receipt(&self, outcome: Outcome, first: u64, hashes: &[EntryHash]) -> Result<Receipt, Refusal> {
+        let size = TreeSize(self.catalog.next_seq);
+        let fresh = |seq: u64| hashes[(seq - first) as usize];
+        match outcome {
+            Outcome::Refused(refusal) => Err(refusal),
+            Outcome::Duplicate(seq, hash) => Ok(Receipt { seq, hash: if seq >= first { fresh(seq) } else { hash }, duplicate: true, size }),
+            Outcome::Appended(seq) => Ok(Receipt { seq, hash: fresh(seq), duplicate: false, size }),
+        }
+    }
+
+    /// An erasure ends its group, so that what follows is sealed under keys that it did not destroy.
+    fn commit_groups(&mut self, admitted: Vec<Admitted>, keyring: &mut Keyring) -> Result<Vec<EntryHash>, LedgerError> {
+        let mut hashes = Vec::with_capacity(admitted.len());
+        let mut group = Vec::new();
+        for one in admitted {
+            let ends = one.fact.kind() == Kind::SubjectErased;
+            group.push(one);
+            if ends {
+                hashes.extend(self.commit_group(std::mem::take(&mut group), keyring)?);
+            }
+        }
+        hashes.extend(self.commit_group(group, keyring)?);
+        Ok(hashes)
+    }
+
+    fn commit_group(&mut self, group: Vec<Admitted>, keyring: &mut Keyring) -> Result<Vec<EntryHash>, LedgerError> {
+        if group.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (entries, frames): (Vec<Entry>, Vec<_>) = stage::stage(group, &mut self.catalog.heads, keyring)?.into_iter().unzip();
+        let locations = self.journal.commit(self.catalog.next_seq, &frames)?;
+        // The group is recorded. What follows can be told again from the journal.
+        self.catalog.grow(&entries)?;
+        for (entry, location) in entries.iter().zip(locations) {
+            self.catalog.take(entry, location)?;
+        }
+        self.erase(entries.last().expect("not empty"), keyring)?;
+        Ok(entries.iter().map(|entry| entry.hash).collect())
+    }
+
+    /// Destroys what an erasure names, now that the erasure itself is recorded.
+    fn erase(&mut self, last: &Entry, keyring: &mut Keyring) -> Result<(), LedgerError> {
+        let Some(Body::SubjectErased(scope)) = last.record.as_ref().map(|record| &record.body) else { return Ok(()) };
+        let header = &last.header;
+        finish_erasure(*scope, header.streams[0].stream, header.seq, keyring, &mut self.catalog)
+    }
+
+    /// Signs and writes the checkpoint.
+    pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
+        let path = Paths(&self.dir).checkpoint();
+        tree::write_checkpoint(&path, &self.config, self.catalog.tree.frontier(), keyring.signing_key())
+    }
+
+    /// Rebuilds the index from the journal.
+    pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
+        self.catalog.reindex(keyring)
+    }
+
+    /// Leaves everything finished behind.
+    pub fn close(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
+        if self.poisoned.is_some() {
+            return Ok(());
+        }
+        self.journal.close()?;
+        self.catalog.settle(keyring)?;
+        self.write_checkpoint(keyring).map(drop)
+    }
+}
+
+/// Overwrites keys; doing it again changes nothing.
+pub fn finish_erasure(scope: Scope, stream: StreamId, seq: u64, keyring: &mut Keyring, catalog: &mut Catalog) -> Result<(), LedgerError> {
+    let Some(slot) = keyring.slot_of_stream(stream) else { return Ok(()) };
+    match scope {
+        Scope::Content => keyring.erase_content(slot, seq)?,
+        Scope::All => {
+            keyring.erase_all(slot)?;
+            catalog.heads.forget(stream);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! lib
+pub mod fact;
+pub mod wire;
+pub mod codec;
+pub mod merkle;
+pub mod checkpoint;
+pub mod entry;
+pub mod symbols;
+pub mod policy;
+pub mod timeline;
+pub mod lineage;
+pub mod judge;
+pub mod journal;
+pub mod keyring;
+pub mod index;
+pub mod derive;
+pub mod ledger;
+pub mod replay;
+pub mod cli;

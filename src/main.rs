@@ -1,0 +1,5 @@
+//! The `inforce` command.
+
+fn main() -> std::process::ExitCode {
+    inforce::cli::main().into()
+}

@@ -1,0 +1,136 @@
+//! One account's line: what happened to it, in the order of time.
+
+use super::{CenterIx, View};
+use crate::codec::StreamId;
+use crate::fact::*;
+use crate::symbols::Sym;
+
+/// Something that changed an account's state.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// When.
+    pub moment: Moment,
+    /// What.
+    pub what: What,
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum What {
+    Linked(CenterIx),
+    Unlinked(CenterIx),
+    Preference(Control, Sym),
+    Consent(Sym, ConsentState),
+    Age(AgeBand),
+    OptOut,
+    Notice { policy: Sym, channel: Channel, status: NoticeStatus, sha256: Option<Sym> },
+    Erased(Scope),
+}
+
+impl What {
+    /// True for a link made or ended.
+    pub fn is_link(self) -> bool {
+        matches!(self, What::Linked(_) | What::Unlinked(_))
+    }
+}
+
+/// An entry of the account's stream that was recorded after some decision though it happened before it.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Late {
+    pub moment: Moment,
+    pub recorded: Instant,
+}
+
+/// An account from its first entry on.
+#[derive(Clone, Debug)]
+pub struct AccountLine {
+    /// Its stream.
+    pub stream: StreamId,
+    /// The app, unless every body was destroyed.
+    pub app: Option<Sym>,
+    pub(super) events: Vec<Event>,
+    pub(super) late: Vec<Late>,
+}
+
+impl AccountLine {
+    pub(super) fn new(stream: StreamId) -> AccountLine {
+        AccountLine { stream, app: None, events: Vec::new(), late: Vec::new() }
+    }
+
+    /// Puts an event into its place in time: nearly always the last.
+    pub(super) fn insert(&mut self, event: Event) {
+        let place = self.events.iter().rposition(|other| other.moment < event.moment).map_or(0, |before| before + 1);
+        self.events.insert(place, event);
+    }
+
+    /// Every event, ascending in time.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Entries that may have come late for a decision; the judge checks for which.
+    pub fn late(&self) -> &[Late] {
+        &self.late
+    }
+
+    /// The events of `view` just before `bound`, ascending.
+    pub fn seen(&self, view: View, bound: Moment) -> impl DoubleEndedIterator<Item = &Event> {
+        let end = self.events.partition_point(|event| event.moment < bound);
+        self.events[..end].iter().filter(move |event| view.sees(event.moment))
+    }
+
+    /// The center it is in just before `bound`: that of the last link, unless a later unlink names it.
+    pub(super) fn center_at(&self, view: View, bound: Moment) -> Option<CenterIx> {
+        let mut ended = Vec::new();
+        for event in self.seen(view, bound).rev() {
+            match event.what {
+                What::Unlinked(center) => ended.push(center),
+                What::Linked(center) => return (!ended.contains(&center)).then_some(center),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Erasures of the account, whoever sees them.
+    pub fn erasures(&self) -> impl Iterator<Item = (Moment, Scope)> + '_ {
+        self.events.iter().filter_map(|event| match event.what {
+            What::Erased(scope) => Some((event.moment, scope)),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(whats: &[What]) -> AccountLine {
+        let events = whats.iter().enumerate().map(|(seq, &what)| Event { moment: moment(seq as u64), what });
+        AccountLine { events: events.collect(), ..AccountLine::new(StreamId([0; 16])) }
+    }
+
+    fn moment(seq: u64) -> Moment {
+        Moment { at: Instant(seq as i64), seq }
+    }
+
+    #[test]
+    fn an_unlink_ends_only_the_link_that_it_names() {
+        use What::*;
+        let (one, two) = (CenterIx(1), CenterIx(2));
+        let view = View { decision: moment(9), known: true };
+        for (events, expected) in [
+            (vec![], None),
+            (vec![Linked(one)], Some(one)),
+            (vec![Linked(one), Linked(two)], Some(two)),
+            (vec![Linked(one), Linked(two), Unlinked(one)], Some(two)),
+            (vec![Linked(one), Unlinked(two), Unlinked(one)], None),
+            (vec![Linked(one), Unlinked(one), Linked(one)], Some(one)),
+            (vec![Unlinked(one), Linked(one)], Some(one)),
+        ] {
+            assert_eq!(line(&events).center_at(view, moment(9)), expected, "{events:?}");
+        }
+    }
+}

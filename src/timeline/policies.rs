@@ -1,0 +1,131 @@
+//! Policy streams: which version was in force when.
+
+use super::{View, World};
+use crate::fact::{Instant, PolicyAdopted, Role, Time};
+use crate::policy::{self, Compiled, PolicyError};
+use crate::symbols::Sym;
+
+/// One version of a policy.
+pub struct Version {
+    /// The version's name.
+    pub name: Sym,
+    /// Its entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded: Instant,
+    /// From when it is in force.
+    pub from: Instant,
+    /// Until when, exclusive.
+    pub until: Option<Instant>,
+    /// Platform or overlay.
+    pub role: Role,
+    /// Its rules; an error where this program cannot judge by it.
+    pub compiled: Result<Compiled, PolicyError>,
+    /// Its number among all versions of the world.
+    pub number: usize,
+}
+
+impl Version {
+    /// True if it was recorded after it took force.
+    pub fn is_backdated(&self) -> bool {
+        self.recorded > self.from
+    }
+
+    /// True if it governs decisions of `app`; one that cannot be read governs all, so that it is never passed over.
+    pub fn covers(&self, app: &str) -> bool {
+        self.compiled.as_ref().map_or(true, |compiled| compiled.params.covers(app))
+    }
+}
+
+/// Every version of one policy, ascending by (`in_force_from`, seq).
+pub struct PolicyLine {
+    /// The policy's id.
+    pub id: Sym,
+    /// Its versions.
+    pub versions: Vec<Version>,
+}
+
+impl PolicyLine {
+    /// The version in force at `at` among those that `known` admits.
+    pub fn in_force(&self, at: Instant, known: impl Fn(&Version) -> bool) -> Option<&Version> {
+        let end = self.versions.partition_point(|version| version.from <= at);
+        let latest = self.versions[..end].iter().rev().find(|version| known(version))?;
+        latest.until.is_none_or(|until| at < until).then_some(latest)
+    }
+
+    /// The earliest version of `view`, if none of them was ever in force by the decision.
+    pub fn adopted_for_later(&self, view: View) -> Option<&Version> {
+        let mut seen = self.versions.iter().filter(|version| view.sees_version(version.seq));
+        let first = seen.next().filter(|first| first.from > view.decision.at)?;
+        // Of two with the same start the later recorded would be in force.
+        Some(seen.take_while(|version| version.from == first.from).last().unwrap_or(first))
+    }
+}
+
+impl World {
+    /// Puts one version in place of what was in force, as if it always had been: `POLICY@VERSION` of this world in place
+    /// of that policy's versions, or a built-in pack (`PACK@built-in`) in place of every policy of its role.
+    pub fn judge_by(&mut self, name: &str) -> Result<(), String> {
+        let (policy, version) = name.split_once('@').ok_or_else(|| format!("`{name}`: expected `POLICY@VERSION`"))?;
+        let mut line = match version {
+            "built-in" => {
+                let line = self.built_in(policy)?;
+                let role = line.versions[0].role;
+                self.policies.retain(|other| other.versions.iter().any(|version| version.role != role));
+                line
+            }
+            _ => self.take_version(policy, version)?,
+        };
+        let only = &mut line.versions[0];
+        (only.seq, only.recorded, only.from, only.until) = (0, Instant(0), Instant(0), None);
+        self.policies.push(line);
+        // Memos are by number: no two versions of a world may share one.
+        let versions = self.policies.iter_mut().flat_map(|line| &mut line.versions);
+        versions.enumerate().for_each(|(number, version)| version.number = number);
+        Ok(())
+    }
+
+    /// Takes a policy's line out, cut down to one version.
+    fn take_version(&mut self, policy: &str, version: &str) -> Result<PolicyLine, String> {
+        let known = || {
+            let lines = self.policies.iter().flat_map(|line| line.versions.iter().map(|version| (line.id, version.name)));
+            let names: Vec<String> = lines.map(|(id, name)| format!("{}@{}", self.symbols.name(id), self.symbols.name(name))).collect();
+            format!("no version `{policy}@{version}`: expected {} or `PACK@built-in`", names.join(", "))
+        };
+        let place = self.policies.iter().position(|line| self.symbols.name(line.id) == policy).ok_or_else(known)?;
+        let versions = &self.policies[place].versions;
+        let chosen = versions.iter().rposition(|each| self.symbols.name(each.name) == version).ok_or_else(known)?;
+        let mut line = self.policies.remove(place);
+        line.versions.swap(0, chosen);
+        line.versions.truncate(1);
+        Ok(line)
+    }
+
+    fn built_in(&mut self, name: &str) -> Result<PolicyLine, String> {
+        let role = if name.starts_with("overlay-") { Role::Overlay } else { Role::Platform };
+        let mut adopted = PolicyAdopted {
+            version: "built-in".to_owned(),
+            in_force_from: Time::utc(Instant(0)),
+            in_force_until: None,
+            role,
+            pack: Some(name.to_owned()),
+            overrides: "{}".to_owned(),
+            cedar: String::new(),
+            params: String::new(),
+            cedar_version: 0,
+            documents: Vec::new(),
+        };
+        policy::resolve(&mut adopted).map_err(|error| error.to_string())?;
+        let version = Version {
+            name: self.symbols.intern(&adopted.version),
+            seq: 0,
+            recorded: Instant(0),
+            from: Instant(0),
+            until: None,
+            role,
+            compiled: Compiled::new(name, &adopted, &mut self.symbols),
+            number: 0,
+        };
+        Ok(PolicyLine { id: self.symbols.intern(name), versions: vec![version] })
+    }
+}
