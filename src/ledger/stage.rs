@@ -21,7 +21,9 @@ struct Sealed {
 }
 
 /// Seals in parallel, then chains in order. Claims slots for new accounts.
-pub fn stage(admitted: Vec<Admitted>, heads: &mut Heads, keyring: &mut Keyring) -> Result<Vec<(Entry, Frame)>, KeyringError> {
+///
+/// `hashes` are those of the batch's entries that earlier groups committed, the last just before this group.
+pub fn stage(admitted: Vec<Admitted>, hashes: &[EntryHash], heads: &mut Heads, keyring: &mut Keyring) -> Result<Vec<(Entry, Frame)>, KeyringError> {
     let slots = admitted.iter().map(|one| slot_for(one, keyring)).collect::<Result<Vec<_>, _>>()?;
     let keyring: &Keyring = keyring;
     let sealed: Vec<(Admitted, Option<Slot>, Sealed)> = admitted
@@ -34,10 +36,13 @@ pub fn stage(admitted: Vec<Admitted>, heads: &mut Heads, keyring: &mut Keyring) 
         })
         .collect();
     let mut staged: Vec<(Entry, Frame)> = Vec::with_capacity(sealed.len());
-    let first_seq = sealed.first().map_or(0, |(one, ..)| one.seq);
+    let first_seq = sealed.first().map_or(0, |(one, ..)| one.seq) - hashes.len() as u64;
     for (one, slot, sealed) in sealed {
-        let entry_of = |seq: u64| staged.get((seq.checked_sub(first_seq)?) as usize).map(|(earlier, _)| earlier.hash);
-        let links = one.links.iter().map(|link| fill_in(*link, &entry_of)).collect();
+        let hash_of = |seq: u64| {
+            let place = seq.checked_sub(first_seq)? as usize;
+            hashes.get(place).copied().or_else(|| staged.get(place - hashes.len()).map(|(earlier, _)| earlier.hash))
+        };
+        let links = one.links.iter().map(|link| fill_in(*link, &hash_of)).collect();
         let (one, frame) = chain(Admitted { links, ..one }, slot, sealed, heads, keyring);
         heads.take(&one);
         staged.push((one, frame));
@@ -72,7 +77,7 @@ fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
     Sealed { record, body, content, body_commitment, content_commitment }
 }
 
-/// A reference within the group gets its hash only now.
+/// A reference within the batch gets its hash only now.
 fn fill_in(link: Link, hash_of: &impl Fn(u64) -> Option<EntryHash>) -> Link {
     match link {
         Link::Resolved { seq, hash } => Link::Resolved { seq, hash: hash_of(seq).unwrap_or(hash) },

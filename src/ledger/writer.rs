@@ -179,18 +179,20 @@ impl Writer {
             let ends = one.fact.kind() == Kind::SubjectErased;
             group.push(one);
             if ends {
-                hashes.extend(self.commit_group(std::mem::take(&mut group), keyring)?);
+                let committed = self.commit_group(std::mem::take(&mut group), &hashes, keyring)?;
+                hashes.extend(committed);
             }
         }
-        hashes.extend(self.commit_group(group, keyring)?);
+        let committed = self.commit_group(group, &hashes, keyring)?;
+        hashes.extend(committed);
         Ok(hashes)
     }
 
-    fn commit_group(&mut self, group: Vec<Admitted>, keyring: &mut Keyring) -> Result<Vec<EntryHash>, LedgerError> {
+    fn commit_group(&mut self, group: Vec<Admitted>, before: &[EntryHash], keyring: &mut Keyring) -> Result<Vec<EntryHash>, LedgerError> {
         if group.is_empty() {
             return Ok(Vec::new());
         }
-        let (entries, frames): (Vec<Entry>, Vec<_>) = stage::stage(group, &mut self.catalog.heads, keyring)?.into_iter().unzip();
+        let (entries, frames): (Vec<Entry>, Vec<_>) = stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         let locations = self.journal.commit(self.catalog.next_seq, &frames)?;
         // The group is recorded. What follows can be told again from the journal.
         self.catalog.grow(&entries)?;
