@@ -17,7 +17,7 @@ pub struct Adopt {
     #[arg(value_name = "POLICY")]
     policy: String,
     /// The version's name, such as `2`.
-    #[arg(long = "as", value_name = "VERSION")]
+    #[arg(long = "as", value_name = "VERSION", id = "as")]
     version: String,
     /// From when it is in force (RFC 3339, whole milliseconds).
     #[arg(long, value_name = "T", value_parser = time)]
