@@ -11,7 +11,7 @@ use crate::codec::{self, Commitment, StreamId};
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use ed25519_dalek::SigningKey;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -113,8 +113,8 @@ impl Keyring {
             signing,
             identity,
             slots: Vec::new(),
-            by_owner: HashMap::new(),
-            by_stream: HashMap::new(),
+            by_owner: HashMap::default(),
+            by_stream: HashMap::default(),
             next_free: 0,
         };
         // A slot that was never finished stands at the end: it was not used, since slots are synced before.

@@ -1,6 +1,6 @@
 //! Strings by number: topics, apps, regions and the like are compared as integers while judging.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// A string's number in one [`Symbols`]; meaningless in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -67,7 +67,7 @@ fn judge_all(world: &World, decisions: &[NodeIx], json: bool, out: &mut impl Wri
     let mut summary = Summary::default();
     let mut printed = Ok(());
     let map = |world: &World, judgement| {
-        let line = if json { replay::to_json(world, &judgement).to_string() } else { brief(world, &judgement) };
+        let line = if json { replay::to_line(world, &judgement) } else { brief(world, &judgement) };
         (judgement, line)
     };
     replay::replay(world, decisions, map, |(judgement, line)| {

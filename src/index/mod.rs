@@ -8,7 +8,7 @@ mod filter;
 
 use crate::codec::{self, EntryHash, Identity};
 use filter::Filter;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Postings in memory before they are written as a run.
@@ -90,7 +90,7 @@ impl Index {
             db,
             purged,
             recent: Vec::new(),
-            recent_ids: HashMap::new(),
+            recent_ids: HashMap::default(),
             recent_locations: Vec::new(),
             covered,
             next: covered,

@@ -42,16 +42,13 @@ pub fn judge(world: &World, decision: NodeIx, ask: &mut Ask) -> Judgement {
     let known_view = View { decision: node.moment(), known: true };
     let true_view = View { known: false, ..known_view };
     let (known, known_lineage) = bench.judge(known_view, None, ask);
+    if bench.views_agree(known_view, &known_lineage) {
+        let known = Arc::new(known);
+        return bench.judgement(known.clone(), known, [&known_lineage, &known_lineage]);
+    }
     let (mut today, true_lineage) = bench.judge(true_view, Some(&known), ask);
     bench.compare(&known, &mut today, [(known_view, &known_lineage), (true_view, &true_lineage)]);
-    Judgement {
-        decision,
-        outcome: Some(body.outcome),
-        conformance: Conformance::of(body.outcome, known.verdict, today.verdict),
-        integrity: bench.integrity([&known_lineage, &true_lineage]),
-        known: Arc::new(known),
-        today: Arc::new(today),
-    }
+    bench.judgement(Arc::new(known), Arc::new(today), [&known_lineage, &true_lineage])
 }
 
 /// A decision whose own body is gone: nothing else is judged.
@@ -88,6 +85,41 @@ struct Record {
 }
 
 impl Bench<'_> {
+    fn judgement(&self, known: Arc<Judged>, today: Arc<Judged>, lineages: [&Lineage; 2]) -> Judgement {
+        Judgement {
+            decision: self.decision,
+            outcome: Some(self.body.outcome),
+            conformance: Conformance::of(self.body.outcome, known.verdict, today.verdict),
+            integrity: self.integrity(lineages),
+            known,
+            today,
+        }
+    }
+
+    /// True if nothing that was recorded later can tell the true view from the known one, so that judging it again
+    /// would give the same: no version came after the decision, and nothing late is in an account, a label or a turn
+    /// that either view could read.
+    fn views_agree(&self, view: View, lineage: &Lineage) -> bool {
+        let world = self.world;
+        let decision = view.decision;
+        let late = |moment: Moment| moment.seq > decision.seq && moment < decision;
+        let after = |version: &crate::timeline::Version| version.seq > decision.seq;
+        if world.policies.iter().flat_map(|line| &line.versions).any(after) {
+            return false;
+        }
+        let uses = || lineage.uses.iter().map(|used| used.node);
+        let owners = std::iter::once(self.decision).chain(uses()).map(|ix| world.node(ix).account);
+        if owners.into_iter().any(|account| world.has_late_neighbour(account, late)) {
+            return false;
+        }
+        if uses().any(|used| world.labels(used).iter().any(|label| late(label.moment))) {
+            return false;
+        }
+        // Turns that nobody cites count where a signal or a policy goes by whole conversations.
+        let by_conversation = !lineage.by_conversation.is_empty() || world.policies.iter().any(|line| line.goes_by_conversation());
+        !by_conversation
+    }
+
     fn judge(&self, view: View, known: Option<&Judged>, ask: &mut Ask) -> (Judged, Lineage) {
         let world = self.world;
         let lineage = lineage::trace(world, self.decision, view);

@@ -8,7 +8,7 @@ use crate::fact::{Body, Fact, FactId, Instant, Kind};
 use crate::index::{Field, Term};
 use crate::keyring::Keyring;
 use crate::wire::Refusal;
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// A fact that will be appended with this seq.
 pub struct Admitted {
@@ -40,7 +40,7 @@ impl Admission {
     /// Nothing yet, on top of what `catalog` holds; `now` is the clock's reading for the batch.
     pub fn new(catalog: &Catalog, now: Instant) -> Admission {
         let last = catalog.last_recorded;
-        Admission { admitted: Vec::new(), ids: HashMap::new(), next_seq: catalog.next_seq, now: now.max(last), last }
+        Admission { admitted: Vec::new(), ids: HashMap::default(), next_seq: catalog.next_seq, now: now.max(last), last }
     }
 
     /// Admits all of `facts`; with `whole`, takes all of them back if one is refused.

@@ -11,7 +11,7 @@ use crate::fact::{Body, Instant, Scope};
 use crate::index::{Index, IndexError, Term};
 use crate::journal::{self, Location};
 use crate::keyring::Keyring;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::path::{Path, PathBuf};
 
 /// How many ids are kept at hand, so that references to what was just recorded need no look-up.

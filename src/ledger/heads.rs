@@ -7,7 +7,7 @@ use crate::codec::{self, EntryHash, Head, Header, StreamId, StreamLink};
 use crate::entry::Entry;
 use crate::fact::{Kind, Moment};
 use crate::timeline::{View, World};
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// Where every stream stands.
 #[derive(Default)]

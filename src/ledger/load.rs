@@ -8,7 +8,7 @@ use crate::codec::{EntryHash, Link};
 use crate::entry::Entry;
 use crate::journal::{self, Group, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
-use crate::merkle::{Frontier, TreeSize};
+use crate::merkle::{Frontier, NodeHash, TreeSize};
 use crate::timeline::World;
 use rayon::prelude::*;
 use std::path::Path;
@@ -40,8 +40,8 @@ pub fn each_entry(
     mut visit: impl FnMut(Entry, Location) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     let end = journal::scan(dir, None, |group, segment| {
-        for (entry, location) in open_group(group, segment, keyring, content) {
-            visit(entry?, location)?;
+        for opened in open_group(group, segment, keyring, content) {
+            visit(opened.entry?, opened.location)?;
         }
         Ok::<(), LedgerError>(())
     })?;
@@ -54,9 +54,23 @@ pub fn each_entry(
     }
 }
 
+/// Groups opened ahead of the one that is checked.
+const AHEAD: usize = 4;
+
+/// An entry that was opened, or is bad, and its leaf in the tree.
+struct Opened {
+    entry: Result<Entry, BadEntry>,
+    leaf: NodeHash,
+    location: Location,
+}
+
 /// Opens the entries of a group, in parallel where it is worth it.
-fn open_group(group: &Group, segment: SegmentId, keyring: &Keyring, content: Content) -> Vec<(Result<Entry, BadEntry>, Location)> {
-    let open = |raw: &journal::RawEntry| (read::open(raw, keyring, content), Location { segment, offset: raw.offset as u32 });
+fn open_group(group: &Group, segment: SegmentId, keyring: &Keyring, content: Content) -> Vec<Opened> {
+    let open = |raw: &journal::RawEntry| {
+        let entry = read::open(raw, keyring, content);
+        let leaf = tree::leaf(&entry.as_ref().map_or(EntryHash([0; 32]), |entry| entry.hash));
+        Opened { entry, leaf, location: Location { segment, offset: raw.offset as u32 } }
+    };
     group.entries.par_iter().with_min_len(64).map(open).collect()
 }
 
@@ -80,7 +94,7 @@ pub struct Pass<'a> {
     hashes: Vec<EntryHash>,
     frontier: Frontier,
     held: Option<Held>,
-    stored: Vec<crate::merkle::NodeHash>,
+    stored: Vec<NodeHash>,
     problems: Vec<Problem>,
     last_recorded: crate::fact::Instant,
 }
@@ -109,25 +123,26 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Passes over the journal, handing every entry that opens to `visit`.
+    /// Passes over the journal, handing every entry that opens to `visit`. Entries are opened on other threads while
+    /// those before them are checked on this one.
     pub fn run(mut self, content: Content, mut visit: impl FnMut(&Entry)) -> Result<Passed, LedgerError> {
         let dir = Paths(&self.ledger.dir).journal();
         let keyring = self.ledger.keyring.read().expect("no holder panics");
-        let end = journal::scan(&dir, None, |group, segment| {
-            for (entry, location) in open_group(group, segment, &keyring, content) {
-                match entry {
-                    Ok(entry) => {
-                        self.check(&entry, location, &keyring);
-                        visit(&entry);
-                    }
-                    Err(bad) => {
-                        self.note(bad.seq, Some(location), bad.what);
-                        self.hashes.push(EntryHash([0; 32]));
-                        self.frontier.append(tree::leaf(&EntryHash([0; 32])));
-                    }
-                }
+        let keyring: &Keyring = &keyring;
+        let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
+        let end = std::thread::scope(|scope| {
+            let journal = &dir;
+            let reader = scope.spawn(move || {
+                journal::scan(journal, None, |group, segment| {
+                    // Whoever checks has gone only if it panicked.
+                    let _ = sender.send(open_group(group, segment, keyring, content));
+                    Ok::<(), LedgerError>(())
+                })
+            });
+            for opened in receiver.into_iter().flatten() {
+                self.take(opened, keyring, &mut visit);
             }
-            Ok::<(), LedgerError>(())
+            reader.join().expect("reading does not panic")
         })?;
         if let Some(damage) = end.damage {
             let location = Location { segment: end.location.segment, offset: damage.offset as u32 };
@@ -141,15 +156,28 @@ impl<'a> Pass<'a> {
         Ok(self.finish())
     }
 
+    fn take(&mut self, opened: Opened, keyring: &Keyring, visit: &mut impl FnMut(&Entry)) {
+        let Opened { entry, leaf, location } = opened;
+        self.frontier.append(leaf);
+        match entry {
+            Ok(entry) => {
+                self.check(&entry, leaf, location, keyring);
+                visit(&entry);
+            }
+            Err(bad) => {
+                self.note(bad.seq, Some(location), bad.what);
+                self.hashes.push(EntryHash([0; 32]));
+            }
+        }
+    }
+
     fn note(&mut self, seq: u64, location: Option<Location>, what: impl Into<String>) {
         let place = location.map(|at| (format!("journal/{:08}.seg", at.segment.0), u64::from(at.offset)));
         self.problems.push(Problem { seq, place, what: what.into() });
     }
 
-    fn check(&mut self, entry: &Entry, location: Location, keyring: &Keyring) {
+    fn check(&mut self, entry: &Entry, leaf: NodeHash, location: Location, keyring: &Keyring) {
         let header = &entry.header;
-        let leaf = tree::leaf(&entry.hash);
-        self.frontier.append(leaf);
         if let Some(held) = &mut self.held {
             held.note(&self.frontier);
         }
@@ -212,7 +240,7 @@ pub struct Passed {
     /// How many entries.
     pub size: TreeSize,
     /// The root over them.
-    pub root: crate::merkle::NodeHash,
+    pub root: NodeHash,
     /// What is wrong, ascending in seq.
     pub problems: Vec<Problem>,
 }

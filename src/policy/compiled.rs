@@ -12,7 +12,8 @@ use crate::symbols::{Sym, Symbols};
 use cedar_policy::{
     Authorizer, Context, Effect, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression,
 };
-use std::collections::{BTreeMap, HashMap};
+use foldhash::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A rule as the policy's author wrote it down.
@@ -68,7 +69,7 @@ impl Compiled {
         let params = adopted_params(adopted)?;
         let set: PolicySet = adopted.cedar.parse().map_err(|error| PolicyError::syntax(&error))?;
         let (mut forbids, mut permits) = (PolicySet::new(), PolicySet::new());
-        let (mut rules, mut by_id, mut texts) = (Vec::new(), HashMap::new(), Vec::new());
+        let (mut rules, mut by_id, mut texts) = (Vec::new(), HashMap::default(), Vec::new());
         for (policy, rule) in rules_of(&set)? {
             texts.push(policy.to_json().map_err(|error| PolicyError::Text(error.to_string()))?);
             let group = match policy.effect() {

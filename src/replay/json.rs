@@ -1,108 +1,156 @@
 //! A judgement as one JSON object: section 6 of the contract.
 
 use crate::fact::FactId;
-use crate::judge::{Finding, FindingId, Fired, Judged, Judgement, Ref, Rule, VersionIx, version_of};
+use crate::judge::{FindingId, Fired, Judged, Judgement, Ref, Rule, VersionIx, version_of};
 use crate::timeline::{NodeIx, World};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// One object a decision. Rules are sorted by id, policy, version, use; findings by id; refs by source, id, seq.
-pub fn to_json(world: &World, judgement: &Judgement) -> Value {
-    let seq = world.node(judgement.decision).seq;
-    let decision = match world.name(judgement.decision) {
-        Some(name) => json!({ "source": name.source, "id": name.id, "seq": seq }),
-        None => json!({ "seq": seq }),
-    };
-    json!({
-        "decision": decision,
-        "outcome": judgement.outcome.map(|outcome| outcome.name()),
-        "integrity": judgement.integrity.name(),
-        "conformance": judgement.conformance.name(),
-        "known": judged(world, &judgement.known),
-        "true": judged(world, &judgement.today),
+/// How an entry is referred to: by its fact, or by its seq alone where the body was destroyed. Sorts as it reads.
+#[derive(Clone, Copy, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_s: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    decision: Name<'a>,
+    outcome: Option<&'static str>,
+    integrity: &'static str,
+    conformance: &'static str,
+    known: &'a View<'a>,
+    #[serde(rename = "true")]
+    today: &'a View<'a>,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    verdict: &'static str,
+    rules: Vec<RuleLine<'a>>,
+    findings: Vec<FindingLine<'a>>,
+}
+
+/// Sorted by id, policy, version, use.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct RuleLine<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    used: Option<Name<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refs: Option<Vec<Name<'a>>>,
+}
+
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    id: &'a str,
+    refs: Vec<Name<'a>>,
+}
+
+/// One line of `replay --json`.
+pub fn to_line(world: &World, judgement: &Judgement) -> String {
+    with_line(world, judgement, |line| serde_json::to_string(line).expect("strings and numbers"))
+}
+
+/// The same as a value.
+pub fn to_json(world: &World, judgement: &Judgement) -> serde_json::Value {
+    with_line(world, judgement, |line| serde_json::to_value(line).expect("strings and numbers"))
+}
+
+/// An entry's reference as a value.
+pub fn reference(world: &World, node: NodeIx) -> serde_json::Value {
+    serde_json::to_value(name(world, node)).expect("strings and numbers")
+}
+
+fn with_line<T>(world: &World, judgement: &Judgement, write: impl FnOnce(&Line) -> T) -> T {
+    let known = view(world, &judgement.known);
+    let other = (!Arc::ptr_eq(&judgement.known, &judgement.today)).then(|| view(world, &judgement.today));
+    let seq = Some(world.node(judgement.decision).seq);
+    write(&Line {
+        decision: Name { seq, ..name(world, judgement.decision) },
+        outcome: judgement.outcome.map(|outcome| outcome.name()),
+        integrity: judgement.integrity.name(),
+        conformance: judgement.conformance.name(),
+        known: &known,
+        today: other.as_ref().unwrap_or(&known),
     })
 }
 
-/// How an entry is referred to: by its fact, or by its seq alone where the body was destroyed.
-pub fn reference(world: &World, node: NodeIx) -> Value {
-    match world.name(node) {
-        Some(FactId { source, id }) => json!({ "source": source, "id": id }),
-        None => json!({ "seq": world.node(node).seq }),
-    }
+fn view<'a>(world: &'a World, judged: &'a Judged) -> View<'a> {
+    let mut rules: Vec<RuleLine> = judged.rules.iter().map(|fired| rule(world, fired)).collect();
+    rules.sort_unstable();
+    View { verdict: judged.verdict.name(), rules, findings: findings(world, judged) }
 }
 
-fn judged(world: &World, judged: &Judged) -> Value {
-    let mut rules: Vec<(RuleKey, Value)> = judged.rules.iter().map(|fired| rule(world, fired)).collect();
-    rules.sort_by(|a, b| a.0.cmp(&b.0));
-    let rules: Vec<Value> = rules.into_iter().map(|(_, value)| value).collect();
-    json!({ "verdict": judged.verdict.name(), "rules": rules, "findings": findings(world, &judged.findings) })
-}
-
-/// What rules are sorted by: id, policy, version, use (its source and id, or its seq).
-type RuleKey = (String, String, String, String, String, u64);
-
-fn rule(world: &World, fired: &Fired) -> (RuleKey, Value) {
-    let (id, version) = match fired.rule {
-        Rule::Policy(ix, number) => (policy_rule(world, ix, number), Some(ix)),
-        Rule::Judge(rule, ix) => (rule.name().to_owned(), ix),
+fn rule<'a>(world: &'a World, fired: &'a Fired) -> RuleLine<'a> {
+    let (id, version, own) = match fired.rule {
+        Rule::Policy(ix, number) => (policy_rule(world, ix, number), Some(ix), false),
+        Rule::Judge(rule, ix) => (rule.name(), ix, true),
     };
-    let mut object = Map::new();
-    object.insert("id".to_owned(), id.clone().into());
-    let (mut policy, mut version_name) = (String::new(), String::new());
-    if let Some(ix) = version {
-        policy = world.symbols.name(world.policies[ix.line as usize].id).to_owned();
-        version_name = world.symbols.name(version_of(world, ix).name).to_owned();
-        object.insert("policy".to_owned(), policy.clone().into());
-        object.insert("version".to_owned(), version_name.clone().into());
+    RuleLine {
+        id,
+        policy: version.map(|ix| world.symbols.name(world.policies[ix.line as usize].id)),
+        version: version.map(|ix| world.symbols.name(version_of(world, ix).name)),
+        used: fired.about.map(|about| name(world, about)),
+        refs: own.then(|| refs(world, &fired.refs)),
     }
-    if let Some(about) = fired.about {
-        object.insert("use".to_owned(), reference(world, about));
-    }
-    if matches!(fired.rule, Rule::Judge(..)) {
-        object.insert("refs".to_owned(), refs(world, &fired.refs));
-    }
-    let (source, name, seq) = fired.about.map(|about| node_key(world, about)).unwrap_or_default();
-    ((id, policy, version_name, source, name, seq), Value::Object(object))
 }
 
 /// The id of a rule of a policy's text.
-fn policy_rule(world: &World, ix: VersionIx, number: u16) -> String {
+fn policy_rule(world: &World, ix: VersionIx, number: u16) -> &str {
     let compiled = version_of(world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
-    compiled.rules[number as usize].id.clone()
+    &compiled.rules[number as usize].id
 }
 
 /// One finding an id: what several policies or versions find alike is put together.
-fn findings(world: &World, findings: &[Finding]) -> Vec<Value> {
-    let mut by_id: std::collections::BTreeMap<String, Vec<Ref>> = std::collections::BTreeMap::new();
-    for finding in findings {
+fn findings<'a>(world: &'a World, judged: &'a Judged) -> Vec<FindingLine<'a>> {
+    let mut by_id: BTreeMap<&str, Vec<Name>> = BTreeMap::new();
+    for finding in &judged.findings {
         let id = match finding.id {
             FindingId::Policy(ix, number) => policy_rule(world, ix, number),
-            FindingId::BackdatedPolicy => "backdated-policy".to_owned(),
-            FindingId::LateFact => "late-fact".to_owned(),
-            FindingId::RelabelledAfterDecision => "relabelled-after-decision".to_owned(),
-            FindingId::ViewsDiffer => "views-differ".to_owned(),
+            FindingId::BackdatedPolicy => "backdated-policy",
+            FindingId::LateFact => "late-fact",
+            FindingId::RelabelledAfterDecision => "relabelled-after-decision",
+            FindingId::ViewsDiffer => "views-differ",
         };
-        by_id.entry(id).or_default().extend(finding.refs.iter().cloned());
+        by_id.entry(id).or_default().extend(refs(world, &finding.refs));
     }
-    by_id.into_iter().map(|(id, refs_of)| json!({ "id": id, "refs": refs(world, &refs_of) })).collect()
+    let lines = by_id.into_iter().map(|(id, mut refs)| {
+        refs.sort_unstable();
+        refs.dedup();
+        FindingLine { id, refs }
+    });
+    lines.collect()
 }
 
-fn refs(world: &World, refs: &[Ref]) -> Value {
-    let mut keyed: Vec<((String, String, u64), Value)> = refs.iter().map(|each| match each {
-        Ref::Entry(node) => (node_key(world, *node), reference(world, *node)),
-        Ref::Missing(FactId { source, id }) => ((source.clone(), id.clone(), u64::MAX), json!({ "source": source, "id": id })),
+fn refs<'a>(world: &'a World, refs: &'a [Ref]) -> Vec<Name<'a>> {
+    let mut names: Vec<Name> = refs.iter().map(|each| match each {
+        Ref::Entry(node) => name(world, *node),
+        Ref::Missing(FactId { source, id }) => Name { source: Some(source), id: Some(id), seq: None, lag_s: None },
         Ref::Late { seq, lag_s } => {
             let node = world.locate(*seq).expect("a late fact is an entry");
-            let mut value = reference(world, node);
-            value["lag_s"] = (*lag_s).into();
-            (node_key(world, node), value)
+            Name { lag_s: Some(*lag_s), ..name(world, node) }
         }
     }).collect();
-    keyed.sort_by(|a, b| a.0.cmp(&b.0));
-    keyed.dedup_by(|a, b| a.0 == b.0);
-    keyed.into_iter().map(|(_, value)| value).collect()
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
-fn node_key(world: &World, node: NodeIx) -> (String, String, u64) {
-    let name = world.name(node).unwrap_or(FactId { source: String::new(), id: String::new() });
-    (name.source, name.id, world.node(node).seq)
+fn name(world: &World, node: NodeIx) -> Name<'_> {
+    match world.name_of(node) {
+        Some((source, id)) => Name { source: Some(source), id: Some(id), seq: None, lag_s: None },
+        None => Name { source: None, id: None, seq: Some(world.node(node).seq), lag_s: None },
+    }
 }

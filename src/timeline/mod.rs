@@ -15,7 +15,7 @@ pub use policies::{PolicyLine, Version};
 
 use crate::fact::*;
 use crate::symbols::{Sym, Symbols};
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::ops::Range;
 
 /// What counts for one decision.
@@ -210,10 +210,15 @@ impl World {
         Some(&self.decisions[node.slot? as usize])
     }
 
+    /// Source and id of the fact, unless its body was destroyed.
+    pub fn name_of(&self, ix: NodeIx) -> Option<(&str, &str)> {
+        let (source, id) = &self.names[ix.0 as usize];
+        (!self.node(ix).is_destroyed()).then(|| (self.symbols.name(*source), &**id))
+    }
+
     /// The identity of the fact, unless its body was destroyed.
     pub fn name(&self, ix: NodeIx) -> Option<FactId> {
-        let (source, id) = &self.names[ix.0 as usize];
-        (!self.node(ix).is_destroyed()).then(|| FactId { source: self.symbols.name(*source).to_owned(), id: id.to_string() })
+        self.name_of(ix).map(|(source, id)| FactId { source: source.to_owned(), id: id.to_owned() })
     }
 
     /// The turns of a conversation, ascending in time.
@@ -261,6 +266,17 @@ impl World {
         let Some(center) = self.center_at(account, view, bound) else { return vec![account] };
         let ever = self.centers[center.0 as usize].iter().copied();
         ever.filter(|&member| self.center_at(member, view, bound) == Some(center)).collect()
+    }
+
+    /// True if a late entry, as `late` tells, is in the account's stream or in that of any account that was ever linked
+    /// to a center that this one was ever linked to.
+    pub fn has_late_neighbour(&self, account: AccountIx, late: impl Fn(Moment) -> bool) -> bool {
+        let has_late = |ix: AccountIx| self.account(ix).late().iter().any(|entry| late(entry.moment));
+        let centers = self.account(account).events().iter().filter_map(|event| match event.what {
+            What::Linked(center) | What::Unlinked(center) => Some(center),
+            _ => None,
+        });
+        has_late(account) || centers.flat_map(|center| &self.centers[center.0 as usize]).any(|&member| has_late(member))
     }
 
     /// True if both accounts are one, or in one center just before `bound`.

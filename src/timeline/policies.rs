@@ -46,6 +46,11 @@ pub struct PolicyLine {
 }
 
 impl PolicyLine {
+    /// True if a version reads the labels of whole conversations.
+    pub fn goes_by_conversation(&self) -> bool {
+        self.versions.iter().any(|version| version.compiled.as_ref().is_ok_and(|compiled| compiled.params.by_conversation))
+    }
+
     /// The version in force at `at` among those that `known` admits.
     pub fn in_force(&self, at: Instant, known: impl Fn(&Version) -> bool) -> Option<&Version> {
         let end = self.versions.partition_point(|version| version.from <= at);
