@@ -60,7 +60,7 @@ fn set(values: Vec<Value>) -> Value {
 
 /// How many populations; more with `INFORCE_SEEDS=5000 cargo test --release --test judge`.
 fn seeds() -> std::ops::Range<u64> {
-    let count = std::env::var("INFORCE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(150);
+    let count = std::env::var("INFORCE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
     let first = std::env::var("INFORCE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     first..first + count
 }
