@@ -60,4 +60,6 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
+    #[doc = include_str!("../docs/format.md")]
+    struct Format;
 }
