@@ -62,4 +62,6 @@ mod documents {
     struct Architecture;
     #[doc = include_str!("../docs/format.md")]
     struct Format;
+    #[doc = include_str!("../docs/policies.md")]
+    struct Policies;
 }
