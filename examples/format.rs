@@ -355,7 +355,7 @@ fn names(headers: &[Header], out: &mut String) {
     // The decision pins one head: no policy was adopted, and its account is alone in the center.
     let head = [&center[..], &0u64.to_le_bytes(), &headers[0].hash].concat();
     assert_eq!(Some(derive("inforce 2026-11 pinned heads", &head)), headers[3].pins);
-    writeln!(out, "head that d1 pins   {}\n", hex(&head)).expect("memory");
+    writeln!(out, "d1 pins the head    {}\n                    {}\n", hex(&head[..24]), hex(&head[24..])).expect("memory");
 }
 
 /// The root of the tree, by the definition of RFC 6962.

@@ -1,9 +1,9 @@
 //! An append-only ledger for one question: was this ad decision allowed by the policy in force at that time?
 //!
-//! Facts come in as CloudEvents ([`wire`]) and become entries ([`ledger`]): hashed, chained into the streams that they belong
-//! to, sealed under their account's key, and on disk before they are acknowledged. A decision is judged ([`judge`]) from
-//! the entries alone, in two views: what the ledger knew when it was made, and what is known today. The judge is a pure
-//! function: no clock, disk, network or randomness.
+//! Facts come in as CloudEvents ([`wire`]) and become entries ([`ledger`]): hashed, chained into the streams that they
+//! belong to, sealed under their account's key, and on disk before they are acknowledged. A decision is judged
+//! ([`judge`]) from the entries alone, in two views: what the ledger knew when it was made, and what is known today.
+//! The judge is a pure function: no clock, disk, network or randomness.
 //!
 //! # Rooms
 //!
@@ -60,6 +60,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../docs/architecture.md")]
     struct Architecture;
+    #[doc = include_str!("../docs/decisions.md")]
+    struct Decisions;
     #[doc = include_str!("../docs/format.md")]
     struct Format;
     #[doc = include_str!("../docs/policies.md")]

@@ -46,8 +46,8 @@ fn table(document: &str) -> Vec<Row> {
 }
 
 fn pure_rooms(document: &str) -> Vec<String> {
-    let line = document.lines().find(|line| line.starts_with("Pure rooms: ")).expect("a line of pure rooms");
-    names(line)
+    let (_, rest) = document.split_once("\nPure rooms: ").expect("a paragraph of pure rooms");
+    names(rest.split("\n\n").next().unwrap_or_default())
 }
 
 /// Every source file of the library, by room; `lib.rs` and `main.rs` are no rooms.
