@@ -21,7 +21,7 @@
 //! - [`timeline`]: the fold: state as of a decision, in either view
 //! - [`lineage`]: from a decision's signals down to its uses
 //! - [`judge`]: facts in, verdict out
-//! - [`derive`]: the reference deriver: labels and signals from text
+//! - [`derive`](mod@derive): the reference deriver: labels and signals from text
 //! - [`journal`]: segment files of commit groups: the truth
 //! - [`keyring`]: sealing and erasing
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
