@@ -6,7 +6,7 @@
 
 mod filter;
 
-use crate::codec::{self, Identity};
+use crate::codec::{self, EntryHash, Identity};
 use filter::Filter;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,8 @@ pub struct Index {
     next: u64,
     runs: u32,
     ids: Filter,
+    /// The hash of the last entry of the last whole chunk: an index of another journal is found out by it.
+    boundary: [u8; 32],
 }
 
 impl Index {
@@ -82,6 +84,7 @@ impl Index {
         };
         let (covered, runs, purged) = (number(b"m/covered")?, number(b"m/runs")? as u32, number(b"m/purged")?);
         let ids = Filter::load(&db, covered).map_err(fail)?;
+        let boundary = db.get(b"m/boundary").map_err(fail)?.and_then(|hash| hash.as_ref().try_into().ok()).unwrap_or([0; 32]);
         Ok(Index {
             path: path.to_owned(),
             db,
@@ -93,6 +96,7 @@ impl Index {
             next: covered,
             runs,
             ids,
+            boundary,
         })
     }
 
@@ -101,12 +105,16 @@ impl Index {
         self.covered
     }
 
-    /// Adds the next entry.
-    pub fn add(&mut self, seq: u64, location: u64, id: Term, terms: &[Term]) -> Result<(), IndexError> {
+    /// Adds the next entry; one that is covered is only compared with what was added.
+    pub fn add(&mut self, seq: u64, hash: &EntryHash, location: u64, id: Term, terms: &[Term]) -> Result<(), IndexError> {
         if seq < self.covered {
-            return Ok(());
+            let foreign = seq + 1 == self.covered && hash.0 != self.boundary;
+            return if foreign { Err(IndexError(self.path.clone(), "it is of another journal".to_owned())) } else { Ok(()) };
         }
         assert_eq!(seq, self.next, "entries are indexed in order");
+        if (seq + 1) % LOCATIONS == 0 {
+            self.boundary = hash.0;
+        }
         self.recent.push((id, seq));
         self.recent.extend(terms.iter().map(|&term| (term, seq)));
         self.recent_ids.insert(id, seq);
@@ -145,6 +153,7 @@ impl Index {
         self.covered = end;
         self.ids.save(&self.db).map_err(fail)?;
         self.db.insert(b"m/runs", &u64::from(self.runs).to_be_bytes()).map_err(fail)?;
+        self.db.insert(b"m/boundary", &self.boundary).map_err(fail)?;
         self.db.insert(b"m/covered", &self.covered.to_be_bytes()).map_err(fail)?;
         self.db.flush().map_err(fail)?;
         Ok(())
@@ -254,7 +263,7 @@ mod tests {
         let mut fill = |index: &mut Index, range: std::ops::Range<u64>| {
             for seq in range {
                 let terms = if seq % 2 == 0 { vec![even] } else { vec![] };
-                index.add(seq, seq * 10, Term::id(&identity(seq)), &terms).expect("added");
+                index.add(seq, &EntryHash([seq as u8; 32]), seq * 10, Term::id(&identity(seq)), &terms).expect("added");
             }
         };
         let check = |index: &Index, end: u64| {
@@ -275,6 +284,7 @@ mod tests {
         drop(index);
         let mut index = Index::open(dir.path()).expect("opens");
         assert_eq!(index.covered(), 1792);
+        assert!(index.add(1791, &EntryHash([1; 32]), 0, Term::id(&identity(0)), &[]).is_err(), "another journal");
         fill(&mut index, 1792..3000);
         check(&index, 3000);
     }

@@ -8,7 +8,7 @@ use super::{LedgerError, Paths};
 use crate::codec::{EntryHash, Identity};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Scope};
-use crate::index::{Index, Term};
+use crate::index::{Index, IndexError, Term};
 use crate::journal::{self, Location};
 use crate::keyring::Keyring;
 use std::collections::HashMap;
@@ -55,6 +55,8 @@ pub struct Catalog {
     pub last_recorded: Instant,
     /// The last erasure of everything.
     last_erasure: Option<u64>,
+    /// True if the index is not that of this journal: nothing more is added, and it is rebuilt before it is used.
+    stale: bool,
 }
 
 impl Catalog {
@@ -74,6 +76,7 @@ impl Catalog {
             next_seq: 0,
             last_recorded: Instant(0),
             last_erasure: None,
+            stale: false,
         })
     }
 
@@ -86,8 +89,27 @@ impl Catalog {
         if matches!(entry.record.as_ref().map(|record| &record.body), Some(Body::SubjectErased(Scope::All))) {
             self.last_erasure = Some(header.seq);
         }
+        if !self.stale {
+            self.add_to_index(entry, location)?;
+        }
+        Ok(())
+    }
+
+    fn add_to_index(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
         let index = self.index.as_mut().expect(INDEX);
-        Ok(index.add(header.seq, location.pack(), Term::id(&header.identity), &stage::terms(entry))?)
+        Ok(add(index, entry, location)?)
+    }
+
+    /// As [`Catalog::take`], while opening: an index of another journal is noted, not fatal.
+    pub fn retake(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
+        match self.take(entry, location) {
+            Err(LedgerError::Index(error)) => {
+                tracing::warn!("{error}; it is rebuilt now");
+                self.stale = true;
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// The entry of an identity: from memory, else from the index, checked against the journal.
@@ -139,16 +161,18 @@ impl Catalog {
         self.index = None;
         let mut index = fresh_index(&paths.index())?;
         super::load::each_entry(&paths.journal(), keyring, read::Content::Leave, |entry, location| {
-            Ok(index.add(entry.header.seq, location.pack(), Term::id(&entry.header.identity), &stage::terms(&entry))?)
+            Ok(add(&mut index, &entry, location)?)
         })?;
         index.purge(self.next_seq)?;
         self.index = Some(index);
+        self.stale = false;
         Ok(self.next_seq)
     }
 
     /// Writes the index; rebuilds it where it still holds hashes of what erased bodies said.
     pub fn settle(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        if self.last_erasure.is_some_and(|seq| seq >= self.index().purged()) {
+        let ahead = self.index().covered() > self.next_seq;
+        if self.stale || ahead || self.last_erasure.is_some_and(|seq| seq >= self.index().purged()) {
             self.reindex(keyring)?;
         }
         Ok(self.index.as_mut().expect(INDEX).flush()?)
@@ -158,6 +182,11 @@ impl Catalog {
     pub fn grow(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
         self.tree.append(&entries.iter().map(|entry| tree::leaf(&entry.hash)).collect::<Vec<_>>())
     }
+}
+
+fn add(index: &mut Index, entry: &Entry, location: Location) -> Result<(), IndexError> {
+    let header = &entry.header;
+    index.add(header.seq, &entry.hash, location.pack(), Term::id(&header.identity), &stage::terms(entry))
 }
 
 fn fresh_index(path: &Path) -> Result<Index, LedgerError> {

@@ -54,7 +54,7 @@ impl Opening {
         let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
         for (raw, entry) in group.entries.iter().zip(&entries) {
             self.catalog.heads.take(entry);
-            self.catalog.take(entry, Location { segment, offset: raw.offset as u32 })?;
+            self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 })?;
             self.catalog.tree.replay(tree::leaf(&entry.hash), stored.get(raw.seq as usize))?;
             self.held.note(self.catalog.tree.frontier());
             self.finish(entry, keyring)?;

@@ -176,6 +176,12 @@ pub fn rules(text: &str) -> Result<Vec<Rule>, PolicyError> {
     Ok(forbids.map(|(_, rule)| rule).collect())
 }
 
+/// Every policy of a text with its id, as Cedar prints it.
+pub fn texts(text: &str) -> Result<Vec<(String, String)>, PolicyError> {
+    let set: PolicySet = text.parse().map_err(|error| PolicyError::syntax(&error))?;
+    Ok(rules_of(&set)?.into_iter().map(|(policy, rule)| (rule.id, policy.to_string())).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The packs that come with the program.
 
-use super::params;
+use super::{PolicyError, params, resolve};
+use crate::fact::{Instant, PolicyAdopted, Role, Time};
 use serde_json::{Map, Value};
 
 /// A pack: a policy text with defaults for its params.
@@ -26,6 +27,24 @@ impl Pack {
     /// The pack of that name.
     pub fn named(name: &str) -> Option<&'static Pack> {
         PACKS.iter().find(|pack| pack.name == name)
+    }
+
+    /// The pack as a version `built-in` that has always been in force.
+    pub fn as_adopted(&self) -> Result<PolicyAdopted, PolicyError> {
+        let mut adopted = PolicyAdopted {
+            version: "built-in".to_owned(),
+            in_force_from: Time::utc(Instant(0)),
+            in_force_until: None,
+            role: if self.name.starts_with("overlay-") { Role::Overlay } else { Role::Platform },
+            pack: Some(self.name.to_owned()),
+            overrides: "{}".to_owned(),
+            cedar: String::new(),
+            params: String::new(),
+            cedar_version: 0,
+            documents: Vec::new(),
+        };
+        resolve(&mut adopted)?;
+        Ok(adopted)
     }
 
     /// The pack's params before any override.

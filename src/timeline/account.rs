@@ -94,6 +94,22 @@ impl AccountLine {
         None
     }
 
+    /// The center it is in at the decision, and those it left after `since`, by an unlink or by a move.
+    pub(super) fn centers_since(&self, view: View, since: Instant) -> Vec<CenterIx> {
+        let (mut current, mut left) = (None, Vec::new());
+        for event in self.seen(view, view.decision) {
+            let before = current;
+            match event.what {
+                What::Linked(center) => current = Some(center),
+                What::Unlinked(center) if current == Some(center) => current = None,
+                _ => continue,
+            }
+            left.extend(before.filter(|_| before != current && event.moment.at > since));
+        }
+        left.extend(current);
+        left
+    }
+
     /// Erasures of the account, whoever sees them.
     pub fn erasures(&self) -> impl Iterator<Item = (Moment, Scope)> + '_ {
         self.events.iter().filter_map(|event| match event.what {

@@ -268,16 +268,14 @@ impl World {
         a == b || self.center_at(a, view, bound).is_some_and(|center| self.center_at(b, view, bound) == Some(center))
     }
 
-    /// True if they are linked at the decision, or the link ended less than `days` before it.
+    /// True if both accounts are one, or have a link to one center that counts at the decision: one that is there, or
+    /// ended less than `days` before.
     pub fn linked_within(&self, a: AccountIx, b: AccountIx, view: View, days: u32) -> bool {
-        let bound = view.decision;
-        if self.linked_at(a, b, view, bound) {
-            return true;
+        if a == b || days == 0 {
+            return self.linked_at(a, b, view, view.decision);
         }
-        // A link that ended was there just before an event of one of the two.
-        let since = bound.at.plus_seconds(-86_400 * i64::from(days));
-        let ends = |account| self.account(account).events().iter().filter(|event| event.what.is_link());
-        let mut recent = ends(a).chain(ends(b)).filter(|event| view.sees(event.moment) && event.moment.at > since);
-        recent.any(|event| self.linked_at(a, b, view, event.moment))
+        let since = view.decision.at.plus_seconds(-86_400 * i64::from(days));
+        let other = self.account(b).centers_since(view, since);
+        self.account(a).centers_since(view, since).iter().any(|center| other.contains(center))
     }
 }

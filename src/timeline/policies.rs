@@ -1,8 +1,8 @@
 //! Policy streams: which version was in force when.
 
 use super::{View, World};
-use crate::fact::{Instant, PolicyAdopted, Role, Time};
-use crate::policy::{self, Compiled, PolicyError};
+use crate::fact::{Instant, Role};
+use crate::policy::{Compiled, PACKS, Pack, PolicyError};
 use crate::symbols::Sym;
 
 /// One version of a policy.
@@ -102,27 +102,16 @@ impl World {
     }
 
     fn built_in(&mut self, name: &str) -> Result<PolicyLine, String> {
-        let role = if name.starts_with("overlay-") { Role::Overlay } else { Role::Platform };
-        let mut adopted = PolicyAdopted {
-            version: "built-in".to_owned(),
-            in_force_from: Time::utc(Instant(0)),
-            in_force_until: None,
-            role,
-            pack: Some(name.to_owned()),
-            overrides: "{}".to_owned(),
-            cedar: String::new(),
-            params: String::new(),
-            cedar_version: 0,
-            documents: Vec::new(),
-        };
-        policy::resolve(&mut adopted).map_err(|error| error.to_string())?;
+        let names = || PACKS.iter().map(|pack| pack.name).collect::<Vec<_>>().join(", ");
+        let pack = Pack::named(name).ok_or_else(|| format!("no built-in pack `{name}`: expected one of {}", names()))?;
+        let adopted = pack.as_adopted().map_err(|error| error.to_string())?;
         let version = Version {
             name: self.symbols.intern(&adopted.version),
             seq: 0,
             recorded: Instant(0),
             from: Instant(0),
             until: None,
-            role,
+            role: adopted.role,
             compiled: Compiled::new(name, &adopted, &mut self.symbols),
             number: 0,
         };

@@ -1,0 +1,284 @@
+//! The command line as others script against it: outputs, exit codes, refusals.
+
+use serde_json::Value;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+struct Cli {
+    dir: tempfile::TempDir,
+}
+
+impl Cli {
+    fn new() -> Cli {
+        let cli = Cli { dir: tempfile::tempdir().expect("a folder") };
+        assert_eq!(code(&cli.run(&["init"])), 0);
+        cli
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.dir.path().join("ledger")
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.feed(args, "")
+    }
+
+    fn feed(&self, args: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_inforce"))
+            .args(args)
+            .env("INFORCE_LEDGER", self.ledger())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("it ends")
+    }
+
+    fn import(&self, lines: &str) -> Value {
+        let output = self.feed(&["import", "--clock", "recorded", "--json", "-"], lines);
+        one_object(&output)
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it was not killed")
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn one_object(output: &Output) -> Value {
+    let mut all = lines(output);
+    assert_eq!(all.len(), 1, "{}", String::from_utf8_lossy(&output.stderr));
+    all.remove(0)
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// The events of a case, a line each, and what is expected.
+fn case(name: &str) -> (String, Vec<Value>) {
+    let all = include_str!("cases.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let case = all.into_iter().find(|case| case["case"] == name).expect("a case of that name");
+    let events = case["events"].as_array().expect("a list").iter().map(|event| format!("{event}\n")).collect();
+    (events, case["expect"].as_array().expect("a list").clone())
+}
+
+#[test]
+fn every_case_comes_out_exactly_through_the_command_line() {
+    for line in include_str!("cases.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).expect("JSON");
+        let cli = Cli::new();
+        let events: String = case["events"].as_array().expect("a list").iter().map(|event| format!("{event}\n")).collect();
+        let clock = case["clock"].as_str().expect("a clock");
+        let imported = one_object(&cli.feed(&["import", "--clock", clock, "--json", "-"], &events));
+        assert_eq!(imported["rejected"], 0, "{}", case["case"]);
+        let output = cli.run(&["replay", "--all", "--json"]);
+        let found = lines(&output);
+        let expected = case["expect"].as_array().expect("a list");
+        assert_eq!(found.len(), expected.len(), "{}", case["case"]);
+        let mut worst = 0;
+        for (found, expected) in found.iter().zip(expected) {
+            for key in ["outcome", "conformance", "integrity"] {
+                assert_eq!(found[key], expected[key], "{} {key}", case["case"]);
+            }
+            assert_eq!(found["decision"]["seq"], expected["seq"]);
+            for view in ["known", "true"] {
+                assert_eq!(found[view]["verdict"], expected[view]["verdict"], "{} {view}", case["case"]);
+                for list in ["rules", "findings"] {
+                    let ids = |value: &Value, key: &str| {
+                        let text = |each: &Value| if key.is_empty() { each.clone() } else { each[key].clone() };
+                        let all = value.as_array().expect("a list").iter().map(|each| text(each).as_str().expect("an id").to_owned());
+                        all.collect::<std::collections::BTreeSet<String>>()
+                    };
+                    assert_eq!(ids(&found[view][list], "id"), ids(&expected[view][list], ""), "{} {view} {list}", case["case"]);
+                }
+            }
+            worst = worst.max(match found["conformance"].as_str().expect("a name") {
+                "breach" | "late_breach" => 3,
+                "unproven" | "erased" => 2,
+                _ => 0,
+            });
+        }
+        let expected_code = [0, 0, 4, 3][worst];
+        assert_eq!(code(&output), expected_code, "{}", case["case"]);
+    }
+}
+
+#[test]
+fn a_second_import_of_the_same_file_appends_nothing() {
+    for name in ["S01", "N02", "S80b", "N184", "N88"] {
+        let (events, _) = case(name);
+        let cli = Cli::new();
+        let first = cli.import(&events);
+        let again = cli.import(&events);
+        assert_eq!(again["appended"], 0, "{name}");
+        assert_eq!(again["rejected"], 0, "{name}");
+        assert_eq!(again["size"], first["size"], "{name}");
+    }
+}
+
+#[test]
+fn bad_lines_are_refused_by_number_and_field_and_the_good_ones_around_them_are_kept() {
+    let cli = Cli::new();
+    let (good, _) = case("S02");
+    let mut all: Vec<&str> = good.lines().collect();
+    let conflict = all[2].replace("\"US\"", "\"BR\"");
+    let unknown_pack = all[0].replace("\"pack\":\"meta-ai-personalization\"", "\"pack\":\"nobody\"").replace("@1", "@9");
+    let bad = ["{", "[]", "\"x\"", r#"{"specversion":"1.0"}"#, &conflict, &unknown_pack];
+    bad.iter().for_each(|line| all.push(line));
+    all.insert(1, "not json");
+    all.insert(0, "");
+    let rejects = cli.dir.path().join("rejects.jsonl");
+    let output = cli.feed(
+        &["import", "--clock", "recorded", "--json", "--rejects", rejects.to_str().expect("UTF-8"), "-"],
+        &(all.join("\n") + "\n"),
+    );
+    assert_eq!(code(&output), 1);
+    let counts = one_object(&output);
+    assert_eq!((counts["appended"].as_u64(), counts["rejected"].as_u64()), (Some(6), Some(7)));
+    let kept = std::fs::read_to_string(rejects).expect("written");
+    let kept: Vec<Value> = kept.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let numbers: Vec<u64> = kept.iter().map(|each| each["line"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers, [3, 9, 10, 11, 12, 13, 14]);
+    assert_eq!(kept[5]["field"], "id");
+    assert_eq!(kept[6]["field"], "data.pack");
+    assert!(kept.iter().all(|each| !each["expected"].as_str().expect("text").is_empty()));
+    assert_eq!(kept[0]["text"], "not json");
+    assert!(errors(&output).contains("line 3: "));
+    assert_eq!(code(&cli.run(&["verify"])), 0);
+}
+
+#[test]
+fn every_changed_byte_of_the_journal_is_found_and_the_first_bad_entry_is_named() {
+    let cli = Cli::new();
+    let (events, _) = case("S80b");
+    cli.import(&events);
+    let path = cli.ledger().join("journal/00000000.seg");
+    let good = std::fs::read(&path).expect("readable");
+    let ends = entry_ends(&good);
+    // Every byte, one bit each; which bit goes round.
+    for at in (0..good.len()).step_by(if cfg!(debug_assertions) { 7 } else { 1 }) {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &bad).expect("written");
+        let ledger = inforce::ledger::Ledger::open_read_only(&cli.ledger()).expect("opens");
+        let report = ledger.verify().expect("verifies");
+        let first = report.problems.first().unwrap_or_else(|| panic!("byte {at} was not noticed"));
+        let named = ends.iter().position(|&end| at < end).unwrap_or(ends.len()) as u64;
+        // A group's header stands before its first entry; a change there hides the whole group.
+        assert!(first.seq <= named, "byte {at}: entry {named} is the first bad one, {} was named", first.seq);
+        if at % 97 == 0 {
+            let output = cli.run(&["verify", "--json"]);
+            assert_eq!(code(&output), 3);
+            assert_eq!(one_object(&output)["problems"][0]["seq"], first.seq);
+            let replayed = cli.run(&["replay", "--all", "--json"]);
+            assert_eq!(code(&replayed), 3);
+            assert!(lines(&replayed).iter().all(|each| each["integrity"] == "tampered" && each["known"].is_null()));
+        }
+    }
+    std::fs::write(&path, &good).expect("written");
+    assert_eq!(code(&cli.run(&["verify"])), 0);
+}
+
+/// Where each entry's frame ends, from the lengths that stand before the frames.
+fn entry_ends(segment: &[u8]) -> Vec<usize> {
+    let number = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("four bytes")) as usize;
+    let (mut at, mut ends) = (32, Vec::new());
+    while at < segment.len() {
+        let count = number(at + 4);
+        at += 24;
+        for _ in 0..count {
+            at += 8 + number(at);
+            ends.push(at);
+        }
+    }
+    ends
+}
+
+#[test]
+fn policies_are_adopted_listed_shown_and_compared() {
+    let cli = Cli::new();
+    let pack = "meta-ai-personalization";
+    let adopt = |args: &[&str]| cli.run(&[&["policy", "adopt"], args].concat());
+    assert_eq!(code(&adopt(&[pack, "--as", "1", "--from", "2025-12-16T00:00:00Z", "--pack", pack])), 0);
+    let document = cli.dir.path().join("policy.md");
+    std::fs::write(&document, "the text").expect("written");
+    let second = [
+        pack, "--as", "2", "--from", "2026-03-01T00:00:00Z", "--pack", pack, "--param", "excluded_regions=[\"GB\"]", "--document",
+        document.to_str().expect("UTF-8"), "--document-url", "https://example.com/p", "--captured-at", "2026-02-01T00:00:00Z",
+    ];
+    assert_eq!(code(&adopt(&second)), 0);
+    let own = cli.dir.path().join("own.cedar");
+    std::fs::write(&own, "@id(\"no-night\") forbid(principal, action, resource) when { context.decision.app == \"x\" };").expect("written");
+    let own_path = own.to_str().expect("UTF-8");
+    assert_eq!(code(&cli.run(&["policy", "check", own_path])), 0);
+    assert_eq!(code(&adopt(&["house", "--as", "1", "--from", "2026-01-01T00:00:00Z", "--role", "overlay", "--cedar", own_path])), 0);
+    let listed = lines(&cli.run(&["policy", "list", "--json"]));
+    assert_eq!(listed.len(), 3);
+    let shown = one_object(&cli.run(&["policy", "show", &format!("{pack}@2"), "--json"]));
+    assert_eq!(shown["params"]["excluded_regions"], serde_json::json!(["GB"]));
+    assert_eq!(shown["documents"][0]["captured_at"], "2026-02-01T00:00:00Z");
+    // SHA-256 of "the text".
+    assert_eq!(shown["documents"][0]["sha256"].as_str().expect("hex").len(), 64);
+    let in_force = lines(&cli.run(&["policy", "in-force", "--at", "2026-02-01T00:00:00Z", "--json"]));
+    let names: Vec<&str> = in_force.iter().map(|each| each["version"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["1", "1"]);
+    let first = in_force.iter().find(|each| each["policy"] == pack).expect("in force");
+    assert_eq!(first["until"], "2026-03-01T00:00:00Z");
+    let diff = one_object(&cli.run(&["policy", "diff", &format!("{pack}@1"), &format!("{pack}@2"), "--json"]));
+    let changed: Vec<&str> = diff["changes"].as_array().expect("a list").iter().map(|each| each["what"].as_str().expect("text")).collect();
+    assert_eq!(changed, ["document policy.md", "in_force_from", "param excluded_regions"]);
+    // What does not validate is refused, and says where.
+    std::fs::write(&own, "@id(\"x\") forbid(principal, action, resource) when { context.use.own };").expect("written");
+    let refused = adopt(&["house", "--as", "2", "--from", "2026-01-01T00:00:00Z", "--role", "overlay", "--cedar", own_path]);
+    assert_eq!(code(&refused), 1);
+    assert!(errors(&refused).contains("schema"), "{}", errors(&refused));
+    let typo = adopt(&[pack, "--as", "3", "--from", "2026-01-01T00:00:00Z", "--pack", pack, "--param", "use_form=x"]);
+    assert!(errors(&typo).contains("use_form") && errors(&typo).contains("use_from"), "{}", errors(&typo));
+    assert_eq!(lines(&cli.run(&["policy", "list", "--json"])).len(), 3);
+}
+
+#[test]
+fn usage_and_missing_ledgers_are_told_apart() {
+    let cli = Cli::new();
+    assert_eq!(code(&cli.run(&["replay"])), 2);
+    assert_eq!(code(&cli.run(&["nonsense"])), 2);
+    assert_eq!(code(&cli.run(&["--help"])), 0);
+    assert_eq!(code(&cli.run(&["init"])), 1);
+    let nowhere = cli.run(&["verify", "--ledger", "nowhere"]);
+    assert_eq!(code(&nowhere), 1);
+    assert!(errors(&nowhere).contains("inforce init"));
+    let unknown = cli.run(&["replay", "d404"]);
+    assert_eq!(code(&unknown), 1);
+    assert!(errors(&unknown).contains("d404"));
+}
+
+#[test]
+fn keys_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let cli = Cli::new();
+    let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&cli.ledger()), 0o700);
+    assert_eq!(mode(&cli.ledger().join("keyring")), 0o600);
+    assert_eq!(mode(&cli.ledger().join("journal/00000000.seg")), 0o600);
+}
+
+#[test]
+fn another_policy_can_be_tried_without_recording_it() {
+    let cli = Cli::new();
+    let (events, _) = case("S01");
+    cli.import(&events);
+    let size = one_object(&cli.run(&["verify", "--json"]))["entries"].clone();
+    let tried = cli.run(&["replay", "--all", "--json", "--pack", "overlay-minors@built-in"]);
+    let judged = one_object(&tried);
+    assert!(judged["known"]["findings"].to_string().contains("age-unknown"));
+    assert_eq!(one_object(&cli.run(&["verify", "--json"]))["entries"], size);
+    assert_eq!(code(&cli.run(&["replay", "--all", "--pack", "nobody@1"])), 2);
+}

@@ -1,0 +1,72 @@
+//! What tests of the whole ledger share.
+#![allow(dead_code)]
+
+use inforce::judge::{self, Ask, Memos};
+use inforce::ledger::{Clock, Ledger};
+use inforce::{replay, wire};
+use serde_json::Value;
+
+/// A ledger in a folder that goes when it is dropped.
+pub struct Scratch {
+    pub dir: tempfile::TempDir,
+}
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        let dir = tempfile::tempdir().expect("a folder");
+        Ledger::create(&dir.path().join("ledger"), Some("inforce/test")).expect("made").close().expect("closed");
+        Scratch { dir }
+    }
+
+    pub fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("ledger")
+    }
+
+    pub fn open(&self) -> Ledger {
+        Ledger::open(&self.path()).expect("opens")
+    }
+
+    pub fn read(&self) -> Ledger {
+        Ledger::open_read_only(&self.path()).expect("opens")
+    }
+}
+
+/// Parses events, panicking on any that is refused.
+pub fn facts(events: &[Value]) -> Vec<inforce::fact::Fact> {
+    events.iter().map(|event| wire::parse(&event.to_string()).unwrap_or_else(|error| panic!("{error}: {event}"))).collect()
+}
+
+/// Appends events as `import` does; returns what became of each.
+pub fn import(ledger: &Ledger, events: &[Value], clock: Clock) -> Vec<Result<inforce::ledger::Receipt, wire::Refusal>> {
+    ledger.append_each(facts(events), clock).expect("appended")
+}
+
+/// Every judgement as `replay --json` prints it; each judged by the memo and by plain Cedar, which must agree.
+pub fn replayed(ledger: &Ledger) -> Vec<Value> {
+    let loaded = ledger.load().expect("loads");
+    assert_eq!(loaded.bad, None);
+    let world = loaded.world;
+    let mut memos = Memos::default();
+    world
+        .decisions()
+        .map(|decision| {
+            let by_memo = replay::to_json(&world, &judge::judge(&world, decision, &mut Ask::Memo(&mut memos)));
+            let plainly = replay::to_json(&world, &judge::judge(&world, decision, &mut Ask::Plainly));
+            assert_eq!(by_memo, plainly, "the memo must equal Cedar");
+            by_memo
+        })
+        .collect()
+}
+
+/// Every ledger test ends here: everything verifies, and what is rebuilt equals what was there.
+pub fn check_ledger(scratch: &Scratch) {
+    let before = replayed(&scratch.read());
+    let report = scratch.read().verify().expect("verifies");
+    assert_eq!(report.problems, []);
+    let ledger = scratch.open();
+    assert_eq!(ledger.size().expect("known"), report.size.0);
+    ledger.reindex().expect("rebuilt");
+    ledger.close().expect("closed");
+    assert_eq!(scratch.read().verify().expect("verifies").root, report.root);
+    assert_eq!(replayed(&scratch.read()), before);
+}
