@@ -1,19 +1,69 @@
-//! lib
+//! An append-only ledger for one question: was this ad decision allowed by the policy in force at that time?
+//!
+//! Facts come in as CloudEvents ([`wire`]) and become entries ([`ledger`]): hashed, chained into the streams that they
+//! belong to, sealed under their account's key, and on disk before they are acknowledged. A decision is judged
+//! ([`judge`]) from the entries alone, in two views: what the ledger knew when it was made, and what is known today.
+//! The judge is a pure function: no clock, disk, network or randomness.
+//!
+//! # Rooms
+//!
+//! In the order in which data flows; a room imports only from rooms above it. `docs/architecture.md` says which, and
+//! a test holds the code to it.
+//!
+//! - [`fact`]: the vocabulary: facts, their identity, both time axes
+//! - [`wire`]: CloudEvents in; refusals that name the field and what was expected
+//! - [`codec`]: canonical bytes, hashes, commitments
+//! - [`merkle`]: the tree over entries, inclusion and consistency proofs
+//! - [`checkpoint`]: the tree's size and root as a signed note
+//! - [`symbols`]: strings by number
+//! - [`entry`]: an entry as it is read back
+//! - [`policy`]: packs, params, schema, and the only use of Cedar
+//! - [`timeline`]: the fold: state as of a decision, in either view
+//! - [`lineage`]: from a decision's signals down to its uses
+//! - [`judge`]: facts in, verdict out
+//! - [`derive`](mod@derive): the reference deriver: labels and signals from text
+//! - [`journal`]: segment files of commit groups: the truth
+//! - [`keyring`]: sealing and erasing
+//! - [`index`]: where to find what; the only use of sled, and rebuildable
+//! - [`ledger`]: the one writer, and everyone who reads
+//! - [`replay`]: many decisions, in parallel
+//! - [`cli`]: the command line, a file a command
+//!
+//! # Where to begin
+//!
+//! [`ledger::Ledger::create`] or [`ledger::Ledger::open`], then [`wire::parse`], [`ledger::Ledger::append`],
+//! [`ledger::Ledger::load`] and [`judge::judge`]. The README has it in one piece, and it compiles.
+
 pub mod fact;
 pub mod wire;
 pub mod codec;
 pub mod merkle;
 pub mod checkpoint;
-pub mod entry;
 pub mod symbols;
+pub mod entry;
 pub mod policy;
 pub mod timeline;
 pub mod lineage;
 pub mod judge;
+pub mod derive;
 pub mod journal;
 pub mod keyring;
 pub mod index;
-pub mod derive;
 pub mod ledger;
 pub mod replay;
 pub mod cli;
+
+/// The code in README.md and docs/ compiles and runs.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/architecture.md")]
+    struct Architecture;
+    #[doc = include_str!("../docs/decisions.md")]
+    struct Decisions;
+    #[doc = include_str!("../docs/format.md")]
+    struct Format;
+    #[doc = include_str!("../docs/policies.md")]
+    struct Policies;
+}
