@@ -209,3 +209,65 @@ fn any_split_into_batches_gives_the_same_judgements() {
     }
     assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
 }
+
+#[test]
+fn a_segment_whose_making_was_cut_short_is_made_again() {
+    for torn in [&b""[..], b"inforce-jrnl", &[0; 32]] {
+        let scratch = Scratch::new();
+        scratch.open().append(facts(&[age("1", "facebook/a")])).expect("appended");
+        let second = scratch.path().join("journal/00000001.seg");
+        std::fs::write(&second, torn).expect("written");
+        let ledger = scratch.open();
+        let next = ledger.size().expect("known");
+        ledger.append(facts(&[age(&format!("after {next}"), "facebook/a")])).expect("appended");
+        ledger.close().expect("closed");
+        assert_eq!(scratch.open().size().expect("known"), next + 1);
+        check_ledger(&scratch);
+        std::fs::remove_file(&second).expect("removed");
+        // What stood in the second segment was acknowledged: without it the ledger is refused.
+        assert!(Ledger::open(&scratch.path()).is_err());
+    }
+}
+
+#[test]
+fn reading_and_checkpointing_beside_appending_neither_hangs_nor_fails() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    ledger.append(facts(&[age("0", "facebook/a")])).expect("appended");
+    std::thread::scope(|scope| {
+        scope.spawn(|| (1..200).for_each(|n| drop(ledger.append(facts(&[age(&n.to_string(), &format!("facebook/{n}"))])).expect("appended"))));
+        scope.spawn(|| (0..200).for_each(|_| assert!(ledger.entry(0).expect("read").is_some())));
+        scope.spawn(|| (0..20).for_each(|_| drop(ledger.checkpoint().expect("signed"))));
+        scope.spawn(|| (0..20).for_each(|_| assert_eq!(scratch.read().verify().expect("verifies").problems, [])));
+    });
+}
+
+#[test]
+fn a_reader_that_was_opened_before_sees_new_accounts_and_erasures() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let reader = scratch.read();
+    ledger.append(facts(&[chat("1", "facebook/a", "hello"), chat("2", "facebook/b", "hello")])).expect("appended");
+    assert_eq!(reader.verify().expect("verifies").problems, []);
+    ledger.append(facts(&[erased("3", "facebook/a", "all"), erased("4", "facebook/b", "content")])).expect("appended");
+    assert_eq!(reader.verify().expect("verifies").problems, []);
+    assert_eq!(reader.load().expect("loads").bad, None);
+}
+
+#[test]
+fn damage_in_the_middle_of_a_group_names_its_own_entry() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let many: Vec<Value> = (0..40).map(|n| age(&n.to_string(), "facebook/a")).collect();
+    import(&ledger, &many, Clock::Ledger).into_iter().for_each(|outcome| assert!(outcome.is_ok()));
+    ledger.close().expect("closed");
+    let path = scratch.path().join("journal/00000000.seg");
+    let mut bytes = std::fs::read(&path).expect("readable");
+    let place = bytes.len() * 7 / 10;
+    bytes[place] ^= 8;
+    std::fs::write(&path, &bytes).expect("written");
+    let problems = scratch.read().verify().expect("verifies").problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!((26..30).contains(&problems[0].seq), "{problems:?}");
+    assert!(matches!(Ledger::open(&scratch.path()), Err(LedgerError::Journal(_))));
+}

@@ -44,7 +44,11 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;
     }
-    let mut decisions = chosen(&world, &args.decisions)?;
+    let mut decisions = match (chosen(&world, &args.decisions), &bad) {
+        // The decision may stand behind the damage: that is what there is to say, not that there is no such decision.
+        (Err(_), Some(_)) => Vec::new(),
+        (chosen, _) => chosen?,
+    };
     decisions.retain(|&decision| {
         let at = world.node(decision).at.at;
         args.since.is_none_or(|since| at >= since) && args.until.is_none_or(|until| at < until)

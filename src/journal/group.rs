@@ -140,6 +140,20 @@ fn read_group(bytes: &[u8], start: usize, seq: u64) -> Result<Group<'_>, Damage>
     Ok(Group { entries, end })
 }
 
+/// The whole entries at the start of a damaged group: none where its header is what is damaged.
+pub fn intact(bytes: &[u8], start: usize, seq: u64) -> Group<'_> {
+    let header = bytes.get(start..start + HEADER_LEN).filter(|header| {
+        header[..4] == MAGIC && crc32fast::hash(&header[..20]) == u32_at(header, 20)
+    });
+    let (mut at, mut entries) = (start + HEADER_LEN, Vec::new());
+    for number in 0..header.map_or(0, |header| u64::from(u32_at(header, 4))) {
+        let Some((entry, next)) = bytes.get(at..).and_then(|rest| read_frame(rest, at, seq + number)) else { break };
+        entries.push(entry);
+        at = next;
+    }
+    Group { entries, end: at }
+}
+
 /// Reads the frame at the start of `bytes`, which stand at `offset`; returns it with the offset behind it.
 pub fn read_frame(bytes: &[u8], offset: usize, seq: u64) -> Option<(RawEntry<'_>, usize)> {
     let len = frame_len(bytes)?;

@@ -76,9 +76,9 @@ impl Journal {
         Ok(Journal { dir: dir.to_owned(), segment })
     }
 
-    /// Opens for appending after `end`, cutting whatever stands behind it.
-    pub fn open(dir: &Path, end: Location) -> Result<Journal, JournalError> {
-        let segment = Segment::open(dir, end.segment, u64::from(end.offset))?;
+    /// Opens for appending entry `next_seq` at `end`, cutting whatever stands behind it.
+    pub fn open(dir: &Path, end: Location, next_seq: u64) -> Result<Journal, JournalError> {
+        let segment = Segment::open(dir, end.segment, u64::from(end.offset), next_seq)?;
         Ok(Journal { dir: dir.to_owned(), segment })
     }
 
@@ -151,6 +151,12 @@ pub fn scan<E: From<JournalError>>(
         }
         at = Location { segment: next, offset: HEADER_LEN as u32 };
     }
+}
+
+/// The whole entries at the start of the damaged group that a pass ended at.
+pub fn intact<T>(dir: &Path, end: Location, next_seq: u64, open: impl FnOnce(&Group) -> T) -> Result<T, JournalError> {
+    let bytes = segment::read(dir, end.segment)?;
+    Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
 }
 
 /// Reads one entry's frame.

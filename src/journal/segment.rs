@@ -93,14 +93,18 @@ impl Segment {
         Ok(Segment { id, path, file, len: HEADER_LEN, allocated: HEADER_LEN })
     }
 
-    /// Opens an existing segment and cuts everything from `len` on.
-    pub fn open(dir: &Path, id: SegmentId, len: u64) -> Result<Segment, JournalError> {
+    /// Opens an existing segment and cuts everything from `len` on. One without entries gets its header again: whoever
+    /// made it may have died before the header was whole.
+    pub fn open(dir: &Path, id: SegmentId, len: u64, first_seq: u64) -> Result<Segment, JournalError> {
         let path = path_of(dir, id);
         let io = |error| JournalError::Io(path.clone(), error);
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
         if file.metadata().map_err(io)?.len() > len {
             file.set_len(len).map_err(io)?;
             file.sync_all().map_err(io)?;
+        }
+        if len == HEADER_LEN {
+            file.write_all_at(&header(id, first_seq), 0).and_then(|()| file.sync_all()).map_err(io)?;
         }
         Ok(Segment { id, path, file, len, allocated: len })
     }

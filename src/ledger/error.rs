@@ -29,6 +29,8 @@ pub enum LedgerError {
     Refused { index: usize, refusal: Refusal },
     #[error("nothing was appended: the stream `{stream}` is at {found}, expected {expected}")]
     Conflict { stream: String, expected: String, found: String },
+    #[error("{0} bytes of facts in one request: expected at most {1}; hand them in in parts")]
+    TooLarge(usize, usize),
     #[error("nothing more is appended until the ledger is opened anew: {0}")]
     Poisoned(String),
     #[error("the ledger was rolled back or forked: {0}")]

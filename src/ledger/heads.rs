@@ -18,6 +18,8 @@ pub struct Heads {
     /// Links between accounts and centers, and nothing else.
     links: World,
     center_names: HashMap<u32, StreamId>,
+    /// True if a link was met whose body is gone.
+    links_erased: bool,
     /// Streams with entries that cannot be read any more, by the first of them, until their erasure is met.
     unended: HashMap<StreamId, u64>,
 }
@@ -45,7 +47,9 @@ impl Heads {
             }
             self.heads.insert(link.stream, (link.revision, entry.hash));
         }
-        if matches!(header.kind, Kind::AccountLinked | Kind::AccountUnlinked) && entry.record.is_some() {
+        let is_link = matches!(header.kind, Kind::AccountLinked | Kind::AccountUnlinked);
+        self.links_erased |= is_link && entry.record.is_none();
+        if is_link && entry.record.is_some() {
             self.links.add(entry);
             if let Some((center, stream)) = self.links.last_center().zip(header.streams.get(1)) {
                 self.center_names.insert(center.0, stream.stream);
@@ -98,9 +102,9 @@ impl Heads {
         }
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
         let pins = (header.kind == Kind::DecisionMade).then(|| self.pins(header.streams[0].stream, moment));
-        // After an erasure the links of the erased are gone, and with them what a decision pinned.
-        if header.pins.is_some() != pins.is_some() {
-            return Err(BadEntry::new(header.seq, "it must pin the heads that it was judged by"));
+        // Once links were erased, what decisions after them pinned can no longer be told.
+        if header.pins.is_some() != pins.is_some() || (header.pins != pins && !self.links_erased) {
+            return Err(BadEntry::new(header.seq, "it does not pin the heads that it was to be judged by"));
         }
         Ok(())
     }

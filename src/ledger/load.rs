@@ -74,22 +74,11 @@ fn open_group(group: &Group, segment: SegmentId, keyring: &Keyring, content: Con
     group.entries.par_iter().with_min_len(64).map(open).collect()
 }
 
-/// One entry where there is no index.
-pub fn find_by_scan(dir: &Path, seq: u64, keyring: &Keyring) -> Result<Option<Entry>, LedgerError> {
-    let mut found = None;
-    journal::scan(dir, None, |group, _| {
-        let raw = group.entries.iter().find(|raw| raw.seq == seq);
-        if let Some(raw) = raw {
-            found = Some(read::open(raw, keyring, Content::Read)?);
-        }
-        Ok::<(), LedgerError>(())
-    })?;
-    Ok(found)
-}
-
 /// Checks every entry as it passes: chains, links, leaves, root.
 pub struct Pass<'a> {
     ledger: &'a Ledger,
+    /// Beside a writer: only what was recorded before the keyring was read.
+    bound: Option<u64>,
     heads: Heads,
     hashes: Vec<EntryHash>,
     frontier: Frontier,
@@ -101,8 +90,9 @@ pub struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// A pass over `ledger`.
-    pub fn new(ledger: &'a Ledger) -> Pass<'a> {
+    pub fn new(ledger: &'a Ledger) -> Result<Pass<'a>, LedgerError> {
         let paths = Paths(&ledger.dir);
+        let beside_writer = ledger.writer.is_none() && super::is_locked(&paths);
         let mut problems = Vec::new();
         let held = match tree::read_checkpoint(&paths.checkpoint(), &ledger.config) {
             Ok(checkpoint) => Some(Held::to(checkpoint)),
@@ -111,16 +101,22 @@ impl<'a> Pass<'a> {
                 None
             }
         };
-        Pass {
+        let stored = tree::stored_leaves(&paths.tree());
+        // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
+        // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
+        let bound = beside_writer.then_some(stored.len() as u64);
+        ledger.refresh_keyring()?;
+        Ok(Pass {
             ledger,
+            bound,
             heads: Heads::default(),
             hashes: Vec::new(),
             frontier: Frontier::default(),
             held,
-            stored: tree::stored_leaves(&paths.tree()),
+            stored,
             problems,
             last_recorded: crate::fact::Instant(0),
-        }
+        })
     }
 
     /// Passes over the journal, handing every entry that opens to `visit`. Entries are opened on other threads while
@@ -140,20 +136,42 @@ impl<'a> Pass<'a> {
                 })
             });
             for opened in receiver.into_iter().flatten() {
+                if self.bound.is_some_and(|bound| self.frontier.size().0 >= bound) {
+                    continue;
+                }
                 self.take(opened, keyring, &mut visit);
             }
             reader.join().expect("reading does not panic")
         })?;
         if let Some(damage) = end.damage {
-            let location = Location { segment: end.location.segment, offset: damage.offset as u32 };
-            // A reader beside a writer meets a group that is still being written: nothing of it is acknowledged.
-            let acknowledged = (self.stored.len() as u64).max(self.held.as_ref().map_or(0, |held| held.size().0));
-            let follows = journal::segment_path(&dir, SegmentId(end.location.segment.0 + 1)).exists();
-            if damage.seq < acknowledged || follows || self.ledger.writer.is_some() {
-                self.note(damage.seq, Some(location), damage.what);
-            }
+            self.meet(damage, end.location, keyring, content, &mut visit)?;
         }
         Ok(self.finish())
+    }
+
+    /// Damage: of something acknowledged it is a problem; else it is a group that is being written, or was never finished.
+    fn meet(
+        &mut self,
+        damage: journal::Damage,
+        end: Location,
+        keyring: &Keyring,
+        content: Content,
+        visit: &mut impl FnMut(&Entry),
+    ) -> Result<(), LedgerError> {
+        let dir = Paths(&self.ledger.dir).journal();
+        let acknowledged = (self.stored.len() as u64).max(self.held.as_ref().map_or(0, |held| held.size().0));
+        let follows = self.bound.is_none() && journal::segment_path(&dir, SegmentId(end.segment.0 + 1)).exists();
+        if damage.seq >= acknowledged && !follows {
+            return Ok(());
+        }
+        // The entries of the damaged group that stand before the damage are whole.
+        let intact = journal::intact(&dir, end, self.frontier.size().0, |group| open_group(group, end.segment, keyring, content))?;
+        for opened in intact {
+            self.take(opened, keyring, visit);
+        }
+        let location = Location { segment: end.segment, offset: damage.offset as u32 };
+        self.note(damage.seq, Some(location), damage.what);
+        Ok(())
     }
 
     fn take(&mut self, opened: Opened, keyring: &Keyring, visit: &mut impl FnMut(&Entry)) {
@@ -219,16 +237,18 @@ impl<'a> Pass<'a> {
     }
 
     fn finish(mut self) -> Passed {
-        for (seq, stream) in self.heads.unended() {
-            self.note(seq, None, format!("its keys are gone, but no erasure ended its stream {stream:?}"));
-        }
         let size = self.frontier.size();
-        if let Some(Err(what)) = self.held.as_ref().map(|held| held.verdict(size)) {
-            let seq = self.problems.iter().map(|problem| problem.seq).min().unwrap_or(0);
-            self.problems.push(Problem { seq, place: Some(("checkpoint".to_owned(), 0)), what });
+        // Where an entry is bad, what follows from that is not told again.
+        if self.problems.is_empty() {
+            for (seq, stream) in self.heads.unended() {
+                self.note(seq, None, format!("its keys are gone, but no erasure ended its stream {stream:?}"));
+            }
         }
-        if (self.stored.len() as u64) > size.0 {
+        if self.problems.is_empty() && (self.stored.len() as u64) > size.0 {
             self.note(size.0, None, format!("the tree holds {} leaves, the journal {} entries", self.stored.len(), size.0));
+        }
+        if let Some(Err(what)) = self.held.as_ref().filter(|_| self.problems.is_empty()).map(|held| held.verdict(size)) {
+            self.problems.push(Problem { seq: size.0, place: Some(("checkpoint".to_owned(), 0)), what });
         }
         self.problems.sort_by_key(|problem| problem.seq);
         Passed { size, root: self.frontier.root(), problems: self.problems }
@@ -246,16 +266,47 @@ pub struct Passed {
 }
 
 impl Ledger {
+    /// A pass whose entries are gathered in what `start` makes. Beside a writer an erasure may be carried out between
+    /// the reading of keys and of entries, so a problem is looked at again before it is believed.
+    pub(super) fn pass<T>(&self, content: Content, start: fn() -> T, take: fn(&mut T, &Entry)) -> Result<(T, Passed), LedgerError> {
+        const TRIES: usize = 3;
+        let mut tries = 0;
+        loop {
+            let pass = Pass::new(self)?;
+            let alone = pass.bound.is_none();
+            let mut gathered = start();
+            let passed = pass.run(content, |entry| take(&mut gathered, entry))?;
+            tries += 1;
+            if passed.problems.is_empty() || alone || tries == TRIES {
+                return Ok((gathered, passed));
+            }
+        }
+    }
+
     /// Reads and checks everything.
     pub fn load(&self) -> Result<Loaded, LedgerError> {
-        let mut world = World::default();
-        let passed = Pass::new(self).run(Content::Leave, |entry| world.add(entry))?;
+        let (mut world, passed) = self.pass(Content::Leave, World::default, World::add)?;
         world.finish();
         Ok(Loaded { world, bad: passed.problems.into_iter().next() })
     }
 
+    /// One entry where there is no index.
+    pub(super) fn find_by_scan(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
+        self.refresh_keyring()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        let mut found = None;
+        journal::scan(&Paths(&self.dir).journal(), None, |group, _| {
+            if let Some(raw) = group.entries.iter().find(|raw| raw.seq == seq) {
+                found = Some(read::open(raw, &keyring, Content::Read)?);
+            }
+            Ok::<(), LedgerError>(())
+        })?;
+        Ok(found)
+    }
+
     /// Passes over every entry, text of chats included.
     pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
+        self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
         each_entry(&Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _| {
             visit(&entry);

@@ -41,6 +41,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use writer::{Request, Writer};
 
 /// A ledger in a folder.
+///
+/// INVARIANT (lock order): whoever takes both takes the writer before the keyring.
 pub struct Ledger {
     dir: PathBuf,
     config: Config,
@@ -162,6 +164,7 @@ impl Ledger {
     /// Hands a request in. Whoever gets the writer next commits everything that waits, so that callers share a sync.
     fn submit(&self, request: Request) -> Result<Vec<Result<Receipt, Refusal>>, LedgerError> {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
+        request.check_size()?;
         let request = Arc::new(request);
         self.queue.lock().expect("no holder panics").push(request.clone());
         let mut writer = writer.lock().map_err(|_| LedgerError::Poisoned("a writer panicked".to_owned()))?;
@@ -183,8 +186,8 @@ impl Ledger {
     /// Signs the tree as it stands, writes `checkpoint` and returns the note.
     pub fn checkpoint(&self) -> Result<String, LedgerError> {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        self.locked(writer)?.write_checkpoint(&keyring)
+        let mut writer = self.locked(writer)?;
+        writer.write_checkpoint(&self.keyring.read().expect("no holder panics"))
     }
 
     /// The last checkpoint that was written, its signature checked.
@@ -194,9 +197,9 @@ impl Ledger {
 
     /// One entry by seq, content included.
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
-        let keyring = self.keyring.read().expect("no holder panics");
-        let Some(writer) = &self.writer else { return load::find_by_scan(&Paths(&self.dir).journal(), seq, &keyring) };
+        let Some(writer) = &self.writer else { return self.find_by_scan(seq) };
         let writer = self.locked(writer)?;
+        let keyring = self.keyring.read().expect("no holder panics");
         let catalog = writer.catalog();
         if seq < catalog.next_seq { catalog.read(seq, &keyring).map(Some) } else { Ok(None) }
     }
@@ -204,8 +207,8 @@ impl Ledger {
     /// Rebuilds the index from the journal.
     pub fn reindex(&self) -> Result<u64, LedgerError> {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        self.locked(writer)?.reindex(&keyring)
+        let mut writer = self.locked(writer)?;
+        writer.reindex(&self.keyring.read().expect("no holder panics"))
     }
 
     /// Writes index and checkpoint and gives back space zeroed ahead. Dropping does the same and cannot report errors.
@@ -215,8 +218,16 @@ impl Ledger {
 
     fn finish(&self) -> Result<(), LedgerError> {
         let Some(writer) = &self.writer else { return Ok(()) };
-        let keyring = self.keyring.read().expect("no holder panics");
-        self.locked(writer)?.close(&keyring)
+        let mut writer = self.locked(writer)?;
+        writer.close(&self.keyring.read().expect("no holder panics"))
+    }
+
+    /// Reads the keyring again where another process may have changed it.
+    fn refresh_keyring(&self) -> Result<(), LedgerError> {
+        if self.writer.is_none() {
+            *self.keyring.write().expect("no holder panics") = Keyring::open(&Paths(&self.dir).keyring(), false)?;
+        }
+        Ok(())
     }
 
     fn locked<'a>(&self, writer: &'a Mutex<Writer>) -> Result<std::sync::MutexGuard<'a, Writer>, LedgerError> {
@@ -230,6 +241,12 @@ impl Drop for Ledger {
             tracing::warn!("closing the ledger: {error}");
         }
     }
+}
+
+/// True if a process holds the lock; changes nothing.
+fn is_locked(paths: &Paths) -> bool {
+    let held = |file: File| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
+    File::open(paths.lock()).is_ok_and(held)
 }
 
 /// The lock, or `None` if another process holds it.

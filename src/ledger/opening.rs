@@ -35,11 +35,11 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, now: fn() -> Ins
     }
     let Opening { mut catalog, held } = opening;
     held.verdict(TreeSize(catalog.next_seq)).map_err(LedgerError::RolledBack)?;
-    let journal = Journal::open(&paths.journal(), end.location)?;
+    let journal = Journal::open(&paths.journal(), end.location, end.next_seq)?;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
-    Ok(Writer { dir: dir.to_owned(), config: config.clone(), journal, catalog, now, poisoned: None })
+    Ok(Writer { dir: dir.to_owned(), config: config.clone(), journal, catalog, now, poisoned: None, closed: false })
 }
 
 struct Opening {

@@ -60,6 +60,14 @@ impl Request {
         Request { facts: Mutex::new(facts), clock, whole, expected, outcomes: Mutex::new(None) }
     }
 
+    /// A group's length must fit its header by far: each fact counts with its text and 16 KiB for the rest.
+    pub fn check_size(&self) -> Result<(), LedgerError> {
+        const MOST: usize = 1 << 30;
+        let facts = self.facts.lock().expect("no holder panics");
+        let bytes: usize = facts.iter().map(|fact| fact.content.as_ref().map_or(0, String::len) + (16 << 10)).sum();
+        if bytes > MOST { Err(LedgerError::TooLarge(bytes, MOST)) } else { Ok(()) }
+    }
+
     pub fn is_done(&self) -> bool {
         self.outcomes.lock().expect("no holder panics").is_some()
     }
@@ -81,6 +89,8 @@ pub struct Writer {
     pub(super) catalog: Catalog,
     pub(super) now: fn() -> Instant,
     pub(super) poisoned: Option<String>,
+    /// True once everything is finished and nothing was appended since.
+    pub(super) closed: bool,
 }
 
 /// Requests whose facts are admitted and not yet committed.
@@ -193,6 +203,7 @@ impl Writer {
             return Ok(Vec::new());
         }
         let (entries, frames): (Vec<Entry>, Vec<_>) = stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
+        self.closed = false;
         let locations = self.journal.commit(self.catalog.next_seq, &frames)?;
         // The group is recorded. What follows can be told again from the journal.
         self.catalog.grow(&entries)?;
@@ -223,12 +234,14 @@ impl Writer {
 
     /// Leaves everything finished behind.
     pub fn close(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        if self.poisoned.is_some() {
+        if self.poisoned.is_some() || self.closed {
             return Ok(());
         }
         self.journal.close()?;
         self.catalog.settle(keyring)?;
-        self.write_checkpoint(keyring).map(drop)
+        self.write_checkpoint(keyring)?;
+        self.closed = true;
+        Ok(())
     }
 }
 

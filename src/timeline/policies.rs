@@ -69,14 +69,16 @@ impl PolicyLine {
 
 impl World {
     /// Puts one version in place of what was in force, as if it always had been: `POLICY@VERSION` of this world in place
-    /// of that policy's versions, or a built-in pack (`PACK@built-in`) in place of every policy of its role.
+    /// of that policy's versions; a built-in pack, `PACK@built-in`, in place of every platform policy, or as an overlay
+    /// beside the others.
     pub fn judge_by(&mut self, name: &str) -> Result<(), String> {
         let (policy, version) = name.split_once('@').ok_or_else(|| format!("`{name}`: expected `POLICY@VERSION`"))?;
         let mut line = match version {
             "built-in" => {
                 let line = self.built_in(policy)?;
                 let role = line.versions[0].role;
-                self.policies.retain(|other| other.versions.iter().any(|version| version.role != role));
+                let replaced = |other: &PolicyLine| other.versions.iter().all(|version| version.role == Role::Platform);
+                self.policies.retain(|other| other.id != line.id && !(role == Role::Platform && replaced(other)));
                 line
             }
             _ => self.take_version(policy, version)?,

@@ -253,7 +253,7 @@ pub fn body(kind: Kind, data: &str, id: &FactId) -> Result<(Body, Option<String>
                 labeller: program(d.labeller.0),
             }))
         }
-        Kind::SignalDerived => signal(typed(data, "data")?, id),
+        Kind::SignalDerived => signal(typed(data, "data")?, id)?,
         Kind::DecisionMade => decision(typed(data, "data")?, id),
         Kind::SubjectErased => Body::SubjectErased(typed::<ErasedData>(data, "data")?.scope.0),
     };
@@ -280,20 +280,30 @@ fn policy(d: PolicyData) -> Result<Body, Refusal> {
         sha256: document.sha256.0,
         captured_at: document.captured_at.0,
     });
-    let mut overrides: Vec<_> = d.params.into_iter().collect();
-    overrides.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(Body::PolicyAdopted(Box::new(PolicyAdopted {
         version: d.version.0,
         in_force_from: d.in_force_from.0,
         in_force_until: d.in_force_until.map(|time| time.0),
         role: d.role.map_or(Role::Platform, |role| role.0),
         pack: name(d.pack),
-        overrides: Value::Object(overrides.into_iter().collect()).to_string(),
+        overrides: sorted(Value::Object(d.params)).to_string(),
         cedar,
         params: String::new(),
         cedar_version: 0,
         documents: documents.collect(),
     })))
+}
+
+/// The same value with the keys of every object in order, so that equal params have equal bytes.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut pairs: Vec<(String, Value)> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(pairs.into_iter().collect())
+        }
+        other => other,
+    }
 }
 
 fn preference(d: PreferenceData) -> Result<Body, Refusal> {
@@ -324,20 +334,23 @@ fn interaction(d: InteractionData, id: &FactId) -> (Body, Option<String>) {
     (Body::InteractionRecorded(Box::new(body)), d.content.map(|text| text.0))
 }
 
-fn signal(d: SignalData, id: &FactId) -> Body {
+fn signal(d: SignalData, id: &FactId) -> Result<Body, Refusal> {
+    if d.confidence_ppm.is_some_and(|ppm| ppm > 1_000_000) {
+        return Err(Refusal::new("data.confidence_ppm", "expected parts per million, 1000000 at most"));
+    }
     let sources = d.sources.0.into_iter().map(|source| match source {
         WireSource::Id(text) => Source::Fact(FactId { source: id.source.clone(), id: text.0 }),
         WireSource::Both(both) => Source::Fact(FactId { source: both.0.source.0, id: both.0.id.0 }),
         WireSource::Conversation(data) => Source::Conversation(data.0.conversation.0),
     });
-    Body::SignalDerived(Box::new(SignalDerived {
+    Ok(Body::SignalDerived(Box::new(SignalDerived {
         topic: d.topic.0,
         taxonomy: name(d.taxonomy),
         sensitive: categories(d.sensitive),
         confidence_ppm: d.confidence_ppm,
         sources: sources.collect(),
         deriver: program(d.deriver.0),
-    }))
+    })))
 }
 
 fn decision(d: DecisionData, id: &FactId) -> Body {

@@ -64,7 +64,10 @@ fn param(text: &str) -> Result<(String, Value), String> {
 
 pub fn run(args: Adopt) -> Result<Exit, CliError> {
     let ledger = Ledger::open(&args.common.ledger)?;
-    let fact = fact(&args)?;
+    let mut fact = fact(&args)?;
+    // Adopted again in the same words it is the same fact, which happened when it was first adopted.
+    let before = super::adopted(&ledger)?.into_iter().find(|before| before.fact == fact.id);
+    fact.time = before.map_or(fact.time, |before| before.time);
     // What the command line gave passes through the same gate as a line of an import.
     let fact = crate::wire::parse(&crate::wire::to_json(&fact).to_string()).map_err(|refusal| CliError::Failed(refusal.to_string()))?;
     let name = fact.id.id.clone();

@@ -8,7 +8,7 @@ mod list;
 mod show;
 
 use super::{CliError, Exit};
-use crate::fact::{Body, FactId, Instant, PolicyAdopted};
+use crate::fact::{Body, FactId, Instant, PolicyAdopted, Time};
 use crate::ledger::Ledger;
 use crate::policy::{PACKS, Pack};
 
@@ -51,6 +51,7 @@ struct Adopted {
     seq: u64,
     fact: FactId,
     id: String,
+    time: Time,
     recorded_at: Instant,
     body: PolicyAdopted,
 }
@@ -72,8 +73,15 @@ fn adopted(ledger: &Ledger) -> Result<Vec<Adopted>, CliError> {
     ledger.each_entry(|entry| {
         let Some(record) = &entry.record else { return };
         if let Body::PolicyAdopted(body) = &record.body {
-            let (seq, recorded_at) = (entry.header.seq, entry.header.recorded_at);
-            found.push(Adopted { seq, fact: record.id.clone(), id: record.subject.clone(), recorded_at, body: (**body).clone() });
+            let header = &entry.header;
+            found.push(Adopted {
+                seq: header.seq,
+                fact: record.id.clone(),
+                id: record.subject.clone(),
+                time: header.occurred_at,
+                recorded_at: header.recorded_at,
+                body: (**body).clone(),
+            });
         }
     })?;
     Ok(found)
@@ -101,5 +109,5 @@ fn built_in(name: &str) -> Result<Adopted, CliError> {
     })?;
     let body = pack.as_adopted().map_err(|error| CliError::Failed(error.to_string()))?;
     let fact = FactId { source: "//inforce".to_owned(), id: name.to_owned() };
-    Ok(Adopted { seq: 0, fact, id: name.to_owned(), recorded_at: Instant(0), body })
+    Ok(Adopted { seq: 0, fact, id: name.to_owned(), time: Time::utc(Instant(0)), recorded_at: Instant(0), body })
 }
