@@ -22,6 +22,16 @@ pub fn to_json(world: &World, judgement: &Judgement) -> Value {
     })
 }
 
+/// The object of a decision of a ledger that was tampered with: no verdict, and the first bad entry.
+pub fn tampered(world: &World, decision: NodeIx, bad_seq: u64, what: &str) -> Value {
+    let mut name = reference(world, decision);
+    name["seq"] = world.node(decision).seq.into();
+    json!({
+        "decision": name, "outcome": world.decision(decision).map(|body| body.outcome.name()), "integrity": "tampered",
+        "bad": { "seq": bad_seq, "what": what }, "conformance": null, "known": null, "true": null,
+    })
+}
+
 /// How an entry is referred to: by its fact, or by its seq alone where the body was destroyed.
 pub fn reference(world: &World, node: NodeIx) -> Value {
     match world.name(node) {
