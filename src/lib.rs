@@ -51,6 +51,7 @@ pub mod keyring;
 pub mod index;
 pub mod ledger;
 pub mod replay;
+pub mod explain;
 pub mod cli;
 
 /// The code in README.md and docs/ compiles and runs.

@@ -49,6 +49,16 @@ pub enum Fault {
     NoTurns(NodeIx),
 }
 
+impl Fault {
+    /// What cites wrongly.
+    pub fn citing(&self) -> NodeIx {
+        match *self {
+            Fault::Unresolved(citing, _) | Fault::WrongKind(citing, _) | Fault::Later(citing, _) => citing,
+            Fault::NoSources(signal) | Fault::NoTurns(signal) => signal,
+        }
+    }
+}
+
 /// Everything behind a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {

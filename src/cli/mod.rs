@@ -1,6 +1,7 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
 mod exit;
+mod explain;
 mod import;
 mod init;
 mod policy;
@@ -44,6 +45,8 @@ enum Command {
     Import(import::Import),
     /// Judge decisions again, against the policies in force at their time.
     Replay(replay::Replay),
+    /// Explain one decision to a person: the verdict, why, and everything that it rests on.
+    Explain(explain::Explain),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
     /// Adopt, list and compare policies.
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Init(args) => init::run(args),
         Command::Import(args) => import::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),

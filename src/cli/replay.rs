@@ -97,13 +97,7 @@ fn report_tampered(world: &World, decisions: &[NodeIx], bad: &Problem, json: boo
     let mut summary = Summary::default();
     for &decision in decisions {
         summary.count_tampered();
-        let seq = world.node(decision).seq;
-        let mut name = replay::reference(world, decision);
-        name["seq"] = seq.into();
-        let object = serde_json::json!({
-            "decision": name, "outcome": world.decision(decision).map(|body| body.outcome.name()), "integrity": "tampered",
-            "bad": { "seq": bad.seq, "what": bad.what }, "conformance": null, "known": null, "true": null,
-        });
+        let object = replay::tampered(world, decision, bad.seq, &bad.what);
         let line = if json { object.to_string() } else { format!("tampered      no verdict: entry {} is bad: {}", bad.seq, bad.what) };
         print_line(out, line)?;
     }

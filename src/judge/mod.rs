@@ -3,7 +3,7 @@
 //! No clock, disk, network or randomness: the same world gives the same judgement on every machine. Fail-closed: what
 //! cannot be evaluated, read or proved is never an allow. Deliberately absent: reading the ledger, and names for output.
 
-mod facts;
+pub(crate) mod facts;
 mod verdict;
 mod versions;
 

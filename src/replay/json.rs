@@ -73,6 +73,15 @@ pub fn reference(world: &World, node: NodeIx) -> serde_json::Value {
     serde_json::to_value(name(world, node)).expect("strings and numbers")
 }
 
+/// The object of a decision of a ledger that was tampered with: no verdict, and the first bad entry.
+pub fn tampered(world: &World, decision: NodeIx, bad_seq: u64, what: &str) -> serde_json::Value {
+    let name = Name { seq: Some(world.node(decision).seq), ..name(world, decision) };
+    serde_json::json!({
+        "decision": name, "outcome": world.decision(decision).map(|body| body.outcome.name()), "integrity": "tampered",
+        "bad": { "seq": bad_seq, "what": what }, "conformance": null, "known": null, "true": null,
+    })
+}
+
 fn with_line<T>(world: &World, judgement: &Judgement, write: impl FnOnce(&Line) -> T) -> T {
     let known = view(world, &judgement.known);
     let other = (!Arc::ptr_eq(&judgement.known, &judgement.today)).then(|| view(world, &judgement.today));

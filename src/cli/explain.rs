@@ -1,0 +1,103 @@
+//! `inforce explain`: one decision for a person, as text, as a page, or as JSON.
+
+use super::exit::print_line;
+use super::{CliError, Common, Exit, replay::find};
+use crate::explain::{self, Evidence, Explanation, Wanted};
+use crate::judge::{self, Ask, Conformance, Judgement};
+use crate::ledger::{Ledger, Loaded, Problem};
+use crate::replay;
+use crate::timeline::{NodeIx, World};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `inforce explain`.
+#[derive(clap::Args)]
+pub struct Explain {
+    #[command(flatten)]
+    common: Common,
+    /// Write a page that stands alone.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Show the text of chats, where it still exists.
+    #[arg(long)]
+    with_content: bool,
+    /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
+    #[arg(value_name = "DECISION_ID")]
+    decision: String,
+}
+
+pub fn run(args: Explain) -> Result<Exit, CliError> {
+    let ledger = Ledger::open_read_only(&args.common.ledger)?;
+    let Loaded { world, bad } = ledger.load()?;
+    let decision = find(&world, &args.decision);
+    let (explanation, exit) = match (bad, decision) {
+        (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),
+        (Some(bad), Err(error)) => {
+            let what = format!(
+                "the ledger was tampered with: entry {}: {}; no verdict is given",
+                bad.seq, bad.what
+            );
+            anstream::eprintln!("{what}\n{error}");
+            return Ok(Exit::Broken);
+        }
+        (None, decision) => judged(&ledger, &world, decision?, args.with_content)?,
+    };
+    if let Some(path) = &args.html {
+        write_page(path, &explanation)?;
+    }
+    let mut out = anstream::stdout().lock();
+    match (args.common.json, &args.html) {
+        (true, _) => print_line(&mut out, explain::to_json(&explanation))?,
+        (false, Some(path)) => eprintln!("wrote {}", path.display()),
+        (false, None) => print_line(&mut out, explain::to_text(&explanation, width()).trim_end())?,
+    }
+    Ok(exit)
+}
+
+/// Judges one decision, and reads what there is to say about it.
+pub(super) fn judged(
+    ledger: &Ledger,
+    world: &World,
+    decision: NodeIx,
+    with_content: bool,
+) -> Result<(Explanation, Exit), CliError> {
+    let judgement = judge::judge(world, decision, &mut Ask::Plainly);
+    let wanted = Wanted::of(world, &judgement);
+    let mut evidence = Evidence::default();
+    ledger.each_entry(|entry| {
+        if wanted.takes(entry) {
+            evidence.add(entry.clone());
+        }
+    })?;
+    Ok((
+        explain::explain(world, &judgement, &evidence, with_content),
+        exit(&judgement),
+    ))
+}
+
+fn exit(judgement: &Judgement) -> Exit {
+    match judgement.conformance {
+        Conformance::Breach | Conformance::LateBreach => Exit::Broken,
+        Conformance::Unproven | Conformance::Erased => Exit::Unproven,
+        _ => Exit::Done,
+    }
+}
+
+fn tampered(world: &World, decision: NodeIx, bad: &Problem) -> Explanation {
+    explain::tampered(
+        world,
+        decision,
+        bad.seq,
+        &bad.what,
+        replay::tampered(world, decision, bad.seq, &bad.what),
+    )
+}
+
+fn write_page(path: &Path, explanation: &Explanation) -> Result<(), CliError> {
+    let failed = |error| CliError::File(path.display().to_string(), error);
+    std::fs::write(path, explain::to_html(explanation)).map_err(failed)
+}
+
+/// The columns of the terminal, or what reads well where there is none.
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(columns, _)| usize::from(columns.0))
+}
