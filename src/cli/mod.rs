@@ -1,9 +1,11 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
+mod derive;
 mod exit;
 mod import;
 mod init;
 mod policy;
+mod progress;
 mod reindex;
 mod replay;
 mod verify;
@@ -42,6 +44,8 @@ enum Command {
     Init(init::Init),
     /// Record facts from JSON Lines.
     Import(import::Import),
+    /// Label interactions that nobody labelled, and derive signals from those that none cites.
+    Derive(derive::Derive),
     /// Judge decisions again, against the policies in force at their time.
     Replay(replay::Replay),
     /// Check every hash, chain, commitment and signature.
@@ -78,6 +82,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(args),
         Command::Import(args) => import::run(args),
+        Command::Derive(args) => derive::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),
