@@ -16,4 +16,5 @@ pub mod index;
 pub mod derive;
 pub mod ledger;
 pub mod replay;
+pub mod demo;
 pub mod cli;

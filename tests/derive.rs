@@ -61,7 +61,7 @@ fn deriving_twice_appends_nothing_the_second_time() {
     assert!(signals >= 2, "hiking and health");
     assert_eq!(derive(&ledger), (0, 0, 1));
     assert_eq!(rederive(&ledger), []);
-    append(&ledger, vec![turn("t6", "facebook/a", "assistant", 6, Some("And for hiking in the rain?"))]);
+    append(&ledger, vec![turn("t6", "facebook/a", "assistant", 6, Some("And for hiking again?"))]);
     assert_eq!(derive(&ledger), (1, 1, 1), "a later turn gets a signal of its own");
     assert_eq!(rederive(&ledger), []);
 }

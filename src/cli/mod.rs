@@ -1,5 +1,6 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
+mod demo;
 mod derive;
 mod exit;
 mod import;
@@ -46,6 +47,8 @@ enum Command {
     Import(import::Import),
     /// Label interactions that nobody labelled, and derive signals from those that none cites.
     Derive(derive::Derive),
+    /// Make a ledger from conversations, decide over it, replay every decision, and report.
+    Demo(demo::Demo),
     /// Judge decisions again, against the policies in force at their time.
     Replay(replay::Replay),
     /// Check every hash, chain, commitment and signature.
@@ -83,6 +86,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Init(args) => init::run(args),
         Command::Import(args) => import::run(args),
         Command::Derive(args) => derive::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),

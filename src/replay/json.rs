@@ -41,10 +41,11 @@ fn judged(world: &World, judged: &Judged) -> Value {
 type RuleKey = (String, String, String, String, String, u64);
 
 fn rule(world: &World, fired: &Fired) -> (RuleKey, Value) {
-    let (id, version) = match fired.rule {
-        Rule::Policy(ix, number) => (policy_rule(world, ix, number), Some(ix)),
-        Rule::Judge(rule, ix) => (rule.name().to_owned(), ix),
+    let version = match fired.rule {
+        Rule::Policy(ix, _) => Some(ix),
+        Rule::Judge(_, ix) => ix,
     };
+    let id = rule_id(world, fired.rule);
     let mut object = Map::new();
     object.insert("id".to_owned(), id.clone().into());
     let (mut policy, mut version_name) = (String::new(), String::new());
@@ -64,6 +65,25 @@ fn rule(world: &World, fired: &Fired) -> (RuleKey, Value) {
     ((id, policy, version_name, source, name, seq), Value::Object(object))
 }
 
+/// The id of a rule.
+pub fn rule_id(world: &World, rule: Rule) -> String {
+    match rule {
+        Rule::Policy(ix, number) => policy_rule(world, ix, number),
+        Rule::Judge(own, _) => own.name().to_owned(),
+    }
+}
+
+/// The id of a finding.
+pub fn finding_id(world: &World, finding: FindingId) -> String {
+    match finding {
+        FindingId::Policy(ix, number) => policy_rule(world, ix, number),
+        FindingId::BackdatedPolicy => "backdated-policy".to_owned(),
+        FindingId::LateFact => "late-fact".to_owned(),
+        FindingId::RelabelledAfterDecision => "relabelled-after-decision".to_owned(),
+        FindingId::ViewsDiffer => "views-differ".to_owned(),
+    }
+}
+
 /// The id of a rule of a policy's text.
 fn policy_rule(world: &World, ix: VersionIx, number: u16) -> String {
     let compiled = version_of(world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
@@ -74,13 +94,7 @@ fn policy_rule(world: &World, ix: VersionIx, number: u16) -> String {
 fn findings(world: &World, findings: &[Finding]) -> Vec<Value> {
     let mut by_id: std::collections::BTreeMap<String, Vec<Ref>> = std::collections::BTreeMap::new();
     for finding in findings {
-        let id = match finding.id {
-            FindingId::Policy(ix, number) => policy_rule(world, ix, number),
-            FindingId::BackdatedPolicy => "backdated-policy".to_owned(),
-            FindingId::LateFact => "late-fact".to_owned(),
-            FindingId::RelabelledAfterDecision => "relabelled-after-decision".to_owned(),
-            FindingId::ViewsDiffer => "views-differ".to_owned(),
-        };
+        let id = finding_id(world, finding.id);
         by_id.entry(id).or_default().extend(finding.refs.iter().cloned());
     }
     by_id.into_iter().map(|(id, refs_of)| json!({ "id": id, "refs": refs(world, &refs_of) })).collect()

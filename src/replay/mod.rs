@@ -3,7 +3,7 @@
 mod json;
 mod summary;
 
-pub use json::{reference, to_json};
+pub use json::{finding_id, reference, rule_id, to_json};
 pub use summary::Summary;
 
 use crate::judge::{self, Ask, Judgement, Memos};
