@@ -7,6 +7,7 @@ mod import;
 mod init;
 mod policy;
 mod progress;
+mod rederive;
 mod reindex;
 mod replay;
 mod verify;

@@ -46,13 +46,16 @@ pub const SCENES: &[Scene] = &[
     breach("sensitive-topic", &["sensitive-topic"], |stage| {
         let account = stage.account("facebook");
         let turns = stage.talk(&account, DIABETES);
-        let signals = stage.derive(&turns);
-        stage.serve(&account, signals);
+        let health = stage.derive_sensitive(&turns);
+        stage.decide(&account, "2026-01-12T12:00:00Z", vec![health], |decision| {
+            decision.item = selector::item("iab:286", Purpose::Ads);
+            decision.item.advertiser = Some("pharmacy.example".to_owned());
+        });
     }),
     breach("inherited-sensitivity", &["inherited-sensitivity"], |stage| {
         let account = stage.account("instagram");
         let turns = stage.talk(&account, DIABETES);
-        let health = stage.derive(&turns).swap_remove(0);
+        let health = stage.derive_sensitive(&turns);
         let fitness = stage.infer(&account, "iab:225", vec![Source::Fact(health)]);
         let gym = |decision: &mut DecisionMade| {
             decision.item = selector::item("iab:225", Purpose::Ads);

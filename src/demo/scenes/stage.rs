@@ -136,6 +136,13 @@ impl<'a> Stage<'a> {
         }).collect()
     }
 
+    /// As [`Stage::derive`]; the signal that is sensitive by itself.
+    pub fn derive_sensitive(&mut self, turns: &[Turn]) -> FactId {
+        let topic = turns.iter().flat_map(|turn| &turn.signals).find(|signal| !signal.sensitive.is_empty());
+        let marked = format!(":{}:", topic.expect("a sensitive conversation").topic);
+        self.derive(turns).into_iter().find(|id| id.id.contains(&marked)).expect("a signal a topic")
+    }
+
     /// A signal of the platform's own model, a day before the decision.
     pub fn infer(&mut self, account: &str, topic: &str, sources: Vec<Source>) -> FactId {
         self.infer_at(account, topic, sources, "2026-01-11T12:00:00Z")
