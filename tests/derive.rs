@@ -46,7 +46,13 @@ fn chats() -> Vec<Fact> {
     vec![
         turn("t1", "facebook/a", "assistant", 1, Some("Which hiking boots would you take?")),
         turn("t2", "facebook/a", "assistant", 2, Some("Good morning")),
-        turn("t3", "facebook/a", "assistant", 3, Some("I was diagnosed with diabetes, is a long hike still all right?")),
+        turn(
+            "t3",
+            "facebook/a",
+            "assistant",
+            3,
+            Some("I was diagnosed with diabetes, is a long hike still all right?"),
+        ),
         turn("t4", "facebook/b", "assistant", 4, None),
         turn("t5", "facebook/b", "human", 5, Some("Let us go hiking")),
     ]
@@ -71,10 +77,25 @@ fn what_another_program_said_closes_the_gap() {
     let (_dir, ledger) = ledger();
     append(&ledger, chats());
     let program = serde_json::json!({ "name": "m", "version": "1", "digest": "d1".repeat(32) });
-    append(&ledger, vec![
-        fact("l1", "inforce.interaction.labelled", "facebook/a", 9, serde_json::json!({ "target": "t1", "sensitive": [], "topics": [], "labeller": program })),
-        fact("g1", "inforce.signal.derived", "facebook/a", 9, serde_json::json!({ "topic": "x", "sources": ["t1", "t2", "t3"], "deriver": program })),
-    ]);
+    append(
+        &ledger,
+        vec![
+            fact(
+                "l1",
+                "inforce.interaction.labelled",
+                "facebook/a",
+                9,
+                serde_json::json!({ "target": "t1", "sensitive": [], "topics": [], "labeller": program }),
+            ),
+            fact(
+                "g1",
+                "inforce.signal.derived",
+                "facebook/a",
+                9,
+                serde_json::json!({ "topic": "x", "sources": ["t1", "t2", "t3"], "deriver": program }),
+            ),
+        ],
+    );
     let (labelled, signals, _) = derive(&ledger);
     assert_eq!((labelled, signals), (2, 0));
     assert_eq!(rederive(&ledger), []);
@@ -94,25 +115,43 @@ fn derived() -> Vec<Fact> {
     labels.chain(signals).collect()
 }
 
+type Change = Box<dyn Fn(&mut Fact)>;
+
 #[test]
 fn what_was_changed_does_not_come_out_the_same() {
-    let signal = |change: fn(&mut SignalDerived)| -> Box<dyn Fn(&mut Fact)> {
-        Box::new(move |fact| if let Body::SignalDerived(body) = &mut fact.body { change(body) })
+    let signal = |change: fn(&mut SignalDerived)| -> Change {
+        Box::new(move |fact| {
+            if let Body::SignalDerived(body) = &mut fact.body {
+                change(body)
+            }
+        })
     };
-    let label = |change: fn(&mut InteractionLabelled)| -> Box<dyn Fn(&mut Fact)> {
-        Box::new(move |fact| if let Body::InteractionLabelled(body) = &mut fact.body { change(body) })
+    let label = |change: fn(&mut InteractionLabelled)| -> Change {
+        Box::new(move |fact| {
+            if let Body::InteractionLabelled(body) = &mut fact.body {
+                change(body)
+            }
+        })
     };
     let (labels, all) = (3, derived().len());
     let other = |id: &str| Source::Fact(FactId { source: "//test".to_owned(), id: id.to_owned() });
     assert!(all > labels + 1);
-    let changes: Vec<(&str, usize, Box<dyn Fn(&mut Fact)>)> = vec![
+    let changes: Vec<(&str, usize, Change)> = vec![
         ("health taken off a label", 2, label(|body| body.sensitive = Categories::default())),
         ("a topic added to a label", 1, label(|body| body.topics.push("hiking".to_owned()))),
         ("health taken off a signal", all, signal(|body| body.sensitive = Categories::default())),
         ("another topic", labels, signal(|body| body.topic = "dancing".to_owned())),
         ("another confidence", labels, signal(|body| body.confidence_ppm = Some(1))),
         ("a source left out", all, signal(|body| drop(body.sources.pop()))),
-        ("a source added", labels, Box::new(move |fact| if let Body::SignalDerived(body) = &mut fact.body { body.sources.push(other("t2")) })),
+        (
+            "a source added",
+            labels,
+            Box::new(move |fact| {
+                if let Body::SignalDerived(body) = &mut fact.body {
+                    body.sources.push(other("t2"))
+                }
+            }),
+        ),
     ];
     for (name, at, change) in changes {
         let (_dir, ledger) = ledger();
@@ -148,10 +187,13 @@ fn what_cannot_be_checked_is_told_apart() {
     }
     append(&ledger, facts.clone());
     let unchecked = |ledger: &Ledger| -> Vec<Unchecked> {
-        rederive(ledger).into_iter().map(|one| match one.again {
-            Again::Unchecked(why) => why,
-            Again::Differs(again) => panic!("{}: {again:?}", one.id),
-        }).collect()
+        rederive(ledger)
+            .into_iter()
+            .map(|one| match one.again {
+                Again::Unchecked(why) => why,
+                Again::Differs(again) => panic!("{}: {again:?}", one.id),
+            })
+            .collect()
     };
     assert_eq!(unchecked(&ledger), [Unchecked::OtherDigest]);
     let erased = fact("e1", "inforce.subject.erased", "facebook/a", 30, serde_json::json!({ "scope": "content" }));

@@ -101,19 +101,23 @@ impl<W: Write> Page<W> {
         self.head("What was recorded")?;
         let total: u64 = report.facts.values().sum();
         let span = report.span.map(|(from, to)| format!(", {} to {}", &from.to_string()[..10], &to.to_string()[..10]));
-        self.text(0, &format!("{} facts about {} accounts{}, in a ledger that can only grow:", grouped(total), grouped(report.accounts), span.unwrap_or_default()))?;
+        let (total, accounts, span) = (grouped(total), grouped(report.accounts), span.unwrap_or_default());
+        self.text(0, &format!("{total} facts about {accounts} accounts{span}, in a ledger that can only grow:"))?;
         self.line(format!("  {STRONG}{}{STRONG:#}", dir.display()))?;
         self.gap()?;
         for (kind, words) in KINDS {
             let Some(&count) = report.facts.get(kind) else { continue };
             let more = match kind {
-                Kind::InteractionRecorded => format!(" ({} spoken, {} with people)", grouped(report.spoken), grouped(report.human)),
+                Kind::InteractionRecorded => {
+                    format!(" ({} spoken, {} with people)", grouped(report.spoken), grouped(report.human))
+                }
                 _ => String::new(),
             };
             self.text(12, &format!("{:>10}  {words}{more}", grouped(count)))?;
         }
         if report.left_out > 0 {
-            self.text(12, &format!("{:>10}  replies of the assistant left out: they are nobody's interactions", grouped(report.left_out)))?;
+            let count = grouped(report.left_out);
+            self.text(12, &format!("{count:>10}  replies of the assistant left out: they are nobody's interactions"))?;
         }
         Ok(())
     }
@@ -121,7 +125,10 @@ impl<W: Write> Page<W> {
     fn decided(&mut self, report: &Report) -> Result<(), CliError> {
         self.head("How the decisions conform")?;
         let total = report.summary.decisions;
-        self.text(0, &format!("Each of {} decisions was judged again by the policy in force at its time.", grouped(total)))?;
+        self.text(
+            0,
+            &format!("Each of {} decisions was judged again by the policy in force at its time.", grouped(total)),
+        )?;
         self.gap()?;
         let widest = report.summary.conformance.values().copied().max().unwrap_or(1).max(1);
         let room = self.columns.saturating_sub(34).clamp(8, 40) as u64;
@@ -140,7 +147,11 @@ impl<W: Write> Page<W> {
             }
             let (style, blocks) = (colour(each), bar(count, widest, room));
             let percent = count as f64 * 100.0 / total.max(1) as f64;
-            self.line(format!("  {style}{:<12}{style:#} {:>8} {percent:>5.1} %  {style}{blocks}{style:#}", each.name(), grouped(count)))?;
+            self.line(format!(
+                "  {style}{:<12}{style:#} {:>8} {percent:>5.1} %  {style}{blocks}{style:#}",
+                each.name(),
+                grouped(count)
+            ))?;
             self.text(14, &format!("{:14}{}", "", meaning(each, report)))?;
         }
         Ok(())
@@ -172,10 +183,11 @@ impl<W: Write> Page<W> {
 
     /// A rule: count and id, an example, and its sentence below.
     fn row(&mut self, row: &RuleRow, style: Style) -> Result<(), CliError> {
-        let used = 10 + row.id.len();
-        let pad = self.columns.saturating_sub(used + row.example.len()).max(2);
-        let dots = if pad > 4 { format!(" {} ", ".".repeat(pad - 2)) } else { " ".repeat(pad) };
-        self.line(format!("  {:>6}  {style}{}{style:#}{FAINT}{dots}{FAINT:#}{}", grouped(row.decisions), row.id, row.example))?;
+        let start = format!("  {:>6}  {style}{}{style:#}", grouped(row.decisions), row.id);
+        match self.columns.checked_sub(12 + row.id.len() + row.example.len()) {
+            Some(room) => self.line(format!("{start}{FAINT} {} {FAINT:#}{}", ".".repeat(room), row.example))?,
+            None => self.line(format!("{start}\n{:10}{}", "", row.example))?,
+        }
         self.text(10, &format!("{:10}{}", "", row.title))
     }
 
@@ -198,7 +210,6 @@ impl<W: Write> Page<W> {
         for (command, why) in [
             (format!("inforce explain {example}"), "why that decision is what it is"),
             ("inforce replay --all --json".to_owned(), "every verdict, for a program"),
-            ("inforce replay --all --pack meta-ai-personalization@3".to_owned(), "as if another version had been in force"),
             ("inforce replay --all --rederive".to_owned(), "and every label and signal derived again"),
             ("inforce derive".to_owned(), "label what nobody labelled"),
             ("inforce verify".to_owned(), "every hash and signature; change a byte and see"),
@@ -268,7 +279,9 @@ const KINDS: &[(Kind, &str)] = &[
 
 fn meaning(conformance: Conformance, report: &Report) -> String {
     match conformance {
-        Conformance::Conforming => format!("allowed and shown, or not allowed and held back ({})", grouped(report.held_back)),
+        Conformance::Conforming => {
+            format!("allowed and shown, or not allowed and held back ({})", grouped(report.held_back))
+        }
         Conformance::OutOfScope => "no AI interaction is behind it".to_owned(),
         Conformance::Withheld => "held back, though it was allowed".to_owned(),
         Conformance::Unproven => "shown, and evidence is missing".to_owned(),
@@ -299,7 +312,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

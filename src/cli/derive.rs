@@ -42,9 +42,17 @@ pub fn run(args: Derive) -> Result<Exit, CliError> {
     let (labelled, signals, skipped) = (filling.labelled, filling.signals, filling.skipped);
     let mut out = std::io::stdout().lock();
     if args.common.json {
-        print_line(&mut out, serde_json::json!({ "labelled": labelled, "signals": signals, "skipped": skipped, "size": size }))?;
+        print_line(
+            &mut out,
+            serde_json::json!({ "labelled": labelled, "signals": signals, "skipped": skipped, "size": size }),
+        )?;
     } else {
-        print_line(&mut out, format!("{labelled} labelled, {signals} signals, {skipped} skipped for want of text; the ledger holds {size} entries"))?;
+        print_line(
+            &mut out,
+            format!(
+                "{labelled} labelled, {signals} signals, {skipped} skipped for want of text; the ledger holds {size}"
+            ),
+        )?;
     }
     Ok(Exit::Done)
 }

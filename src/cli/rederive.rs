@@ -31,7 +31,8 @@ pub fn run(ledger: &Ledger, json: bool, out: &mut impl Write) -> Result<bool, Cl
 fn to_json(one: &Rederived) -> Value {
     let said = wire::body_to_json(&one.recorded, None);
     let mut object = json!({
-        "kind": one.recorded.kind().name(), "fact": { "source": one.id.source, "id": one.id.id, "seq": one.seq }, "recorded": said,
+        "kind": one.recorded.kind().name(),
+        "fact": { "source": one.id.source, "id": one.id.id, "seq": one.seq }, "recorded": said,
     });
     match &one.again {
         Again::Differs(again) => {
@@ -50,9 +51,12 @@ fn to_json(one: &Rederived) -> Value {
 fn brief(one: &Rederived) -> String {
     let object = to_json(one);
     let (recorded, again) = (&object["recorded"], &object["again"]);
-    let fields = recorded.as_object().into_iter().flatten().filter(|(name, value)| again.get(name.as_str()) != Some(value));
-    let fields = fields.map(|(name, value)| format!("{name} {value}, now {}", again.get(name.as_str()).unwrap_or(&Value::Null)));
-    let what = if again.is_null() { "does not come out at all".to_owned() } else { fields.collect::<Vec<_>>().join("; ") };
+    let fields =
+        recorded.as_object().into_iter().flatten().filter(|(name, value)| again.get(name.as_str()) != Some(value));
+    let fields =
+        fields.map(|(name, value)| format!("{name} {value}, now {}", again.get(name.as_str()).unwrap_or(&Value::Null)));
+    let what =
+        if again.is_null() { "does not come out at all".to_owned() } else { fields.collect::<Vec<_>>().join("; ") };
     format!("differs       {}  {what}", one.id.id)
 }
 

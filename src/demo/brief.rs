@@ -1,4 +1,5 @@
-//! One decision explained in a few lines: what was shown, the policy in force, what it rests on, and which rules it broke.
+//! One decision explained in a few lines: what was shown, the policy in force, what it rests on, and which rules it
+//! broke.
 
 use super::report;
 use crate::derive;
@@ -18,12 +19,26 @@ pub fn explain(world: &World, judgement: &Judgement) -> Vec<String> {
         let topics: Vec<&str> = body.topics.iter().map(|&topic| topic_name(world.symbols.name(topic))).collect();
         let app = world.account(node.account).app.map_or("an app", |app| world.symbols.name(app));
         let by = body.advertiser.map(|sym| format!(" by {}", world.symbols.name(sym))).unwrap_or_default();
-        lines.push(format!("{} {}{by} about {} on {app}, {}", body.outcome.name(), body.item_kind.name(), topics.join(", "), day(node.at)));
+        lines.push(format!(
+            "{} {}{by} about {} on {app}, {}",
+            body.outcome.name(),
+            body.item_kind.name(),
+            topics.join(", "),
+            day(node.at)
+        ));
     }
-    for &ix in &judgement.known.versions {
-        let (policy, version) = (world.symbols.name(world.policies[ix.line as usize].id), version_of(world, ix));
-        lines.push(format!("judged by {policy} {}, in force since {}", world.symbols.name(version.name), day(version.from)));
-    }
+    let policies: Vec<String> = judgement
+        .known
+        .versions
+        .iter()
+        .map(|&ix| {
+            let version = version_of(world, ix);
+            let (policy, name) =
+                (world.symbols.name(world.policies[ix.line as usize].id), world.symbols.name(version.name));
+            format!("{policy} {name} (since {})", &day(version.from)[..10])
+        })
+        .collect();
+    lines.push(format!("judged by {}", policies.join(", ")));
     lines.push("it rests on".to_owned());
     let view = View { decision: node.moment(), known: true };
     tell_lineage(world, judgement.decision, view, 1, &mut lines);
@@ -53,7 +68,11 @@ fn tell_lineage(world: &World, from: NodeIx, view: View, depth: usize, lines: &m
 fn told(world: &World, node: NodeIx, view: View) -> String {
     let when = day(world.node(node).at);
     if let Some(signal) = world.signal(node) {
-        return format!("signal {}{}, {when}", topic_name(world.symbols.name(signal.topic)), sensitive(signal.sensitive));
+        return format!(
+            "signal {}{}, {when}",
+            topic_name(world.symbols.name(signal.topic)),
+            sensitive(signal.sensitive)
+        );
     }
     let Some(turn) = world.interaction(node) else { return format!("{}, {when}", world.node(node).kind.name()) };
     let how = if turn.modality == Modality::Voice { "spoken" } else { "typed" };

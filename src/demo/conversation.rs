@@ -1,4 +1,5 @@
-//! Conversations as they come in: one turn a line, `conv_id`, `turn`, `speaker`, `text`, `modality`; other fields are passed over.
+//! Conversations as they come in: one turn a line, `conv_id`, `turn`, `speaker`, `text`, `modality`; other fields are
+//! passed over.
 
 use crate::fact::Modality;
 use crate::wire::Lines;
@@ -114,13 +115,20 @@ mod tests {
     fn a_bad_line_is_named() {
         for (text, part) in [
             ("{}", "line 1: missing field `conv_id`"),
-            ("\n{\"conv_id\":\"c\",\"turn\":0,\"speaker\":\"dog\",\"text\":\"\",\"modality\":\"text\"}", "line 2: unknown variant `dog`"),
-            ("{\"conv_id\":\"c\",\"turn\":0,\"speaker\":\"user\",\"text\":\"\",\"modality\":\"song\"}", "line 1: modality `song`"),
+            (
+                "\n{\"conv_id\":\"c\",\"turn\":0,\"speaker\":\"dog\",\"text\":\"\",\"modality\":\"text\"}",
+                "line 2: unknown variant `dog`",
+            ),
+            (
+                "{\"conv_id\":\"c\",\"turn\":0,\"speaker\":\"user\",\"text\":\"\",\"modality\":\"song\"}",
+                "line 1: modality `song`",
+            ),
         ] {
             let error = read(text.as_bytes()).expect_err(text).to_string();
             assert!(error.starts_with(part), "{error}");
         }
-        let twice = "{\"conv_id\":\"c\",\"turn\":0,\"speaker\":\"user\",\"text\":\"\",\"modality\":\"text\"}\n".repeat(2);
+        let twice =
+            "{\"conv_id\":\"c\",\"turn\":0,\"speaker\":\"user\",\"text\":\"\",\"modality\":\"text\"}\n".repeat(2);
         assert!(read(twice.as_bytes()).expect_err("twice").to_string().starts_with("line 2: turn 0 of `c`"));
     }
 }

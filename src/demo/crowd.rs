@@ -1,4 +1,5 @@
-//! The crowd: people with accounts in and out of Accounts Centers, who talk to the assistant, and are shown ads with care.
+//! The crowd: people with accounts in and out of Accounts Centers, who talk to the assistant, and are shown ads with
+//! care.
 //!
 //! Who somebody is follows from a number alone, so the same conversations always find the same people.
 
@@ -11,8 +12,20 @@ use rayon::prelude::*;
 
 /// Where people live, the offset of their clocks in hours, and how many of fifty do.
 const REGIONS: &[(&str, i32, u64)] = &[
-    ("US", -5, 18), ("BR", -3, 7), ("IN", 5, 6), ("MX", -6, 3), ("NG", 1, 2), ("AU", 10, 2), ("JP", 9, 2), ("CA", -5, 2),
-    ("DE", 1, 2), ("FR", 1, 1), ("ES", 1, 1), ("GB", 0, 2), ("KR", 9, 1), ("NO", 1, 1),
+    ("US", -5, 18),
+    ("BR", -3, 7),
+    ("IN", 5, 6),
+    ("MX", -6, 3),
+    ("NG", 1, 2),
+    ("AU", 10, 2),
+    ("JP", 9, 2),
+    ("CA", -5, 2),
+    ("DE", 1, 2),
+    ("FR", 1, 1),
+    ("ES", 1, 1),
+    ("GB", 0, 2),
+    ("KR", 9, 1),
+    ("NO", 1, 1),
 ];
 
 /// A day in seconds.
@@ -59,11 +72,14 @@ fn mix(number: u64, salt: u64) -> u64 {
 fn person(number: u64) -> Person {
     let chance = |salt: u64, of: u64| mix(number, salt) % of;
     let mut place = chance(1, REGIONS.iter().map(|each| each.2).sum());
-    let &(region, hours, _) = REGIONS.iter().find(|each| {
-        let here = place < each.2;
-        place = place.saturating_sub(each.2);
-        here
-    }).expect("the shares add up");
+    let &(region, hours, _) = REGIONS
+        .iter()
+        .find(|each| {
+            let here = place < each.2;
+            place = place.saturating_sub(each.2);
+            here
+        })
+        .expect("the shares add up");
     let apps: &[&str] = match chance(2, 8) {
         0 | 1 => &["facebook"],
         2 => &["instagram"],
@@ -87,25 +103,41 @@ fn person(number: u64) -> Person {
     };
     let accounts = apps.iter().map(|app| format!("{app}/p{number}")).collect();
     let half_hour = if region == "IN" { 1800 } else { 0 };
-    Person { number, profile, offset_s: hours * 3600 + half_hour, accounts, linked: apps.len() > 1 && chance(8, 4) != 0, age }
+    Person {
+        number,
+        profile,
+        offset_s: hours * 3600 + half_hour,
+        accounts,
+        linked: apps.len() > 1 && chance(8, 4) != 0,
+        age,
+    }
 }
 
 /// What is known of a person before anything is said to the assistant.
 fn introduce(log: &mut Log, person: &Person) {
     let Person { number, profile, offset_s, accounts, .. } = person;
-    let local = |text: &str, minutes: u64| Time { at: at(text).at.plus_seconds(60 * minutes as i64), offset_s: *offset_s };
+    let local =
+        |text: &str, minutes: u64| Time { at: at(text).at.plus_seconds(60 * minutes as i64), offset_s: *offset_s };
     let joined = local("2025-10-02T08:00:00Z", mix(*number, 20) % 4000);
     let noticed = local("2025-10-07T12:00:00Z", mix(*number, 21) % 20_000);
     let chosen = local("2025-11-10T12:00:00Z", mix(*number, 22) % 20_000);
     for account in accounts {
-        let mut say = |what: &str, time: Time, body: Body| drop(log.say(format!("{account} {what}"), account, time, body));
+        let mut say =
+            |what: &str, time: Time, body: Body| drop(log.say(format!("{account} {what}"), account, time, body));
         if person.linked {
             say("linked", joined, Body::AccountLinked { center: format!("center-{number}") });
         }
         if let Some(age) = person.age {
             say("age", joined, Body::AgeObserved(age));
         }
-        say("microphone", joined, Body::PermissionChanged(PermissionChanged { permission: Permission::Microphone, state: PermissionState::Granted }));
+        say(
+            "microphone",
+            joined,
+            Body::PermissionChanged(PermissionChanged {
+                permission: Permission::Microphone,
+                state: PermissionState::Granted,
+            }),
+        );
         if profile.notified {
             let status = if number % 2 == 0 { NoticeStatus::Displayed } else { NoticeStatus::Acknowledged };
             say("in product", noticed, notice(Channel::InProduct, status, Some(notice_sha256())));
@@ -115,7 +147,11 @@ fn introduce(log: &mut Log, person: &Person) {
             say("email", noticed, notice(Channel::Email, NoticeStatus::Bounced, Some(notice_sha256())));
         }
         let mut prefer = |control: Control, value: &str| {
-            say(control.name(), chosen, Body::PreferenceChanged(PreferenceChanged { control, value: value.to_owned() }));
+            say(
+                control.name(),
+                chosen,
+                Body::PreferenceChanged(PreferenceChanged { control, value: value.to_owned() }),
+            );
         };
         profile.limited.iter().for_each(|topic| prefer(Control::TopicLimit, topic));
         profile.blocked.iter().for_each(|advertiser| prefer(Control::AdvertiserBlock, advertiser));
@@ -147,7 +183,7 @@ fn like_a_page(log: &mut Log, person: &Person, time: Time) {
     };
     let later = |seconds: i64| Time { at: time.at.plus_seconds(seconds), ..time };
     let signal = log.say(format!("{account} like"), account, later(60), Body::SignalDerived(Box::new(signal)));
-    if person.number % 3 == 0 {
+    if person.number.is_multiple_of(3) {
         let item = selector::item("iab:653", Purpose::Ads);
         let when = later(60 * DAY);
         let decision = decision(person, when, Purpose::Ads, item, vec![signal], Outcome::Served);
@@ -196,7 +232,7 @@ fn advertise(log: &mut Log, person: &Person, account: &str, turns: &[Turn], sign
     let chance = mix(signal.time.at.0 as u64, person.number + body.topic.len() as u64);
     let others: Vec<&String> = person.accounts.iter().filter(|other| person.linked && *other != account).collect();
     let shown_on = others.get((chance % 6) as usize).map_or(account, |other| other.as_str());
-    let purpose = if chance / 6 % 5 == 0 { Purpose::Content } else { Purpose::Ads };
+    let purpose = if (chance / 6).is_multiple_of(5) { Purpose::Content } else { Purpose::Ads };
     let cited: Vec<&Turn> = turns.iter().filter(|turn| turn.signal(&body.topic).is_some()).collect();
     let item = selector::item(&body.topic, purpose);
     let may = selector::may_show(&person.profile, purpose, &item, body, &cited, shown_on != account);
@@ -205,7 +241,14 @@ fn advertise(log: &mut Log, person: &Person, account: &str, turns: &[Turn], sign
     log.say(id, shown_on, time, decision(person, time, purpose, item, vec![signal.id.clone()], outcome));
 }
 
-fn decision(person: &Person, time: Time, purpose: Purpose, item: Item, signals: Vec<Reference>, outcome: Outcome) -> Body {
+fn decision(
+    person: &Person,
+    time: Time,
+    purpose: Purpose,
+    item: Item,
+    signals: Vec<Reference>,
+    outcome: Outcome,
+) -> Body {
     let region = region(person.profile.region);
     let cited = CitedPolicy { id: super::policies::PLATFORM.to_owned(), version: "1".to_owned() };
     let policy = (time.at >= at(selector::FIRST_DAY).at).then_some(cited);

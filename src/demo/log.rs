@@ -28,9 +28,23 @@ impl Log {
     }
 
     /// Says something that is recorded at another time than it happens.
-    pub fn say_at(&mut self, id: impl Into<String>, subject: &str, time: Time, recorded: Instant, body: Body) -> FactId {
+    pub fn say_at(
+        &mut self,
+        id: impl Into<String>,
+        subject: &str,
+        time: Time,
+        recorded: Instant,
+        body: Body,
+    ) -> FactId {
         let id = FactId { source: source(body.kind()).to_owned(), id: id.into() };
-        self.take(Fact { id: id.clone(), subject: subject.to_owned(), time, recorded: Some(recorded), body, content: None });
+        self.take(Fact {
+            id: id.clone(),
+            subject: subject.to_owned(),
+            time,
+            recorded: Some(recorded),
+            body,
+            content: None,
+        });
         id
     }
 
@@ -47,7 +61,10 @@ impl Log {
 
     /// Says a turn with the assistant; returns it as the deriver reads it.
     pub fn say_turn(&mut self, account: &str, time: Time, body: InteractionRecorded, text: &str) -> derive::Turn {
-        let id = FactId { source: source(Kind::InteractionRecorded).to_owned(), id: format!("{}#{}", body.conversation, body.turn) };
+        let id = FactId {
+            source: source(Kind::InteractionRecorded).to_owned(),
+            id: format!("{}#{}", body.conversation, body.turn),
+        };
         let turn = derive::Turn::read(id.clone(), account, &body.conversation, time, text);
         let body = Body::InteractionRecorded(Box::new(body));
         self.take(Fact { id, subject: account.to_owned(), time, recorded: None, body, content: Some(text.to_owned()) });

@@ -1,9 +1,10 @@
-//! The demo: people with accounts, conversations with an assistant, an ad selector that mostly keeps to the policy, and a
-//! scene for every rule in which it does not.
+//! The demo: people with accounts, conversations with an assistant, an ad selector that mostly keeps to the policy, and
+//! a scene for every rule in which it does not.
 //!
 //! Everything is made in memory, goes over the wire format into the ledger like anybody's facts, and is replayed from
-//! there. INVARIANT (same in, same out): no clock and no randomness but the ledger's own keys; the same conversations give
-//! the same facts. Deliberately absent: printing and progress bars (cli), and judging: what broke is what the replay says.
+//! there. INVARIANT (same in, same out): no clock and no randomness but the ledger's own keys; the same conversations
+//! give the same facts. Deliberately absent: printing and progress bars (cli), and judging: what broke is what the
+//! replay says.
 
 mod brief;
 mod conversation;
@@ -54,15 +55,19 @@ pub fn facts(conversations: &[Conversation], step: impl Fn() + Sync) -> Facts {
     policies::adopt(&mut log);
     crowd::live(&mut log, told, step);
     scenes::play(&mut log, &own);
-    let left_out = told.iter().flat_map(|each| &each.turns).filter(|turn| turn.speaker == Speaker::Assistant).count() as u64;
+    let left_out =
+        told.iter().flat_map(|each| &each.turns).filter(|turn| turn.speaker == Speaker::Assistant).count() as u64;
     Facts { facts: log.in_order(), left_out }
 }
 
-/// Records facts over the wire format, stamped with the times that they carry; `step` is told how many more are recorded.
+/// Records facts over the wire format, stamped with the times that they carry; `step` is told how many more are
+/// recorded.
 pub fn record(ledger: &Ledger, facts: &[Fact], mut step: impl FnMut(u64)) -> Result<(), LedgerError> {
     for (number, group) in facts.chunks(GROUP).enumerate() {
         let refused = |(index, refusal)| LedgerError::Refused { index: number * GROUP + index, refusal };
-        let over_the_wire = |(index, fact): (usize, &Fact)| wire::parse(&wire::to_json(fact).to_string()).map_err(|refusal| (index, refusal));
+        let over_the_wire = |(index, fact): (usize, &Fact)| {
+            wire::parse(&wire::to_json(fact).to_string()).map_err(|refusal| (index, refusal))
+        };
         let parsed: Result<Vec<Fact>, _> = group.par_iter().enumerate().with_min_len(64).map(over_the_wire).collect();
         let outcomes = ledger.append_each(parsed.map_err(refused)?, Clock::Recorded)?;
         let failed = outcomes.into_iter().enumerate().find_map(|(index, outcome)| Some((index, outcome.err()?)));

@@ -1,4 +1,5 @@
-//! The policies of the demo: the platform's in three versions, the four overlays, and three of somebody's own for one app.
+//! The policies of the demo: the platform's in three versions, the four overlays, and three of somebody's own for one
+//! app.
 
 use super::log::{Log, at, notice_sha256};
 use crate::fact::*;
@@ -45,12 +46,39 @@ pub fn adopt(log: &mut Log) {
         "excluded_topics": ["gambling"], "proxy_topics": { "iab:225": "health" }, "notice_sha256": notice_sha256().to_string(),
         "region_use_from": { "IN": "2026-04-01T00:00:00Z" },
     });
-    version(log, PLATFORM, "2", "2026-02-10T09:00:00Z", ["2026-03-01T00:00:00Z", ""], Role::Platform, Text::Pack, tighter);
+    version(
+        log,
+        PLATFORM,
+        "2",
+        "2026-02-10T09:00:00Z",
+        ["2026-03-01T00:00:00Z", ""],
+        Role::Platform,
+        Text::Pack,
+        tighter,
+    );
     let strict_links = json!({ "link_basis": "both", "notice": "record_only" });
-    version(log, PLATFORM, "3", "2026-03-20T09:00:00Z", ["2026-04-01T00:00:00Z", ""], Role::Platform, Text::Pack, strict_links);
+    version(
+        log,
+        PLATFORM,
+        "3",
+        "2026-03-20T09:00:00Z",
+        ["2026-04-01T00:00:00Z", ""],
+        Role::Platform,
+        Text::Pack,
+        strict_links,
+    );
     let threads = json!({ "apps": ["threads"] });
     let window = ["2026-01-15T00:00:00Z", "2026-02-15T00:00:00Z"];
-    version(log, "threads-pilot", "1", "2026-01-10T09:00:00Z", window, Role::Platform, Text::Own(PILOT), threads.clone());
+    version(
+        log,
+        "threads-pilot",
+        "1",
+        "2026-01-10T09:00:00Z",
+        window,
+        Role::Platform,
+        Text::Own(PILOT),
+        threads.clone(),
+    );
     let window = ["2026-02-01T00:00:00Z", "2026-02-08T00:00:00Z"];
     let days = json!({ "apps": ["threads"], "unlink_grace_days": 2 });
     version(log, "threads-links", "1", "2026-01-30T09:00:00Z", window, Role::Overlay, Text::Own(OVERFLOW), days);
@@ -65,7 +93,16 @@ enum Text {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn version(log: &mut Log, id: &str, version: &str, adopted: &str, [from, until]: [&str; 2], role: Role, text: Text, params: Value) {
+fn version(
+    log: &mut Log,
+    id: &str,
+    version: &str,
+    adopted: &str,
+    [from, until]: [&str; 2],
+    role: Role,
+    text: Text,
+    params: Value,
+) {
     let (pack, cedar) = match text {
         Text::Pack => (Some(id.to_owned()), String::new()),
         Text::Own(cedar) => (None, cedar.to_owned()),

@@ -1,6 +1,6 @@
 //! What the demo tells: what was recorded, how the decisions conform, and every rule that was broken, from the replay.
 
-use crate::fact::{Fact, Instant, Kind, Modality, Body, Agent};
+use crate::fact::{Agent, Body, Fact, Instant, Kind, Modality, Outcome};
 use crate::judge::{self, Conformance, FindingId, Judgement, Rule, Verdict, version_of};
 use crate::policy::RuleOutcome;
 use crate::replay::{self, Summary};
@@ -80,24 +80,29 @@ impl Report {
     pub fn replay(&mut self, world: &World, mut step: impl FnMut()) {
         let decisions: Vec<NodeIx> = world.decisions().collect();
         let (mut broken, mut findings) = (Rows::new(), Rows::new());
-        replay::replay(world, &decisions, |_, judgement| judgement, |judgement| {
-            step();
-            self.summary.count(&judgement);
-            let suppressed = judgement.outcome == Some(crate::fact::Outcome::Suppressed);
-            self.held_back += u64::from(suppressed && judgement.conformance == Conformance::Conforming);
-            let name = name(world, judgement.decision);
-            for (id, title) in rules(world, &judgement) {
-                count(&mut broken, Some(judgement.conformance), id, title, &name);
-            }
-            for (id, title) in found(world, &judgement) {
-                count(&mut findings, None, id, title, &name);
-            }
-            let better = name == EXAMPLE || self.example.is_none() && judgement.conformance == Conformance::Breach;
-            if better {
-                self.example = Some(judgement);
-            }
-        });
-        self.broken = broken.into_values().rev().collect();
+        replay::replay(
+            world,
+            &decisions,
+            |_, judgement| judgement,
+            |judgement| {
+                step();
+                self.summary.count(&judgement);
+                let suppressed = judgement.outcome == Some(Outcome::Suppressed);
+                self.held_back += u64::from(suppressed && judgement.conformance == Conformance::Conforming);
+                let name = name(world, judgement.decision);
+                for (id, title) in rules(world, &judgement) {
+                    count(&mut broken, Some(judgement.conformance), id, title, &name);
+                }
+                for (id, title) in found(world, &judgement) {
+                    count(&mut findings, None, id, title, &name);
+                }
+                let better = name == EXAMPLE || self.example.is_none() && judgement.conformance == Conformance::Breach;
+                if better {
+                    self.example = Some(judgement);
+                }
+            },
+        );
+        self.broken = broken.into_values().collect();
         self.broken.sort_by(|a, b| (b.conformance, &a.id).cmp(&(a.conformance, &b.id)));
         self.findings = findings.into_values().collect();
     }
@@ -105,9 +110,11 @@ impl Report {
     /// The report as one object.
     pub fn to_json(&self) -> Value {
         let facts: BTreeMap<&str, u64> = self.facts.iter().map(|(kind, &count)| (kind.name(), count)).collect();
-        let conformance: BTreeMap<&str, u64> = self.summary.conformance.iter().map(|(each, &count)| (each.name(), count)).collect();
+        let conformance: BTreeMap<&str, u64> =
+            self.summary.conformance.iter().map(|(each, &count)| (each.name(), count)).collect();
         let row = |row: &RuleRow| {
-            let mut object = json!({ "id": row.id, "title": row.title, "decisions": row.decisions, "example": row.example });
+            let mut object =
+                json!({ "id": row.id, "title": row.title, "decisions": row.decisions, "example": row.example });
             if let Some(conformance) = row.conformance {
                 object["conformance"] = conformance.name().into();
             }
@@ -127,8 +134,12 @@ pub(super) fn name(world: &World, decision: NodeIx) -> String {
 }
 
 fn count(rows: &mut Rows, conformance: Option<Conformance>, id: String, title: String, name: &str) {
-    let row = rows.entry((conformance, id.clone())).or_insert_with(|| {
-        RuleRow { id, title, conformance, decisions: 0, example: name.to_owned() }
+    let row = rows.entry((conformance, id.clone())).or_insert_with(|| RuleRow {
+        id,
+        title,
+        conformance,
+        decisions: 0,
+        example: name.to_owned(),
     });
     row.decisions += 1;
 }
@@ -164,7 +175,9 @@ fn found(world: &World, judgement: &Judgement) -> BTreeMap<String, String> {
             FindingId::Policy(ix, number) => title(world, Rule::Policy(ix, number)),
             FindingId::BackdatedPolicy => "A policy version was recorded after it took force".to_owned(),
             FindingId::LateFact => "Something that counts was recorded only after the decision".to_owned(),
-            FindingId::RelabelledAfterDecision => "An interaction was found to be sensitive after the decision".to_owned(),
+            FindingId::RelabelledAfterDecision => {
+                "An interaction was found to be sensitive after the decision".to_owned()
+            }
             FindingId::ViewsDiffer => "What is known today gives another verdict".to_owned(),
         };
         (replay::finding_id(world, finding.id), title)

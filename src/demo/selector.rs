@@ -46,17 +46,31 @@ pub fn item(topic: &str, purpose: Purpose) -> Item {
             creative: None,
             topics: vec![topic.to_owned()],
         },
-        Purpose::Content => Item { kind: ItemKind::Reel, advertiser: None, campaign: None, creative: None, topics: vec![topic.to_owned()] },
+        Purpose::Content => Item {
+            kind: ItemKind::Reel,
+            advertiser: None,
+            campaign: None,
+            creative: None,
+            topics: vec![topic.to_owned()],
+        },
     }
 }
 
 /// True if the item may be shown for a signal that rests on `turns`; `across` if they are of another app in the center.
-pub fn may_show(profile: &Profile, purpose: Purpose, item: &Item, signal: &SignalDerived, turns: &[&Turn], across: bool) -> bool {
+pub fn may_show(
+    profile: &Profile,
+    purpose: Purpose,
+    item: &Item,
+    signal: &SignalDerived,
+    turns: &[&Turn],
+    across: bool,
+) -> bool {
     let first_day = at(FIRST_DAY).at;
-    let by_law = !KEPT_OUT.contains(&profile.region) && profile.notified && turns.iter().all(|turn| turn.time.at >= first_day);
+    let by_law =
+        !KEPT_OUT.contains(&profile.region) && profile.notified && turns.iter().all(|turn| turn.time.at >= first_day);
     let sensitive = !signal.sensitive.is_empty() || turns.iter().any(|turn| !turn.sensitive.is_empty());
     let limited = profile.limited.is_some_and(|topic| item.topics.iter().any(|other| other == topic));
     let blocked = profile.blocked.is_some() && item.advertiser.as_deref() == profile.blocked;
-    let as_ad = !sensitive && !profile.minor && !limited && !blocked && !(profile.gpc && across);
-    by_law && (purpose == Purpose::Content || as_ad)
+    let not_as_ad = sensitive || profile.minor || limited || blocked || (profile.gpc && across);
+    by_law && !(purpose == Purpose::Ads && not_as_ad)
 }

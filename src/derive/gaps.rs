@@ -1,7 +1,8 @@
 //! What the deriver has left to do in a ledger: a fold over its entries, in the order of seq.
 //!
 //! An interaction with the assistant whose text can be read has a gap if no label targets it, and another if no signal
-//! cites it. What anybody said about it, this deriver or another, closes the gap. Deliberately absent: reading the ledger.
+//! cites it. What anybody said about it, this deriver or another, closes the gap. Deliberately absent: reading the
+//! ledger.
 
 use super::turn::{self, Turn};
 use crate::codec::Link;
@@ -66,8 +67,8 @@ impl Gaps {
 
     /// The facts that fill the gaps; `now` is the clock's reading.
     pub fn fill(&self, now: Instant) -> Filling {
-        let mut filling = Filling::default();
-        filling.skipped = self.unread.iter().filter(|seq| !self.labelled.contains(seq)).count() as u64;
+        let skipped = self.unread.iter().filter(|seq| !self.labelled.contains(seq)).count() as u64;
+        let mut filling = Filling { skipped, ..Filling::default() };
         for turns in self.by_conversation() {
             let unlabelled = turns.iter().filter(|(seq, _)| !self.labelled.contains(seq));
             let mut group: Vec<Fact> = unlabelled.map(|(_, turn)| turn.label(now)).collect();

@@ -1,11 +1,11 @@
 //! The deriver once more: a fold over a ledger's entries that finds labels and signals which do not come out the same.
 //!
 //! Only what names this deriver, by name and digest, can be checked; what carries another digest of the same name is
-//! told apart, and so is what rests on text that was erased. Labels and signals of other programs are none of our business.
-//! Deliberately absent: reading the ledger, and when a fact was derived, which is no part of what it says.
+//! told apart, and so is what rests on text that was erased. Labels and signals of other programs are none of our
+//! business. Deliberately absent: reading the ledger, and when a fact was derived, which is no part of what it says.
 
-use super::turn::{self, Turn};
 use super::NAME;
+use super::turn::{self, Turn};
 use crate::codec::Link;
 use crate::entry::Entry;
 use crate::fact::*;
@@ -125,13 +125,17 @@ impl Rederive {
 
     /// Everything that did not come out the same or could not be checked, in the order of seq.
     pub fn finish(&self) -> Vec<Rederived> {
-        let cited: HashSet<(u64, &str)> = self.said.iter().flat_map(|said| {
-            let topic = match &said.body {
-                Body::SignalDerived(body) if is_own(&body.deriver) => Some(body.topic.as_str()),
-                _ => None,
-            };
-            said.cites.iter().flatten().filter_map(move |&seq| Some((seq, topic?)))
-        }).collect();
+        let cited: HashSet<(u64, &str)> = self
+            .said
+            .iter()
+            .flat_map(|said| {
+                let topic = match &said.body {
+                    Body::SignalDerived(body) if is_own(&body.deriver) => Some(body.topic.as_str()),
+                    _ => None,
+                };
+                said.cites.iter().flatten().filter_map(move |&seq| Some((seq, topic?)))
+            })
+            .collect();
         let rederived = self.said.iter().filter_map(|said| {
             let again = self.again(said, &cited)?;
             Some(Rederived { seq: said.seq, id: said.id.clone(), recorded: said.body.clone(), again })
@@ -170,7 +174,12 @@ impl Rederive {
 
     /// The signal as the turns of its conversation give it: those that it cites, and those that it should have cited,
     /// recorded before it and given to no other signal.
-    fn signal_again(&self, said: &Said, recorded: &SignalDerived, cited: &HashSet<(u64, &str)>) -> Option<Box<SignalDerived>> {
+    fn signal_again(
+        &self,
+        said: &Said,
+        recorded: &SignalDerived,
+        cited: &HashSet<(u64, &str)>,
+    ) -> Option<Box<SignalDerived>> {
         let topic = recorded.topic.as_str();
         let gives = |seq: &u64| self.turns.get(seq).is_some_and(|turn| turn.signal(topic).is_some());
         let own = || said.cites.iter().flatten().copied().filter(gives);
@@ -183,13 +192,21 @@ impl Rederive {
         let citing: Vec<&Turn> = all.iter().map(|seq| &self.turns[seq]).collect();
         let one = first.signal(topic)?;
         let ids: BTreeSet<&FactId> = citing.iter().map(|turn| &turn.id).collect();
-        let given: BTreeSet<&FactId> = recorded.sources.iter().filter_map(|source| match source {
-            Source::Fact(id) => Some(id),
-            Source::Conversation(_) => None,
-        }).collect();
+        let given: BTreeSet<&FactId> = recorded
+            .sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Fact(id) => Some(id),
+                Source::Conversation(_) => None,
+            })
+            .collect();
         // The order of the sources is no part of what a signal says.
         let same = ids == given && recorded.sources.len() == given.len();
-        let sources = if same { recorded.sources.clone() } else { citing.iter().map(|turn| Source::Fact(turn.id.clone())).collect() };
+        let sources = if same {
+            recorded.sources.clone()
+        } else {
+            citing.iter().map(|turn| Source::Fact(turn.id.clone())).collect()
+        };
         Some(Box::new(SignalDerived {
             topic: topic.to_owned(),
             taxonomy: one.taxonomy.map(str::to_owned),

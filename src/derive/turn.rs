@@ -1,8 +1,8 @@
 //! A turn as the deriver reads it, and the facts that come of it: one label a turn, one signal an account, conversation
 //! and topic.
 //!
-//! INVARIANT (again is the same): the ids are made of the deriver's digest and of what a fact is about, and the times of
-//! the turns cited, so the same turns give the same facts whenever and wherever they are derived.
+//! INVARIANT (again is the same): the ids are made of the deriver's digest and of what a fact is about, and the times
+//! of the turns cited, so the same turns give the same facts whenever and wherever they are derived.
 
 use super::{Lexicon, NAME, Signal, VERSION};
 use crate::fact::*;
@@ -151,17 +151,22 @@ mod tests {
 
     #[test]
     fn one_signal_a_topic_citing_every_turn_that_gives_it_away() {
-        let turns = [turn(1, "which hiking boots"), turn(2, "good morning"), turn(3, "a three day hike, and a lasagna recipe")];
+        let turns =
+            [turn(1, "which hiking boots"), turn(2, "good morning"), turn(3, "a three day hike, and a lasagna recipe")];
         let facts = signals(&turns.iter().collect::<Vec<_>>(), Instant(i64::MAX));
         let hiking = facts.iter().find_map(|fact| match &fact.body {
             Body::SignalDerived(body) if body.topic == "hiking" => Some((fact, body)),
             _ => None,
         });
         let (fact, body) = hiking.expect("a signal for hiking");
-        let cited: Vec<&str> = body.sources.iter().filter_map(|source| match source {
-            Source::Fact(id) => Some(id.id.as_str()),
-            Source::Conversation(_) => None,
-        }).collect();
+        let cited: Vec<&str> = body
+            .sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Fact(id) => Some(id.id.as_str()),
+                Source::Conversation(_) => None,
+            })
+            .collect();
         assert_eq!(cited, ["t1", "t3"]);
         assert_eq!(fact.time.at, turns[2].time.at.plus_seconds(1));
         assert!(facts.len() > 1, "the recipe is a topic of its own");

@@ -31,7 +31,8 @@ pub const SCENES: &[Scene] = &[
     }),
     breach("norway", &["excluded-region"], |stage| {
         let account = stage.account("facebook");
-        let consent = ConsentRecorded { purpose: "personalised_ads".to_owned(), state: ConsentState::Given, evidence: None };
+        let consent =
+            ConsentRecorded { purpose: "personalised_ads".to_owned(), state: ConsentState::Given, evidence: None };
         stage.say(&account, "2026-01-05T09:00:00Z", Body::ConsentRecorded(consent));
         let turns = stage.talk_at(&account, HIKING, "2026-01-10T18:00:00Z", |turn| turn.region = region("NO"));
         let signals = stage.derive(&turns);
@@ -80,7 +81,9 @@ pub const SCENES: &[Scene] = &[
         let account = stage.account("facebook");
         let turns = stage.talk_at(&account, HIKING, "2026-03-10T18:00:00Z", |_| ());
         let signals = stage.derive(&turns);
-        stage.decide(&account, "2026-03-12T12:00:00Z", signals, |decision| decision.item.topics.push("gambling".to_owned()));
+        stage.decide(&account, "2026-03-12T12:00:00Z", signals, |decision| {
+            decision.item.topics.push("gambling".to_owned())
+        });
     }),
     noted("relabelled-after-decision", &["relabelled-after-decision"], |stage| {
         let account = stage.account("facebook");

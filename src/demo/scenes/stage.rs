@@ -89,15 +89,28 @@ impl<'a> Stage<'a> {
     }
 
     /// As [`Stage::talk`], at another time or changed.
-    pub fn talk_at(&mut self, account: &str, conversation: &str, time: &str, change: impl Fn(&mut InteractionRecorded)) -> Vec<Turn> {
+    pub fn talk_at(
+        &mut self,
+        account: &str,
+        conversation: &str,
+        time: &str,
+        change: impl Fn(&mut InteractionRecorded),
+    ) -> Vec<Turn> {
         let turns = self.talk_unlabelled(account, conversation, time, change);
         turns.iter().for_each(|turn| self.log.take(turn.label(Instant(i64::MAX))));
         turns
     }
 
     /// As [`Stage::talk_at`], and nobody labels it.
-    pub fn talk_unlabelled(&mut self, account: &str, id: &str, time: &str, change: impl Fn(&mut InteractionRecorded)) -> Vec<Turn> {
-        let conversation = self.corpus.iter().find(|each| each.id == id).expect("a scene names a conversation of the corpus");
+    pub fn talk_unlabelled(
+        &mut self,
+        account: &str,
+        id: &str,
+        time: &str,
+        change: impl Fn(&mut InteractionRecorded),
+    ) -> Vec<Turn> {
+        let conversation =
+            self.corpus.iter().find(|each| each.id == id).expect("a scene names a conversation of the corpus");
         let said = conversation.turns.iter().filter(|turn| turn.speaker == Speaker::User);
         said.map(|turn| {
             let mut body = InteractionRecorded {
@@ -114,13 +127,15 @@ impl<'a> Stage<'a> {
             change(&mut body);
             let time = Time::utc(at(time).at.plus_seconds(40 * turn.number as i64));
             self.log.say_turn(account, time, body, &turn.text)
-        }).collect()
+        })
+        .collect()
     }
 
     /// A label of the platform's own.
     pub fn label(&mut self, turn: &Turn, time: &str, sensitive: &[Category]) {
         let sensitive = sensitive.iter().copied().collect();
-        let body = InteractionLabelled { target: turn.id.clone(), sensitive, topics: Vec::new(), labeller: interest_model() };
+        let body =
+            InteractionLabelled { target: turn.id.clone(), sensitive, topics: Vec::new(), labeller: interest_model() };
         let account = turn.account.clone();
         self.say(&account, time, Body::InteractionLabelled(Box::new(body)));
     }
@@ -129,11 +144,14 @@ impl<'a> Stage<'a> {
     pub fn derive(&mut self, turns: &[Turn]) -> Vec<FactId> {
         let facts = derive::signals(&turns.iter().collect::<Vec<_>>(), Instant(i64::MAX));
         assert!(!facts.is_empty(), "`{}` talks about something", self.name);
-        facts.into_iter().map(|fact| {
-            let id = fact.id.clone();
-            self.log.take(fact);
-            id
-        }).collect()
+        facts
+            .into_iter()
+            .map(|fact| {
+                let id = fact.id.clone();
+                self.log.take(fact);
+                id
+            })
+            .collect()
     }
 
     /// As [`Stage::derive`]; the signal that is sensitive by itself.
@@ -172,7 +190,14 @@ impl<'a> Stage<'a> {
     }
 
     /// As [`Stage::decide`], recorded at another time.
-    pub fn decide_at(&mut self, account: &str, time: &str, recorded: &str, signals: Vec<FactId>, change: impl Fn(&mut DecisionMade)) {
+    pub fn decide_at(
+        &mut self,
+        account: &str,
+        time: &str,
+        recorded: &str,
+        signals: Vec<FactId>,
+        change: impl Fn(&mut DecisionMade),
+    ) {
         let mut body = DecisionMade {
             purpose: Purpose::Ads,
             item: selector::item("hiking", Purpose::Ads),
