@@ -11,14 +11,16 @@ fn ledger() -> (tempfile::TempDir, Ledger) {
 }
 
 fn turn(id: &str, account: &str, agent: &str, turn: u64, text: Option<&str>) -> Fact {
-    let data = serde_json::json!({ "agent": agent, "conversation": format!("{account} {agent}"), "turn": turn, "modality": "text",
+    let data = serde_json::json!({ "agent": agent, "conversation": format!("{account} {agent}"), "turn": turn,
+        "modality": "text",
         "region": "US", "content": text });
     fact(id, "inforce.interaction.recorded", account, turn, data)
 }
 
 fn fact(id: &str, kind: &str, account: &str, second: u64, mut data: serde_json::Value) -> Fact {
     data.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
-    let event = serde_json::json!({ "specversion": "1.0", "id": id, "source": "//test", "type": kind, "subject": account,
+    let event = serde_json::json!({ "specversion": "1.0", "id": id, "source": "//test", "type": kind,
+        "subject": account,
         "time": format!("2026-01-05T10:00:{second:02}Z"), "data": data });
     inforce::wire::parse(&event.to_string()).unwrap_or_else(|refusal| panic!("{id}: {refusal}"))
 }
@@ -202,4 +204,41 @@ fn what_cannot_be_checked_is_told_apart() {
     let all = unchecked(&ledger);
     assert_eq!(all.len(), facts.len());
     assert_eq!(all.iter().filter(|&&why| why == Unchecked::NoText).count(), facts.len() - 1);
+}
+
+/// Runs the program; its exit code, and its stdout as JSON Lines.
+fn inforce(dir: &std::path::Path, args: &[&str]) -> (Option<i32>, Vec<serde_json::Value>) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inforce"));
+    let output = command.args(args).arg("--json").arg("--ledger").arg(dir).output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (output.status.code(), text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
+}
+
+#[test]
+fn the_commands_derive_once_and_exit_by_what_differs() {
+    let (dir, ledger) = ledger();
+    let path = dir.path().join("ledger");
+    let mut label = derived().swap_remove(2);
+    if let Body::InteractionLabelled(body) = &mut label.body {
+        body.sensitive = Categories::default();
+    }
+    append(&ledger, chats());
+    ledger.close().expect("closed");
+    let (code, lines) = inforce(&path, &["derive"]);
+    assert_eq!((code, &lines[0]["labelled"], &lines[0]["skipped"]), (Some(0), &3.into(), &1.into()));
+    let (_, lines) = inforce(&path, &["derive"]);
+    assert_eq!((&lines[0]["labelled"], &lines[0]["signals"]), (&0.into(), &0.into()));
+    let (code, lines) = inforce(&path, &["replay", "--all", "--rederive"]);
+    assert_eq!((code, lines.len()), (Some(0), 0), "no decisions, and everything comes out the same");
+
+    let ledger = Ledger::open(&path).expect("a ledger");
+    label.id.id = "changed".to_owned();
+    append(&ledger, vec![label]);
+    ledger.close().expect("closed");
+    let (code, lines) = inforce(&path, &["replay", "--all", "--rederive"]);
+    assert_eq!((code, lines.len()), (Some(3), 1));
+    let told = &lines[0]["rederived"];
+    assert_eq!((&told["outcome"], &told["fact"]["id"]), (&"differs".into(), &"changed".into()));
+    assert_eq!(told["again"]["sensitive"], serde_json::json!(["health"]));
+    assert_eq!(inforce(&path, &["replay", "--all"]).0, Some(0), "only when asked");
 }

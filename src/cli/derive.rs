@@ -50,7 +50,7 @@ pub fn run(args: Derive) -> Result<Exit, CliError> {
         print_line(
             &mut out,
             format!(
-                "{labelled} labelled, {signals} signals, {skipped} skipped for want of text; the ledger holds {size}"
+                "{labelled} labelled, {signals} signals, {skipped} without text; the ledger holds {size} entries"
             ),
         )?;
     }

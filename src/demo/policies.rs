@@ -43,7 +43,8 @@ pub fn adopt(log: &mut Log) {
         version(log, pack, "1", "2025-10-01T09:00:00Z", [first, ""], role, Text::Pack, json!({}));
     }
     let tighter = json!({
-        "excluded_topics": ["gambling"], "proxy_topics": { "iab:225": "health" }, "notice_sha256": notice_sha256().to_string(),
+        "excluded_topics": ["gambling"], "proxy_topics": { "iab:225": "health" },
+        "notice_sha256": notice_sha256().to_string(),
         "region_use_from": { "IN": "2026-04-01T00:00:00Z" },
     });
     version(

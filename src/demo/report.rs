@@ -121,9 +121,11 @@ impl Report {
             object
         };
         json!({
-            "facts": facts, "accounts": self.accounts, "spoken": self.spoken, "human": self.human, "left_out": self.left_out,
+            "facts": facts, "accounts": self.accounts, "spoken": self.spoken, "human": self.human,
+            "left_out": self.left_out,
             "decisions": self.summary.decisions, "conformance": conformance, "held_back": self.held_back,
-            "rules": self.broken.iter().map(row).collect::<Vec<_>>(), "findings": self.findings.iter().map(row).collect::<Vec<_>>(),
+            "rules": self.broken.iter().map(row).collect::<Vec<_>>(),
+            "findings": self.findings.iter().map(row).collect::<Vec<_>>(),
         })
     }
 }
