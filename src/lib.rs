@@ -52,6 +52,7 @@ pub mod index;
 pub mod ledger;
 pub mod replay;
 pub mod explain;
+pub mod demo;
 pub mod cli;
 
 /// The code in README.md and docs/ compiles and runs.

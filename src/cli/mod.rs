@@ -1,10 +1,14 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
+mod demo;
+mod derive;
 mod exit;
 mod explain;
 mod import;
 mod init;
 mod policy;
+mod progress;
+mod rederive;
 mod reindex;
 mod replay;
 mod verify;
@@ -43,6 +47,10 @@ enum Command {
     Init(init::Init),
     /// Record facts from JSON Lines.
     Import(import::Import),
+    /// Label interactions that nobody labelled, and derive signals from those that none cites.
+    Derive(derive::Derive),
+    /// Make a ledger from conversations, decide over it, replay every decision, and report.
+    Demo(demo::Demo),
     /// Judge decisions again, against the policies in force at their time.
     Replay(replay::Replay),
     /// Explain one decision to a person: the verdict, why, and everything that it rests on.
@@ -81,6 +89,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(args),
         Command::Import(args) => import::run(args),
+        Command::Derive(args) => derive::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Verify(args) => verify::run(args),

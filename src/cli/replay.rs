@@ -1,7 +1,7 @@
 //! `inforce replay`: judges decisions again.
 
 use super::exit::print_line;
-use super::{CliError, Common, Exit};
+use super::{CliError, Common, Exit, rederive};
 use crate::fact::{Instant, Time};
 use crate::judge::Conformance;
 use crate::ledger::{Ledger, Loaded, Problem};
@@ -26,7 +26,8 @@ pub struct Replay {
     /// Judge as if this version had always been in force: a policy of the ledger, or `PACK@built-in`.
     #[arg(long, value_name = "P@V")]
     pack: Option<String>,
-    /// Run the reference deriver again over stored content and report signals that do not come out the same.
+    /// Run the reference deriver again over all stored content, after the decisions, and report every label and signal of
+    /// its own that does not come out the same (with `--json` as `{"rederived": …}`).
     #[arg(long)]
     rederive: bool,
     /// Ids of decisions, or `SOURCE ID` in one argument where an id is not unique.
@@ -60,8 +61,10 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
     };
     out.flush().map_err(CliError::Stdout)?;
     tell(&summary, bad.as_ref());
+    // Of a ledger that was tampered with nothing is derived again either.
+    let differs = args.rederive && bad.is_none() && rederive::run(&ledger, args.common.json, &mut out)?;
     Ok(match summary {
-        _ if bad.is_some() || summary.is_broken() => Exit::Broken,
+        _ if bad.is_some() || differs || summary.is_broken() => Exit::Broken,
         _ if summary.is_unproven() => Exit::Unproven,
         _ => Exit::Done,
     })

@@ -103,16 +103,35 @@ fn view<'a>(world: &'a World, judged: &'a Judged) -> View<'a> {
 }
 
 fn rule<'a>(world: &'a World, fired: &'a Fired) -> RuleLine<'a> {
-    let (id, version, own) = match fired.rule {
-        Rule::Policy(ix, number) => (policy_rule(world, ix, number), Some(ix), false),
-        Rule::Judge(rule, ix) => (rule.name(), ix, true),
+    let (version, own) = match fired.rule {
+        Rule::Policy(ix, _) => (Some(ix), false),
+        Rule::Judge(_, ix) => (ix, true),
     };
     RuleLine {
-        id,
+        id: rule_id(world, fired.rule),
         policy: version.map(|ix| world.symbols.name(world.policies[ix.line as usize].id)),
         version: version.map(|ix| world.symbols.name(version_of(world, ix).name)),
         used: fired.about.map(|about| name(world, about)),
         refs: own.then(|| refs(world, &fired.refs)),
+    }
+}
+
+/// The id of a rule.
+pub fn rule_id(world: &World, rule: Rule) -> &str {
+    match rule {
+        Rule::Policy(ix, number) => policy_rule(world, ix, number),
+        Rule::Judge(own, _) => own.name(),
+    }
+}
+
+/// The id of a finding.
+pub fn finding_id(world: &World, finding: FindingId) -> &str {
+    match finding {
+        FindingId::Policy(ix, number) => policy_rule(world, ix, number),
+        FindingId::BackdatedPolicy => "backdated-policy",
+        FindingId::LateFact => "late-fact",
+        FindingId::RelabelledAfterDecision => "relabelled-after-decision",
+        FindingId::ViewsDiffer => "views-differ",
     }
 }
 
@@ -126,14 +145,7 @@ fn policy_rule(world: &World, ix: VersionIx, number: u16) -> &str {
 fn findings<'a>(world: &'a World, judged: &'a Judged) -> Vec<FindingLine<'a>> {
     let mut by_id: BTreeMap<&str, Vec<Name>> = BTreeMap::new();
     for finding in &judged.findings {
-        let id = match finding.id {
-            FindingId::Policy(ix, number) => policy_rule(world, ix, number),
-            FindingId::BackdatedPolicy => "backdated-policy",
-            FindingId::LateFact => "late-fact",
-            FindingId::RelabelledAfterDecision => "relabelled-after-decision",
-            FindingId::ViewsDiffer => "views-differ",
-        };
-        by_id.entry(id).or_default().extend(refs(world, &finding.refs));
+        by_id.entry(finding_id(world, finding.id)).or_default().extend(refs(world, &finding.refs));
     }
     let lines = by_id.into_iter().map(|(id, mut refs)| {
         refs.sort_unstable();

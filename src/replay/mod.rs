@@ -3,7 +3,7 @@
 mod json;
 mod summary;
 
-pub use json::{reference, tampered, to_json, to_line};
+pub use json::{finding_id, reference, rule_id, tampered, to_json, to_line};
 pub use summary::Summary;
 
 use crate::judge::{self, Ask, Judgement, Memos};

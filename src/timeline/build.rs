@@ -209,6 +209,7 @@ impl World {
             role: body.role,
             compiled: Compiled::new(subject, body, &mut self.symbols),
             number,
+            adopted: body.clone(),
         };
         match self.policies.iter_mut().find(|line| line.id == id) {
             Some(line) => line.versions.push(version),

@@ -152,6 +152,8 @@ pub struct World {
     by_center: HashMap<Sym, CenterIx>,
     conversations: HashMap<Sym, Vec<NodeIx>>,
     labels: HashMap<NodeIx, Vec<Label>>,
+    /// True if the policies are not those that were in force: what a decision cites then means nothing.
+    pub(crate) hypothetical: bool,
     latest_decision: Option<Instant>,
     last_center: Option<CenterIx>,
 }

@@ -1,7 +1,7 @@
 //! Policy streams: which version was in force when.
 
 use super::{View, World};
-use crate::fact::{Instant, Role};
+use crate::fact::{Instant, PolicyAdopted, Role, Time};
 use crate::policy::{Compiled, PACKS, Pack, PolicyError};
 use crate::symbols::Sym;
 
@@ -23,6 +23,8 @@ pub struct Version {
     pub compiled: Result<Compiled, PolicyError>,
     /// Its number among all versions of the world.
     pub number: usize,
+    /// The version as it was adopted.
+    pub adopted: Box<PolicyAdopted>,
 }
 
 impl Version {
@@ -85,6 +87,10 @@ impl World {
         };
         let only = &mut line.versions[0];
         (only.seq, only.recorded, only.from, only.until) = (0, Instant(0), Instant(0), None);
+        // What the text can see of its own dates must say the same.
+        only.adopted.in_force_from = Time::utc(Instant(0));
+        only.compiled = Compiled::new(policy, &only.adopted, &mut self.symbols);
+        self.hypothetical = true;
         self.policies.push(line);
         // Memos are by number: no two versions of a world may share one.
         let versions = self.policies.iter_mut().flat_map(|line| &mut line.versions);
@@ -121,6 +127,7 @@ impl World {
             role: adopted.role,
             compiled: Compiled::new(name, &adopted, &mut self.symbols),
             number: 0,
+            adopted: Box::new(adopted),
         };
         Ok(PolicyLine { id: self.symbols.intern(name), versions: vec![version] })
     }
