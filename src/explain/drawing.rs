@@ -203,7 +203,7 @@ impl Sheet<'_> {
         if glyph == Glyph::Decision {
             mark.flag = verdict_flag(scene);
         }
-        mark.rules = about.iter().map(|reason| reason.id.clone()).collect();
+        mark.rules = about.iter().map(|reason| rule_in_views(reason, ix)).collect();
         mark.rules.dedup();
         mark.late = late;
     }
@@ -334,6 +334,16 @@ fn decision_title(scene: &Scene) -> String {
     };
     let conformance = scene.judgement.conformance.name().replace('_', " ");
     words::sentence(&format!("{} {done}: {conformance}", scene.item()))
+}
+
+/// The rule's id, and the view where only one has it.
+fn rule_in_views(reason: &Reason, ix: NodeIx) -> String {
+    let note = match reason.nodes.get(&ix).copied().unwrap_or([reason.known, reason.today]) {
+        [true, false] => " (known then only)",
+        [false, true] => " (known today only)",
+        _ => "",
+    };
+    format!("{}{note}", reason.id)
 }
 
 /// What the decision's own shape says: whether it should have been made.

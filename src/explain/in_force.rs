@@ -131,7 +131,11 @@ fn judges(scene: &Scene, ix: VersionIx) -> Vec<String> {
     uses.sort_unstable();
     uses.dedup();
     if !uses.is_empty() {
-        parts.push(scene.call_all(&uses));
+        let why = match known || today {
+            true => "",
+            false => ", because it was in force when that happened, or was then known to be",
+        };
+        parts.push(format!("{}{why}", scene.call_all(&uses)));
     }
     if let Some((id, name)) = scene.body.cited {
         let line = &scene.world.policies[ix.line as usize];

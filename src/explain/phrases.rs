@@ -49,6 +49,9 @@ pub fn label_text(label: &Label) -> String {
 /// From when to when, in a sentence.
 pub fn in_force(card: &PolicyCard) -> String {
     let end = match (&card.until, &card.replaced_by) {
+        (Some(until), Some(next)) if *until == card.from => {
+            format!("until version {next}, with the same start, replaces it")
+        }
         (Some(until), Some(next)) => format!("until {until}, when version {next} replaces it"),
         (Some(until), None) => format!("until {until}"),
         (None, _) => "with no end set".to_owned(),

@@ -43,6 +43,8 @@ pub const NARROW: Size = Size {
 const ROW: f64 = 44.0;
 const GAP: f64 = 20.0;
 const TOP: f64 = 8.0;
+/// Lanes are at least so far apart.
+const LEAST_LANE: f64 = 7.0;
 /// A gap of this many seconds is named.
 const NAMED_GAP_S: i64 = 3600;
 
@@ -79,6 +81,7 @@ struct Sheet<'a> {
     /// Rows that rest on something forbidden, or are it.
     tainted: Vec<bool>,
     middle: f64,
+    lane: f64,
     text: f64,
     width: f64,
     height: f64,
@@ -104,8 +107,12 @@ impl Sheet<'_> {
             at += ROW;
         }
         let bands = f64::from(columns.iter().copied().max().map_or(0, |most| most + 1)) * size.band;
-        let middle = size.time + bands + 14.0 + f64::from(lanes.left) * size.lane;
-        let text = middle + f64::from(lanes.right) * size.lane + 20.0;
+        let start = size.time + bands + 14.0;
+        // Many lanes draw nearer to each other before they drive the words off the page.
+        let count = f64::from(lanes.left + lanes.right).max(1.0);
+        let lane = ((size.width - size.least_text - 20.0 - start) / count).clamp(LEAST_LANE, size.lane);
+        let middle = start + f64::from(lanes.left) * lane;
+        let text = middle + f64::from(lanes.right) * lane + 20.0;
         let width = size.width.max(text + size.least_text);
         Sheet {
             drawing,
@@ -115,6 +122,7 @@ impl Sheet<'_> {
             y,
             tainted: tainted(drawing),
             middle,
+            lane,
             text,
             width,
             height: at + TOP,
@@ -122,7 +130,7 @@ impl Sheet<'_> {
     }
 
     fn x(&self, row: usize) -> f64 {
-        self.middle + f64::from(self.lanes.of[row]) * self.size.lane
+        self.middle + f64::from(self.lanes.of[row]) * self.lane
     }
 
     /// Rows before which time passed that is worth naming.

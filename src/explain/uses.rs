@@ -336,7 +336,7 @@ fn proxies(case: &Case) -> Vec<String> {
         let category = params.proxy_topics.get(scene.world.symbols.name(topic))?;
         let (topic, call) = (scene.text(topic), scene.call(used.node));
         Some(format!(
-            "A signal over {call} has the topic “{topic}”, a known proxy for {}.",
+            "A signal that rests on {call} has the topic “{topic}”, a known proxy for {}.",
             words::category(*category)
         ))
     });
@@ -353,7 +353,7 @@ fn excluded_topics(case: &Case) -> Vec<String> {
         if !on_way.is_empty() {
             let call = scene.call(used.node);
             sentences.push(format!(
-                "A signal over {call} has the excluded topic {}.",
+                "A signal that rests on {call} has the excluded topic {}.",
                 scene.quoted(on_way)
             ));
         }
