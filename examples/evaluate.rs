@@ -55,10 +55,7 @@ struct Part {
 impl Part {
     /// The mean over categories that have at least one row here.
     fn macro_mean(&self, figure: impl Fn(Counts) -> f64) -> f64 {
-        let with_support = self
-            .counts
-            .iter()
-            .filter(|counts| counts.right + counts.missed > 0);
+        let with_support = self.counts.iter().filter(|counts| counts.right + counts.missed > 0);
         let figures: Vec<f64> = with_support.map(|&counts| figure(counts)).collect();
         figures.iter().sum::<f64>() / figures.len().max(1) as f64
     }
@@ -80,10 +77,7 @@ impl Part {
             "\n{half}, {sampling}: {} rows, {} of {} without a category flagged, {} of {} with one let through",
             self.rows, self.none_flagged, self.none, self.let_through, self.sensitive
         );
-        println!(
-            "  {:<26}{:>8}{:>8}{:>11}",
-            "category", "support", "recall", "precision"
-        );
+        println!("  {:<26}{:>8}{:>8}{:>11}", "category", "support", "recall", "precision");
         for (counts, (_, wire)) in self.counts.iter().zip(CATEGORIES) {
             println!(
                 "  {wire:<26}{:>8}{:>8.2}{:>11.2}",
@@ -92,21 +86,13 @@ impl Part {
                 counts.precision()
             );
         }
-        let (recall, precision) = (
-            self.macro_mean(Counts::recall),
-            self.macro_mean(Counts::precision),
-        );
-        println!(
-            "  {:<26}{:>8}{recall:>8.2}{precision:>11.2}",
-            "mean of categories", ""
-        );
+        let (recall, precision) = (self.macro_mean(Counts::recall), self.macro_mean(Counts::precision));
+        println!("  {:<26}{:>8}{recall:>8.2}{precision:>11.2}", "mean of categories", "");
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (flags, paths): (Vec<String>, Vec<String>) = std::env::args()
-        .skip(1)
-        .partition(|arg| arg.starts_with("--"));
+    let (flags, paths): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
     let Some(labelled) = paths.first() else {
         eprintln!("usage: evaluate [--json] [--errors] LABELLED.jsonl [CONVERSATIONS.jsonl…]");
         std::process::exit(2);
@@ -118,27 +104,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if row["borderline"] == true {
             continue;
         }
-        let half = if is_held_out(&row) {
-            "held-out"
-        } else {
-            "development"
-        };
-        let sampling = if row["sampling"] == "random" {
-            "random"
-        } else {
-            "rest"
-        };
-        score(
-            &row,
-            parts.entry((half, sampling)).or_default(),
-            errors && half == "development",
-        );
+        let half = if is_held_out(&row) { "held-out" } else { "development" };
+        let sampling = if row["sampling"] == "random" { "random" } else { "rest" };
+        score(&row, parts.entry((half, sampling)).or_default(), errors && half == "development");
     }
-    let conversations = if paths.len() > 1 {
-        paths[1..].iter().map(PathBuf::from).collect()
-    } else {
-        beside(Path::new(labelled))
-    };
+    let conversations =
+        if paths.len() > 1 { paths[1..].iter().map(PathBuf::from).collect() } else { beside(Path::new(labelled)) };
     let speed = throughput(&conversations)?;
     if flags.iter().any(|flag| flag == "--json") {
         let cells = parts.iter().map(|((half, sampling), part)| {
@@ -147,11 +118,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             cell["sampling"] = json!(sampling);
             cell
         });
-        let digest: String = Lexicon::built_in()
-            .digest()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest: String = Lexicon::built_in().digest().iter().map(|byte| format!("{byte:02x}")).collect();
         println!(
             "{}",
             json!({"labeller": {"name": NAME, "version": VERSION, "digest": digest},
@@ -173,11 +140,8 @@ fn is_held_out(row: &Value) -> bool {
 
 fn score(row: &Value, part: &mut Part, print_errors: bool) {
     let text = row["text"].as_str().unwrap_or_default();
-    let has = |field: &str, label: &str| {
-        row[field]
-            .as_array()
-            .is_some_and(|labels| labels.iter().any(|has| has == label))
-    };
+    let has =
+        |field: &str, label: &str| row[field].as_array().is_some_and(|labels| labels.iter().any(|has| has == label));
     let found = Lexicon::built_in().label(text).sensitive;
     let is_sensitive = !has("labels", "none");
     part.rows += 1;
@@ -204,15 +168,9 @@ fn score(row: &Value, part: &mut Part, print_errors: bool) {
             _ => continue,
         };
         if print_errors {
-            let words: Vec<_> = Lexicon::built_in()
-                .evidence(text)
-                .into_iter()
-                .filter(|why| why.label == *wire)
-                .collect();
-            let words: Vec<_> = words
-                .iter()
-                .map(|why| format!("{}={}", why.term, why.weight))
-                .collect();
+            let words: Vec<_> =
+                Lexicon::built_in().evidence(text).into_iter().filter(|why| why.label == *wire).collect();
+            let words: Vec<_> = words.iter().map(|why| format!("{}={}", why.term, why.weight)).collect();
             println!(
                 "{mistake}\t{wire}\t{}\t{}\t{}",
                 row["sampling"].as_str().unwrap_or_default(),
@@ -227,8 +185,7 @@ fn score(row: &Value, part: &mut Part, print_errors: bool) {
 /// The conversations that lie beside the labelled texts.
 fn beside(labelled: &Path) -> Vec<PathBuf> {
     let folder = labelled.parent().unwrap_or(Path::new("."));
-    let all =
-        ["conversations_text.jsonl", "conversations_voice.jsonl"].map(|name| folder.join(name));
+    let all = ["conversations_text.jsonl", "conversations_voice.jsonl"].map(|name| folder.join(name));
     all.into_iter().filter(|path| path.exists()).collect()
 }
 

@@ -320,18 +320,30 @@ fn journal(bytes: &[u8], out: &mut String) -> Vec<Header> {
         r.title(&format!("frame of entry {number}"));
         let start = r.at;
         let len = r.u32_le("length of what follows the checksum") as usize;
-        r.crc(&[&bytes[start..start + 4], &bytes[start + 8..start + 8 + len]].concat(), "CRC-32 of the length and of what follows");
+        r.crc(
+            &[&bytes[start..start + 4], &bytes[start + 8..start + 8 + len]].concat(),
+            "CRC-32 of the length and of what follows",
+        );
         let (header_len, body_len) = (r.u32_le("length of the header"), r.u32_le("length of the sealed body"));
         let header = header(&mut r, header_len as usize);
         let body = r.take(body_len as usize, "sealed body, 16 bytes of tag at its end");
         let rest = start + 8 + len - r.at;
         let content = if rest > 0 { r.take(rest, "sealed content, 16 bytes of tag at its end") } else { &[] };
         let (key, plaintext) = unseal(&body_key, b'b', header.seq, body, &header.body);
-        writeln!(opened, "\n-- entry {}, kind {}\nentry hash  {}\nbody key    {}\nrecord", header.seq, header.kind, hex(&header.hash), hex(&key)).expect("memory");
+        writeln!(
+            opened,
+            "\n-- entry {}, kind {}\nentry hash  {}\nbody key    {}\nrecord",
+            header.seq,
+            header.kind,
+            hex(&header.hash),
+            hex(&key)
+        )
+        .expect("memory");
         opened.push_str(&record(&plaintext));
         if let Some(commitment) = header.content {
             let (key, text) = unseal(&content_key, b'c', header.seq, content, &commitment);
-            writeln!(opened, "content key {}\ncontent     \"{}\"", hex(&key), String::from_utf8(text).expect("UTF-8")).expect("memory");
+            writeln!(opened, "content key {}\ncontent     \"{}\"", hex(&key), String::from_utf8(text).expect("UTF-8"))
+                .expect("memory");
         }
         headers.push(header);
     }
@@ -355,7 +367,8 @@ fn names(headers: &[Header], out: &mut String) {
     // The decision pins one head: no policy was adopted, and its account is alone in the center.
     let head = [&center[..], &0u64.to_le_bytes(), &headers[0].hash].concat();
     assert_eq!(Some(derive("inforce 2026-11 pinned heads", &head)), headers[3].pins);
-    writeln!(out, "d1 pins the head    {}\n                    {}\n", hex(&head[..24]), hex(&head[24..])).expect("memory");
+    writeln!(out, "d1 pins the head    {}\n                    {}\n", hex(&head[..24]), hex(&head[24..]))
+        .expect("memory");
 }
 
 /// The root of the tree, by the definition of RFC 6962.
@@ -381,7 +394,8 @@ pub fn dump() -> String {
     let mut out = String::new();
     let headers = journal(&read("journal/00000000.seg"), &mut out);
     names(&headers, &mut out);
-    let leaves: Vec<[u8; 32]> = headers.iter().map(|header| Sha256::digest([&[0], &header.hash[..]].concat()).into()).collect();
+    let leaves: Vec<[u8; 32]> =
+        headers.iter().map(|header| Sha256::digest([&[0], &header.hash[..]].concat()).into()).collect();
     assert_eq!(read("tree/leaves"), leaves.concat());
     writeln!(out, "== tree/leaves\n").expect("memory");
     leaves.iter().for_each(|leaf| writeln!(out, "{}", hex(leaf)).expect("memory"));

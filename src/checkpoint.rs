@@ -60,7 +60,9 @@ impl VerifierKey {
     pub fn parse(text: &str) -> Result<VerifierKey, NoteError> {
         const FORM: NoteError = NoteError::Malformed("a verifier key `<name>+<key id>+<base64>`");
         let mut parts = text.trim().splitn(3, '+');
-        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else { return Err(FORM) };
+        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(FORM);
+        };
         let bytes = BASE64.decode(encoded).map_err(|_| FORM)?;
         let Some((&ED25519, key)) = bytes.split_first() else { return Err(FORM) };
         let key: &[u8; 32] = key.try_into().map_err(|_| FORM)?;
@@ -106,7 +108,8 @@ impl Checkpoint {
 
     /// Opens a note whose signature by `verifier` holds.
     pub fn open(note: &str, verifier: &VerifierKey) -> Result<Checkpoint, NoteError> {
-        let (body, signatures) = note.split_once("\n\n").ok_or(NoteError::Malformed("a blank line before the signatures"))?;
+        let (body, signatures) =
+            note.split_once("\n\n").ok_or(NoteError::Malformed("a blank line before the signatures"))?;
         let body = format!("{body}\n");
         let checkpoint = Checkpoint::parse(&body)?;
         let prefix = format!("\u{2014} {} ", verifier.name);
@@ -119,7 +122,8 @@ impl Checkpoint {
                 continue;
             }
             found = true;
-            let signature = Signature::from_slice(signature).map_err(|_| NoteError::Malformed("a 64-byte signature"))?;
+            let signature =
+                Signature::from_slice(signature).map_err(|_| NoteError::Malformed("a 64-byte signature"))?;
             if verifier.key.verify_strict(body.as_bytes(), &signature).is_err() {
                 return Err(NoteError::BadSignature(verifier.name.clone()));
             }

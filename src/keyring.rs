@@ -119,7 +119,8 @@ impl Keyring {
         };
         // A slot that was never finished stands at the end: it was not used, since slots are synced before.
         for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
-            let keys = Keys::read(slot).ok_or_else(|| corrupt(&format!("the checksum of slot {number} does not match")));
+            let keys =
+                Keys::read(slot).ok_or_else(|| corrupt(&format!("the checksum of slot {number} does not match")));
             match keys {
                 Ok(keys) => keyring.file_slot(keys),
                 Err(_) if slot.iter().all(|&byte| byte == 0) => break,
@@ -211,7 +212,8 @@ impl Keyring {
             bytes.extend(keys.bytes());
             fresh.push(keys);
         }
-        let written = self.file.write_all_at(&bytes, HEADER_LEN + (start * SLOT_LEN) as u64).and_then(|()| self.file.sync_data());
+        let written =
+            self.file.write_all_at(&bytes, HEADER_LEN + (start * SLOT_LEN) as u64).and_then(|()| self.file.sync_data());
         bytes.zeroize();
         written.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
         fresh.into_iter().for_each(|keys| self.file_slot(keys));
@@ -377,7 +379,8 @@ mod tests {
         let key = keyring.entry_key(slot, Part::Body, 7);
         let sealed = key.seal(b"hello");
         assert_eq!(key.unseal(&sealed).as_deref(), Some(&b"hello"[..]));
-        for other in [keyring.entry_key(slot, Part::Body, 8), keyring.entry_key(slot, Part::Content, 7), EntryKey::OPEN] {
+        for other in [keyring.entry_key(slot, Part::Body, 8), keyring.entry_key(slot, Part::Content, 7), EntryKey::OPEN]
+        {
             assert_eq!(other.unseal(&sealed), None);
         }
     }

@@ -76,7 +76,8 @@ pub struct Lineage {
 
 /// Follows the lineage of `decision` in `view`.
 pub fn trace(world: &World, decision: NodeIx, view: View) -> Lineage {
-    let mut walk = Walk { world, view, reached: BTreeMap::new(), pending: BTreeSet::new(), lineage: Lineage::default() };
+    let mut walk =
+        Walk { world, view, reached: BTreeMap::new(), pending: BTreeSet::new(), lineage: Lineage::default() };
     walk.leave(decision, &Reach { straight: true, ..Reach::default() });
     // The latest first: an entry cites earlier ones, so each is left once all that cite it were; only turns of whole
     // conversations may come again.
@@ -147,7 +148,9 @@ impl Walk<'_> {
         let (citing, cited) = (self.world.node(from), self.world.node(to));
         let right = match citing.kind {
             Kind::DecisionMade => cited.kind == Kind::SignalDerived,
-            Kind::SignalDerived => matches!(cited.kind, Kind::SignalDerived | Kind::InteractionRecorded | Kind::ActivityRecorded),
+            Kind::SignalDerived => {
+                matches!(cited.kind, Kind::SignalDerived | Kind::InteractionRecorded | Kind::ActivityRecorded)
+            }
             _ => cited.kind == Kind::InteractionRecorded,
         };
         if !right {
@@ -177,10 +180,16 @@ impl Walk<'_> {
     /// The turns that the view holds, up to the signal.
     fn reach_turns(&mut self, signal: NodeIx, conversation: Sym, passed: &Reach) {
         let bound = self.world.node(signal).moment();
-        let turns: Vec<NodeIx> = self.world.turns(conversation).iter().copied().filter(|&turn| {
-            let moment = self.world.node(turn).moment();
-            moment < bound && self.view.sees(moment)
-        }).collect();
+        let turns: Vec<NodeIx> = self
+            .world
+            .turns(conversation)
+            .iter()
+            .copied()
+            .filter(|&turn| {
+                let moment = self.world.node(turn).moment();
+                moment < bound && self.view.sees(moment)
+            })
+            .collect();
         self.lineage.by_conversation.push(signal);
         if turns.is_empty() {
             self.lineage.faults.push(Fault::NoTurns(signal));

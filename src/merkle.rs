@@ -183,7 +183,13 @@ pub fn consistency<N: Nodes + ?Sized>(nodes: &N, old: TreeSize, new: TreeSize) -
 }
 
 /// True if `proof` shows that the tree of `old` leaves is a prefix of that of `new` leaves (RFC 9162, 2.1.4.2).
-pub fn verify_consistency(old: TreeSize, old_root: NodeHash, new: TreeSize, new_root: NodeHash, proof: &[NodeHash]) -> bool {
+pub fn verify_consistency(
+    old: TreeSize,
+    old_root: NodeHash,
+    new: TreeSize,
+    new_root: NodeHash,
+    proof: &[NodeHash],
+) -> bool {
     if old.0 == 0 || old >= new {
         return old.0 <= new.0 && proof.is_empty() && (old.0 == 0 || old_root == new_root);
     }
@@ -265,7 +271,10 @@ mod tests {
                 let path = inclusion(all.as_slice(), i, TreeSize(n));
                 assert!(verify_inclusion(all[i as usize], i, TreeSize(n), &path, root), "{i} of {n}");
                 for other in (0..n).filter(|&other| other != i) {
-                    assert!(!verify_inclusion(all[i as usize], other, TreeSize(n), &path, root), "{i} as {other} of {n}");
+                    assert!(
+                        !verify_inclusion(all[i as usize], other, TreeSize(n), &path, root),
+                        "{i} as {other} of {n}"
+                    );
                 }
                 for k in 0..path.len() {
                     let mut bad = path.clone();
@@ -292,8 +301,14 @@ mod tests {
                 if m == 0 {
                     continue;
                 }
-                assert!(!verify_consistency(TreeSize(m), flipped(old_root), TreeSize(n), new_root, &proof), "{m} to {n}");
-                assert!(!verify_consistency(TreeSize(m), old_root, TreeSize(n), flipped(new_root), &proof), "{m} to {n}");
+                assert!(
+                    !verify_consistency(TreeSize(m), flipped(old_root), TreeSize(n), new_root, &proof),
+                    "{m} to {n}"
+                );
+                assert!(
+                    !verify_consistency(TreeSize(m), old_root, TreeSize(n), flipped(new_root), &proof),
+                    "{m} to {n}"
+                );
                 for k in 0..proof.len() {
                     let mut bad = proof.clone();
                     bad[k] = flipped(bad[k]);

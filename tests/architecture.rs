@@ -147,7 +147,8 @@ fn fail_on(wrong: &[String]) {
 #[test]
 fn rooms_import_only_what_the_table_allows() {
     let rows = table(&document());
-    let allowed: BTreeMap<&str, &[String]> = rows.iter().map(|row| (row.room.as_str(), row.may_import.as_slice())).collect();
+    let allowed: BTreeMap<&str, &[String]> =
+        rows.iter().map(|row| (row.room.as_str(), row.may_import.as_slice())).collect();
     let mut wrong = Vec::new();
     for source in sources() {
         let Some(may_import) = allowed.get(source.room.as_str()) else { continue };
@@ -185,7 +186,8 @@ fn every_room_has_a_row_in_the_order_of_lib_rs() {
     let lib = std::fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs");
     let listed: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     assert!(listed.len() > 10, "modules of src/lib.rs were found");
-    let places: Vec<usize> = listed.iter().map(|room| place(room).unwrap_or_else(|| panic!("`{room}` has no row"))).collect();
+    let places: Vec<usize> =
+        listed.iter().map(|room| place(room).unwrap_or_else(|| panic!("`{room}` has no row"))).collect();
     assert!(places.is_sorted(), "src/lib.rs lists rooms in another order than the table: {listed:?}");
 }
 
@@ -212,9 +214,16 @@ fn pure_rooms_use_nothing_of_the_world() {
     for source in sources().iter().filter(|source| pure.contains(&source.room)) {
         let reads_lines = source.path == Path::new("wire/lines.rs");
         let of_std = paths(&source.text, "std").into_iter().filter(|(_, name)| STD.contains(name));
-        let of_std = of_std.filter(|(_, name)| !(reads_lines && *name == "io")).map(|(line, name)| (line, format!("std::{name}")));
+        let of_std = of_std
+            .filter(|(_, name)| !(reads_lines && *name == "io"))
+            .map(|(line, name)| (line, format!("std::{name}")));
         let anywhere = ANYWHERE.iter().flat_map(|word| {
-            source.text.lines().enumerate().filter(move |(_, line)| line.contains(word)).map(move |(at, _)| (at + 1, (*word).to_owned()))
+            source
+                .text
+                .lines()
+                .enumerate()
+                .filter(move |(_, line)| line.contains(word))
+                .map(move |(at, _)| (at + 1, (*word).to_owned()))
         });
         for (line, what) in of_std.chain(anywhere) {
             wrong.push(format!("src/{}:{line}: `{}` is pure, and uses {what}", source.path.display(), source.room));
@@ -239,7 +248,11 @@ fn one_room_for_each_library_that_shapes_bytes_or_verdicts() {
             wrong.extend(strangers.map(|(line, _)| format!("src/{}:{line}: {library}", source.path.display())));
         }
         if source.path != Path::new("ledger/clock.rs") {
-            let clocks = source.text.lines().enumerate().filter(|(_, line)| line.contains("Utc::now") || line.contains("SystemTime"));
+            let clocks = source
+                .text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| line.contains("Utc::now") || line.contains("SystemTime"));
             wrong.extend(clocks.map(|(at, _)| format!("src/{}:{}: the clock", source.path.display(), at + 1)));
         }
     }

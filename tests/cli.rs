@@ -75,7 +75,8 @@ fn every_case_comes_out_exactly_through_the_command_line() {
     for line in include_str!("cases.jsonl").lines() {
         let case: Value = serde_json::from_str(line).expect("JSON");
         let cli = Cli::new();
-        let events: String = case["events"].as_array().expect("a list").iter().map(|event| format!("{event}\n")).collect();
+        let events: String =
+            case["events"].as_array().expect("a list").iter().map(|event| format!("{event}\n")).collect();
         let clock = case["clock"].as_str().expect("a clock");
         let imported = one_object(&cli.feed(&["import", "--clock", clock, "--json", "-"], &events));
         assert_eq!(imported["rejected"], 0, "{}", case["case"]);
@@ -94,10 +95,19 @@ fn every_case_comes_out_exactly_through_the_command_line() {
                 for list in ["rules", "findings"] {
                     let ids = |value: &Value, key: &str| {
                         let text = |each: &Value| if key.is_empty() { each.clone() } else { each[key].clone() };
-                        let all = value.as_array().expect("a list").iter().map(|each| text(each).as_str().expect("an id").to_owned());
+                        let all = value
+                            .as_array()
+                            .expect("a list")
+                            .iter()
+                            .map(|each| text(each).as_str().expect("an id").to_owned());
                         all.collect::<std::collections::BTreeSet<String>>()
                     };
-                    assert_eq!(ids(&found[view][list], "id"), ids(&expected[view][list], ""), "{} {view} {list}", case["case"]);
+                    assert_eq!(
+                        ids(&found[view][list], "id"),
+                        ids(&expected[view][list], ""),
+                        "{} {view} {list}",
+                        case["case"]
+                    );
                 }
             }
             worst = worst.max(match found["conformance"].as_str().expect("a name") {
@@ -130,7 +140,8 @@ fn bad_lines_are_refused_by_number_and_field_and_the_good_ones_around_them_are_k
     let (good, _) = case("S02");
     let mut all: Vec<&str> = good.lines().collect();
     let conflict = all[2].replace("\"US\"", "\"BR\"");
-    let unknown_pack = all[0].replace("\"pack\":\"meta-ai-personalization\"", "\"pack\":\"nobody\"").replace("@1", "@9");
+    let unknown_pack =
+        all[0].replace("\"pack\":\"meta-ai-personalization\"", "\"pack\":\"nobody\"").replace("@1", "@9");
     let bad = ["{", "[]", "\"x\"", r#"{"specversion":"1.0"}"#, &conflict, &unknown_pack];
     bad.iter().for_each(|line| all.push(line));
     all.insert(1, "not json");
@@ -174,7 +185,11 @@ fn every_changed_byte_of_the_journal_is_found_and_the_first_bad_entry_is_named()
         let named = ends.iter().position(|&end| at < end).unwrap_or(ends.len()) as u64;
         // A group's header stands before its first entry; a change there hides the whole group.
         let header_of_group = group_headers(&good).iter().any(|header| header.contains(&at));
-        assert!(first.seq == named || header_of_group && first.seq <= named, "byte {at}: entry {named} is bad, {} was named", first.seq);
+        assert!(
+            first.seq == named || header_of_group && first.seq <= named,
+            "byte {at}: entry {named} is bad, {} was named",
+            first.seq
+        );
         if at % 97 == 0 {
             let output = cli.run(&["verify", "--json"]);
             assert_eq!(code(&output), 3);
@@ -220,22 +235,53 @@ fn policies_are_adopted_listed_shown_and_compared() {
     let pack = "meta-ai-personalization";
     let adopt = |args: &[&str]| cli.run(&[&["policy", "adopt"], args].concat());
     assert_eq!(code(&adopt(&[pack, "--as", "1", "--from", "2025-12-16T00:00:00Z", "--pack", pack])), 0);
-    let again = cli.run(&["policy", "adopt", pack, "--as", "1", "--from", "2025-12-16T00:00:00Z", "--pack", pack, "--json"]);
+    let again =
+        cli.run(&["policy", "adopt", pack, "--as", "1", "--from", "2025-12-16T00:00:00Z", "--pack", pack, "--json"]);
     assert_eq!(one_object(&again)["duplicate"], true);
     let other = adopt(&[pack, "--as", "1", "--from", "2025-12-17T00:00:00Z", "--pack", pack]);
     assert_eq!(code(&other), 1, "the same version with other content");
     let document = cli.dir.path().join("policy.md");
     std::fs::write(&document, "the text").expect("written");
     let second = [
-        pack, "--as", "2", "--from", "2026-03-01T00:00:00Z", "--pack", pack, "--param", "excluded_regions=[\"GB\"]", "--document",
-        document.to_str().expect("UTF-8"), "--document-url", "https://example.com/p", "--captured-at", "2026-02-01T00:00:00Z",
+        pack,
+        "--as",
+        "2",
+        "--from",
+        "2026-03-01T00:00:00Z",
+        "--pack",
+        pack,
+        "--param",
+        "excluded_regions=[\"GB\"]",
+        "--document",
+        document.to_str().expect("UTF-8"),
+        "--document-url",
+        "https://example.com/p",
+        "--captured-at",
+        "2026-02-01T00:00:00Z",
     ];
     assert_eq!(code(&adopt(&second)), 0);
     let own = cli.dir.path().join("own.cedar");
-    std::fs::write(&own, "@id(\"no-night\") forbid(principal, action, resource) when { context.decision.app == \"x\" };").expect("written");
+    std::fs::write(
+        &own,
+        "@id(\"no-night\") forbid(principal, action, resource) when { context.decision.app == \"x\" };",
+    )
+    .expect("written");
     let own_path = own.to_str().expect("UTF-8");
     assert_eq!(code(&cli.run(&["policy", "check", own_path])), 0);
-    assert_eq!(code(&adopt(&["house", "--as", "1", "--from", "2026-01-01T00:00:00Z", "--role", "overlay", "--cedar", own_path])), 0);
+    assert_eq!(
+        code(&adopt(&[
+            "house",
+            "--as",
+            "1",
+            "--from",
+            "2026-01-01T00:00:00Z",
+            "--role",
+            "overlay",
+            "--cedar",
+            own_path
+        ])),
+        0
+    );
     let listed = lines(&cli.run(&["policy", "list", "--json"]));
     assert_eq!(listed.len(), 3);
     let shown = one_object(&cli.run(&["policy", "show", &format!("{pack}@2"), "--json"]));
@@ -249,11 +295,13 @@ fn policies_are_adopted_listed_shown_and_compared() {
     let first = in_force.iter().find(|each| each["policy"] == pack).expect("in force");
     assert_eq!(first["until"], "2026-03-01T00:00:00Z");
     let diff = one_object(&cli.run(&["policy", "diff", &format!("{pack}@1"), &format!("{pack}@2"), "--json"]));
-    let changed: Vec<&str> = diff["changes"].as_array().expect("a list").iter().map(|each| each["what"].as_str().expect("text")).collect();
+    let changed: Vec<&str> =
+        diff["changes"].as_array().expect("a list").iter().map(|each| each["what"].as_str().expect("text")).collect();
     assert_eq!(changed, ["document policy.md", "in_force_from", "param excluded_regions"]);
     // What does not validate is refused, and says where.
     std::fs::write(&own, "@id(\"x\") forbid(principal, action, resource) when { context.use.own };").expect("written");
-    let refused = adopt(&["house", "--as", "2", "--from", "2026-01-01T00:00:00Z", "--role", "overlay", "--cedar", own_path]);
+    let refused =
+        adopt(&["house", "--as", "2", "--from", "2026-01-01T00:00:00Z", "--role", "overlay", "--cedar", own_path]);
     assert_eq!(code(&refused), 1);
     assert!(errors(&refused).contains("schema"), "{}", errors(&refused));
     let typo = adopt(&[pack, "--as", "3", "--from", "2026-01-01T00:00:00Z", "--pack", pack, "--param", "use_form=x"]);

@@ -94,14 +94,16 @@ fn the_worked_example_of_a_policy_validates() {
 #[test]
 fn the_worked_example_judges_as_it_says() {
     let document = document("docs/policies.md");
-    let facts = document.split_once("```json\n").and_then(|(_, rest)| rest.split("```").next()).expect("a block of facts");
+    let facts =
+        document.split_once("```json\n").and_then(|(_, rest)| rest.split("```").next()).expect("a block of facts");
     let adoption = serde_json::json!({
         "specversion": "1.0", "id": "night@1", "source": "//policy", "type": "inforce.policy.adopted", "subject": "night",
         "time": "2025-12-01T00:00:00Z",
         "data": { "version": "1", "role": "overlay", "in_force_from": "2025-12-16T00:00:00Z", "cedar": worked_example() },
     });
     let lines = std::iter::once(adoption.to_string()).chain(facts.lines().map(str::to_owned));
-    let facts: Vec<Fact> = lines.map(|line| wire::parse(&line).unwrap_or_else(|refusal| panic!("{refusal}: {line}"))).collect();
+    let facts: Vec<Fact> =
+        lines.map(|line| wire::parse(&line).unwrap_or_else(|refusal| panic!("{refusal}: {line}"))).collect();
     let dir = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::create(&dir.path().join("scratch"), None).expect("made");
     let outcomes = ledger.append_each(facts, Clock::Recorded).expect("appended");
@@ -118,7 +120,11 @@ fn the_worked_example_judges_as_it_says() {
         })
         .collect();
     let expected = [("at-two", "breach", vec!["late-night"]), ("at-noon", "out_of_scope", vec![])];
-    let expected: Vec<_> = expected.map(|(id, conformance, rules)| (id.to_owned(), conformance, rules.iter().map(|&rule| rule.to_owned()).collect())).into();
+    let expected: Vec<_> = expected
+        .map(|(id, conformance, rules)| {
+            (id.to_owned(), conformance, rules.iter().map(|&rule| rule.to_owned()).collect())
+        })
+        .into();
     assert_eq!(judged, expected);
 }
 
@@ -136,7 +142,14 @@ fn every_policy_that_is_shown_validates() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    for name in ["README.md", "docs/architecture.md", "docs/format.md", "docs/policies.md", "docs/decisions.md", "docs/derive.md"] {
+    for name in [
+        "README.md",
+        "docs/architecture.md",
+        "docs/format.md",
+        "docs/policies.md",
+        "docs/decisions.md",
+        "docs/derive.md",
+    ] {
         let text = document(name);
         let folder = root.join(name).parent().expect("a folder").to_owned();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

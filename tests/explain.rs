@@ -11,9 +11,7 @@ use std::process::Command;
 
 fn cases() -> Vec<Value> {
     let text = include_str!("cases.jsonl");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("a case a line"))
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).expect("a case a line")).collect()
 }
 
 fn case(name: &str) -> Value {
@@ -24,14 +22,8 @@ fn case(name: &str) -> Value {
 fn ledger(dir: &Path, case: &Value) -> Ledger {
     let ledger = Ledger::create(dir, None).expect("a new folder");
     let events = case["events"].as_array().expect("events");
-    let facts = events
-        .iter()
-        .map(|event| wire::parse(&event.to_string()).expect("a good line"));
-    let clock = if case["clock"] == "recorded" {
-        Clock::Recorded
-    } else {
-        Clock::Ledger
-    };
+    let facts = events.iter().map(|event| wire::parse(&event.to_string()).expect("a good line"));
+    let clock = if case["clock"] == "recorded" { Clock::Recorded } else { Clock::Ledger };
     for outcome in ledger.append_each(facts.collect(), clock).expect("appended") {
         outcome.expect("no fact is refused");
     }
@@ -66,10 +58,8 @@ fn told(name: &str) -> (Explanation, String) {
     let explanation = explained(&ledger, false).swap_remove(0);
     let text = explain::to_text(&explanation, 120);
     let plain = anstream::adapter::strip_str(&text).to_string();
-    let words: Vec<&str> = plain
-        .split(|c: char| c.is_whitespace() || c == '│')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        plain.split(|c: char| c.is_whitespace() || c == '│').filter(|word| !word.is_empty()).collect();
     (explanation, words.join(" "))
 }
 
@@ -91,10 +81,7 @@ fn verdict_comes_first_and_every_rule_says_what_it_rests_on() {
                 "Notice about meta-ai-personalization, in the product: delivered (it reached the person)",
             ][..],
         ),
-        (
-            "S02",
-            &["✓ CONFORMING The ad was served, and it was allowed. No rule in force then stood against it."],
-        ),
+        ("S02", &["✓ CONFORMING The ad was served, and it was allowed. No rule in force then stood against it."]),
         (
             "N07",
             &[
@@ -127,23 +114,14 @@ fn verdict_comes_first_and_every_rule_says_what_it_rests_on() {
                 "By what is known today, version 1c, recorded after the decision, replaces it",
             ],
         ),
-        (
-            "S80b",
-            &["? ERASED What this decision said was erased with its account, so it can no longer be judged."],
-        ),
+        ("S80b", &["? ERASED What this decision said was erased with its account, so it can no longer be judged."]),
         (
             "S81b",
-            &[
-                "everything about the account was erased; the decision was made after that",
-                "What it said was erased.",
-            ],
+            &["everything about the account was erased; the decision was made after that", "What it said was erased."],
         ),
         ("S86", &["– OUT OF SCOPE", "It rests on no interaction with AI"]),
         ("N03", &["Nothing: the decision cites no signal."]),
-        (
-            "N10",
-            &["which was not recorded by then", "Cited, but not recorded by then."],
-        ),
+        ("N10", &["which was not recorded by then", "Cited, but not recorded by then."]),
         (
             "N48",
             &[
@@ -152,10 +130,7 @@ fn verdict_comes_first_and_every_rule_says_what_it_rests_on() {
             ],
         ),
         ("N69", &["was adopted only after the decision"]),
-        (
-            "N70",
-            &["meta-ai-personalization, version 1 governs facebook, and the decision is of instagram."],
-        ),
+        ("N70", &["meta-ai-personalization, version 1 governs facebook, and the decision is of instagram."]),
         ("N146", &["was in force until"]),
         ("S57", &["No notice about meta-ai-personalization counts for chat i1"]),
         ("S58", &["(after it)"]),
@@ -225,11 +200,7 @@ fn no_decision_of_any_case_is_too_much_for_any_renderer() {
                 .filter(|each| each.details.is_empty())
                 .map(|each| each.id.as_str())
                 .collect();
-            assert_eq!(
-                silent, [""; 0],
-                "{}: rules that say nothing about the case",
-                case["case"]
-            );
+            assert_eq!(silent, [""; 0], "{}: rules that say nothing about the case", case["case"]);
         }
     }
     assert!(decisions > 200, "{decisions} decisions");
@@ -238,16 +209,8 @@ fn no_decision_of_any_case_is_too_much_for_any_renderer() {
 /// Every tag is closed in order, ids are unique, and nothing is loaded or run.
 fn check_page(page: &str, name: &Value) {
     let mut open: Vec<&str> = Vec::new();
-    for tag in page
-        .split('<')
-        .skip(1)
-        .map(|rest| rest.split_once('>').expect("a tag ends").0)
-    {
-        let tag_name = tag
-            .trim_start_matches('/')
-            .split_whitespace()
-            .next()
-            .expect("a tag has a name");
+    for tag in page.split('<').skip(1).map(|rest| rest.split_once('>').expect("a tag ends").0) {
+        let tag_name = tag.trim_start_matches('/').split_whitespace().next().expect("a tag has a name");
         match tag_name {
             "!DOCTYPE" | "meta" => {}
             _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(tag_name), "{name}: {tag}"),
@@ -261,11 +224,7 @@ fn check_page(page: &str, name: &Value) {
     ] {
         assert!(!page.contains(forbidden), "{name}: {forbidden}");
     }
-    let ids: Vec<&str> = page
-        .split(" id=\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
+    let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let unique: std::collections::BTreeSet<&&str> = ids.iter().collect();
     assert_eq!(unique.len(), ids.len(), "{name}: an id comes twice");
 }
@@ -292,10 +251,7 @@ fn what_others_wrote_is_shown_and_never_obeyed() {
     assert!(!terminal.contains('\u{202e}') && !terminal.contains("\u{1b}[2J"));
     let kept = explained(&ledger, false).swap_remove(0);
     assert_eq!(kept.lineage[1].text, Some(Text::Kept));
-    assert!(
-        !explain::to_json(&kept).to_string().contains("[2J"),
-        "the text of a chat is shown only on demand"
-    );
+    assert!(!explain::to_json(&kept).to_string().contains("[2J"), "the text of a chat is shown only on demand");
 }
 
 #[test]
@@ -318,11 +274,7 @@ fn many_interactions_and_long_chains_stay_readable() {
     signal["data"]["sources"] = json!(sources);
     events.push(signal.clone());
     for number in 0..400 {
-        let before = if number == 0 {
-            "g1".to_owned()
-        } else {
-            format!("chain-{}", number - 1)
-        };
+        let before = if number == 0 { "g1".to_owned() } else { format!("chain-{}", number - 1) };
         signal["id"] = json!(format!("chain-{number}"));
         signal["data"]["sources"] = json!([{ "source": "//signals", "id": before }]);
         events.push(signal.clone());
@@ -344,10 +296,7 @@ fn many_interactions_and_long_chains_stay_readable() {
 fn run(args: &[&str], dir: &Path) -> (String, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
     let output = command.args(args).arg("--ledger").arg(dir).output().expect("it runs");
-    (
-        String::from_utf8(output.stdout).expect("UTF-8"),
-        output.status.code().expect("no signal"),
-    )
+    (String::from_utf8(output.stdout).expect("UTF-8"), output.status.code().expect("no signal"))
 }
 
 #[test]
@@ -362,10 +311,7 @@ fn the_command_writes_text_page_and_json_and_exits_like_replay() {
         let (object, exit) = run(&["explain", "d1", "--json"], &folder);
         let object: Value = serde_json::from_str(&object).expect("one object");
         let (replayed, _) = run(&["replay", "d1", "--json"], &folder);
-        assert_eq!(
-            (object["judgement"].to_string(), exit),
-            (replayed.trim().to_owned(), code)
-        );
+        assert_eq!((object["judgement"].to_string(), exit), (replayed.trim().to_owned(), code));
         let page = dir.path().join("page.html");
         let (printed, exit) = run(&["explain", "d1", "--html", page.to_str().expect("UTF-8")], &folder);
         assert_eq!((printed.as_str(), exit), ("", code));

@@ -4,7 +4,8 @@
 //! released, or for a kind that is new: `INFORCE_BLESS=1 cargo test --test golden`, and say so in CHANGELOG.md.
 
 use inforce::codec::{
-    self, Commitment, EntryHash, Head, Header, Identity, Link, Record, StreamId, StreamLink, center_stream, policy_stream,
+    self, Commitment, EntryHash, Head, Header, Identity, Link, Record, StreamId, StreamLink, center_stream,
+    policy_stream,
 };
 use inforce::fact::*;
 use std::path::PathBuf;
@@ -110,20 +111,27 @@ fn bodies() -> Vec<(&'static str, Body)> {
         policy: Some(CitedPolicy { id: text("p"), version: text("1") }),
         outcome: Outcome::Suppressed,
     };
-    let consent = ConsentRecorded { purpose: text("personalised_ads"), state: ConsentState::Expired, evidence: Some(text("e")) };
+    let consent =
+        ConsentRecorded { purpose: text("personalised_ads"), state: ConsentState::Expired, evidence: Some(text("e")) };
     let permission = PermissionChanged { permission: Permission::CameraRoll, state: PermissionState::Revoked };
     vec![
         ("00-policy-adopted", Body::PolicyAdopted(Box::new(policy))),
         ("01-notice-recorded", Body::NoticeRecorded(notice)),
         ("02-account-linked", Body::AccountLinked { center: text("c1") }),
         ("03-account-unlinked", Body::AccountUnlinked { center: text("c1") }),
-        ("04-preference-changed", Body::PreferenceChanged(PreferenceChanged { control: Control::Gpc, value: text("on") })),
+        (
+            "04-preference-changed",
+            Body::PreferenceChanged(PreferenceChanged { control: Control::Gpc, value: text("on") }),
+        ),
         ("05-consent-recorded", Body::ConsentRecorded(consent)),
         ("06-age-observed", Body::AgeObserved(AgeBand::Unknown)),
         ("07-permission-changed", Body::PermissionChanged(permission)),
         ("08-control-requested", Body::ControlRequested { control: text("ai_ads_opt_out") }),
         ("09-interaction-recorded", Body::InteractionRecorded(Box::new(interaction))),
-        ("10-activity-recorded", Body::ActivityRecorded(ActivityRecorded { activity: text("follow"), topics: vec![text("tea")] })),
+        (
+            "10-activity-recorded",
+            Body::ActivityRecorded(ActivityRecorded { activity: text("follow"), topics: vec![text("tea")] }),
+        ),
         ("11-interaction-labelled", Body::InteractionLabelled(Box::new(label))),
         ("12-signal-derived", Body::SignalDerived(Box::new(signal))),
         ("13-decision-made", Body::DecisionMade(Box::new(decision))),
@@ -171,7 +179,8 @@ fn headers_and_their_hash() {
     hold("header", &bytes);
     assert_eq!(codec::decode::<Header>(&bytes, "a header"), Ok(header()));
     hold("header-hash", &codec::entry_hash(&bytes).0);
-    let small = Header { pins: None, links: Vec::new(), content: None, streams: header().streams[..1].to_vec(), ..header() };
+    let small =
+        Header { pins: None, links: Vec::new(), content: None, streams: header().streams[..1].to_vec(), ..header() };
     hold("header-small", &codec::encode(&small));
 }
 

@@ -33,7 +33,9 @@ fn every_case_comes_out_exactly() {
 /// A judgement as the cases write it: ids, sorted.
 fn ids_only(judgement: &Value) -> Value {
     let view = |name: &str| {
-        let ids = |list: &str| judgement[name][list].as_array().expect("a list").iter().map(|each| each["id"].clone()).collect();
+        let ids = |list: &str| {
+            judgement[name][list].as_array().expect("a list").iter().map(|each| each["id"].clone()).collect()
+        };
         json!({ "verdict": judgement[name]["verdict"], "rules": set(ids("rules")), "findings": set(ids("findings")) })
     };
     json!({
@@ -101,7 +103,10 @@ fn comparable(judgement: &Value) -> Value {
         }
         for list in ["rules", "findings"] {
             let values = judgement[view][list].as_array().expect("a list");
-            let unique: BTreeSet<String> = values.iter().map(|value| if list == "rules" { canonical(value) } else { value["id"].to_string() }).collect();
+            let unique: BTreeSet<String> = values
+                .iter()
+                .map(|value| if list == "rules" { canonical(value) } else { value["id"].to_string() })
+                .collect();
             judgement[view][list] = json!(unique);
         }
     }
@@ -111,5 +116,13 @@ fn comparable(judgement: &Value) -> Value {
 fn canonical(value: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let used = &value["use"];
-    format!("{} {} {} {} {} {}", text(&value["id"]), text(&value["policy"]), text(&value["version"]), text(&used["source"]), text(&used["id"]), used["seq"])
+    format!(
+        "{} {} {} {} {} {}",
+        text(&value["id"]),
+        text(&value["policy"]),
+        text(&value["version"]),
+        text(&used["source"]),
+        text(&used["id"]),
+        used["seq"]
+    )
 }

@@ -28,7 +28,10 @@ fn a_group_is_appended_whole_or_not_at_all() {
     let scratch = Scratch::new();
     let ledger = scratch.open();
     let receipts = ledger.append(facts(&[age("1", "facebook/a"), age("2", "facebook/b")])).expect("appended");
-    assert_eq!(receipts.iter().map(|receipt| (receipt.seq, receipt.duplicate)).collect::<Vec<_>>(), [(0, false), (1, false)]);
+    assert_eq!(
+        receipts.iter().map(|receipt| (receipt.seq, receipt.duplicate)).collect::<Vec<_>>(),
+        [(0, false), (1, false)]
+    );
     assert_eq!(receipts[1].size.0, 2);
     // The second fact conflicts with what was recorded: the first is not appended either.
     let refused = ledger.append(facts(&[age("3", "facebook/c"), age("1", "facebook/other")]));
@@ -80,12 +83,21 @@ fn many_callers_share_one_writer_and_nothing_is_lost() {
     let ledger = scratch.open();
     let (threads, each) = (8, 50);
     let mut seqs: Vec<u64> = std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..threads).map(|thread| {
-            let ledger = &ledger;
-            scope.spawn(move || {
-                (0..each).map(|n| ledger.append(facts(&[age(&format!("{thread}-{n}"), &format!("facebook/{thread}"))])).expect("appended")[0].seq).collect::<Vec<_>>()
+        let callers: Vec<_> = (0..threads)
+            .map(|thread| {
+                let ledger = &ledger;
+                scope.spawn(move || {
+                    (0..each)
+                        .map(|n| {
+                            ledger
+                                .append(facts(&[age(&format!("{thread}-{n}"), &format!("facebook/{thread}"))]))
+                                .expect("appended")[0]
+                                .seq
+                        })
+                        .collect::<Vec<_>>()
+                })
             })
-        }).collect();
+            .collect();
         callers.into_iter().flat_map(|caller| caller.join().expect("it ends")).collect()
     });
     seqs.sort_unstable();
@@ -122,7 +134,13 @@ fn what_was_erased_is_in_no_file_and_everything_still_verifies() {
 fn an_erasure_in_the_middle_of_a_batch_keeps_what_follows_readable() {
     let scratch = Scratch::new();
     let ledger = scratch.open();
-    let batch = [chat("1", "facebook/a", "before"), erased("2", "facebook/a", "content"), chat("3", "facebook/a", "after"), erased("4", "facebook/a", "all"), chat("5", "facebook/a", "back")];
+    let batch = [
+        chat("1", "facebook/a", "before"),
+        erased("2", "facebook/a", "content"),
+        chat("3", "facebook/a", "after"),
+        erased("4", "facebook/a", "all"),
+        chat("5", "facebook/a", "back"),
+    ];
     ledger.append(facts(&batch)).expect("appended");
     let content = |seq| ledger.entry(seq).expect("read").expect("there").content;
     assert_eq!((content(0), content(2), content(4)), (None, None, Some("back".to_owned())));
@@ -132,12 +150,17 @@ fn an_erasure_in_the_middle_of_a_batch_keeps_what_follows_readable() {
 
 fn found_in_files(scratch: &Scratch, needle: &[u8]) -> bool {
     fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
-        std::fs::read_dir(dir).expect("readable").flat_map(|file| {
-            let path = file.expect("readable").path();
-            if path.is_dir() { files(&path) } else { vec![path] }
-        }).collect()
+        std::fs::read_dir(dir)
+            .expect("readable")
+            .flat_map(|file| {
+                let path = file.expect("readable").path();
+                if path.is_dir() { files(&path) } else { vec![path] }
+            })
+            .collect()
     }
-    files(&scratch.path()).iter().any(|path| std::fs::read(path).expect("readable").windows(needle.len()).any(|window| window == needle))
+    files(&scratch.path())
+        .iter()
+        .any(|path| std::fs::read(path).expect("readable").windows(needle.len()).any(|window| window == needle))
 }
 
 #[test]
@@ -192,18 +215,28 @@ fn index_and_tree_are_rebuilt_from_the_journal() {
         }
     }
     let ledger = scratch.open();
-    assert!(import(&ledger, &many[..3], Clock::Ledger).into_iter().all(|outcome| outcome.is_ok_and(|receipt| receipt.duplicate)));
+    assert!(
+        import(&ledger, &many[..3], Clock::Ledger)
+            .into_iter()
+            .all(|outcome| outcome.is_ok_and(|receipt| receipt.duplicate))
+    );
 }
 
 #[test]
 fn any_split_into_batches_gives_the_same_judgements() {
-    let case: Value = include_str!("cases.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).find(|case| case["case"] == "N184").expect("a case");
+    let case: Value = include_str!("cases.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .find(|case| case["case"] == "N184")
+        .expect("a case");
     let events = case["events"].as_array().expect("a list");
     let mut results = Vec::new();
     for size in 1..=events.len() {
         let scratch = Scratch::new();
         let ledger = scratch.open();
-        events.chunks(size).for_each(|batch| import(&ledger, batch, Clock::Recorded).into_iter().for_each(|outcome| assert!(outcome.is_ok())));
+        events.chunks(size).for_each(|batch| {
+            import(&ledger, batch, Clock::Recorded).into_iter().for_each(|outcome| assert!(outcome.is_ok()))
+        });
         ledger.close().expect("closed");
         results.push(replayed(&scratch.read()));
     }
@@ -235,7 +268,11 @@ fn reading_and_checkpointing_beside_appending_neither_hangs_nor_fails() {
     let ledger = scratch.open();
     ledger.append(facts(&[age("0", "facebook/a")])).expect("appended");
     std::thread::scope(|scope| {
-        scope.spawn(|| (1..200).for_each(|n| drop(ledger.append(facts(&[age(&n.to_string(), &format!("facebook/{n}"))])).expect("appended"))));
+        scope.spawn(|| {
+            (1..200).for_each(|n| {
+                drop(ledger.append(facts(&[age(&n.to_string(), &format!("facebook/{n}"))])).expect("appended"))
+            })
+        });
         scope.spawn(|| (0..200).for_each(|_| assert!(ledger.entry(0).expect("read").is_some())));
         scope.spawn(|| (0..20).for_each(|_| drop(ledger.checkpoint().expect("signed"))));
         scope.spawn(|| (0..20).for_each(|_| assert_eq!(scratch.read().verify().expect("verifies").problems, [])));

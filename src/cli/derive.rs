@@ -49,9 +49,7 @@ pub fn run(args: Derive) -> Result<Exit, CliError> {
     } else {
         print_line(
             &mut out,
-            format!(
-                "{labelled} labelled, {signals} signals, {skipped} without text; the ledger holds {size} entries"
-            ),
+            format!("{labelled} labelled, {signals} signals, {skipped} without text; the ledger holds {size} entries"),
         )?;
     }
     Ok(Exit::Done)

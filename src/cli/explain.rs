@@ -32,10 +32,7 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
     let (explanation, exit) = match (bad, decision) {
         (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),
         (Some(bad), Err(error)) => {
-            let what = format!(
-                "the ledger was tampered with: entry {}: {}; no verdict is given",
-                bad.seq, bad.what
-            );
+            let what = format!("the ledger was tampered with: entry {}: {}; no verdict is given", bad.seq, bad.what);
             anstream::eprintln!("{what}\n{error}");
             return Ok(Exit::Broken);
         }
@@ -68,10 +65,7 @@ pub(super) fn judged(
             evidence.add(entry.clone());
         }
     })?;
-    Ok((
-        explain::explain(world, &judgement, &evidence, with_content),
-        exit(&judgement),
-    ))
+    Ok((explain::explain(world, &judgement, &evidence, with_content), exit(&judgement)))
 }
 
 fn exit(judgement: &Judgement) -> Exit {
@@ -83,13 +77,7 @@ fn exit(judgement: &Judgement) -> Exit {
 }
 
 fn tampered(world: &World, decision: NodeIx, bad: &Problem) -> Explanation {
-    explain::tampered(
-        world,
-        decision,
-        bad.seq,
-        &bad.what,
-        replay::tampered(world, decision, bad.seq, &bad.what),
-    )
+    explain::tampered(world, decision, bad.seq, &bad.what, replay::tampered(world, decision, bad.seq, &bad.what))
 }
 
 fn write_page(path: &Path, explanation: &Explanation) -> Result<(), CliError> {

@@ -45,9 +45,15 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
     let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        Box::new(BufReader::with_capacity(1 << 20, File::open(&args.file).map_err(|error| CliError::File(name.clone(), error))?))
+        Box::new(BufReader::with_capacity(
+            1 << 20,
+            File::open(&args.file).map_err(|error| CliError::File(name.clone(), error))?,
+        ))
     };
-    let rejects = args.rejects.as_ref().map(|path| File::create(path).map_err(|error| CliError::File(path.display().to_string(), error)));
+    let rejects = args
+        .rejects
+        .as_ref()
+        .map(|path| File::create(path).map_err(|error| CliError::File(path.display().to_string(), error)));
     let mut importing = Importing {
         ledger: &ledger,
         clock: if matches!(args.clock, ClockArg::Recorded) { Clock::Recorded } else { Clock::Ledger },
@@ -67,10 +73,16 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
     let Counts { appended, duplicates, rejected } = counts;
     let mut out = io::stdout().lock();
     if args.common.json {
-        let object = serde_json::json!({ "appended": appended, "duplicates": duplicates, "rejected": rejected, "size": size });
+        let object =
+            serde_json::json!({ "appended": appended, "duplicates": duplicates, "rejected": rejected, "size": size });
         print_line(&mut out, object)?;
     } else {
-        print_line(&mut out, format!("{appended} appended, {duplicates} duplicates, {rejected} rejected; the ledger holds {size} entries"))?;
+        print_line(
+            &mut out,
+            format!(
+                "{appended} appended, {duplicates} duplicates, {rejected} rejected; the ledger holds {size} entries"
+            ),
+        )?;
     }
     Ok(if rejected == 0 { Exit::Done } else { Exit::Failure })
 }

@@ -15,8 +15,13 @@ pub struct Init {
 }
 
 fn origin(text: &str) -> Result<String, String> {
-    let ok = !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+');
-    if ok { Ok(text.to_owned()) } else { Err("expected a name without spaces or `+`, such as `example.com/ads`".to_owned()) }
+    let ok =
+        !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+');
+    if ok {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name without spaces or `+`, such as `example.com/ads`".to_owned())
+    }
 }
 
 pub fn run(args: Init) -> Result<Exit, CliError> {

@@ -89,19 +89,31 @@ fn judge_all(world: &World, decisions: &[NodeIx], json: bool, out: &mut impl Wri
 /// One line for people.
 fn brief(world: &World, judgement: &crate::judge::Judgement) -> String {
     let object = replay::to_json(world, judgement);
-    let name = object["decision"]["id"].as_str().map_or_else(|| format!("entry {}", object["decision"]["seq"]), str::to_owned);
-    let mut rules: Vec<&str> = object["known"]["rules"].as_array().into_iter().flatten().filter_map(|rule| rule["id"].as_str()).collect();
+    let name =
+        object["decision"]["id"].as_str().map_or_else(|| format!("entry {}", object["decision"]["seq"]), str::to_owned);
+    let mut rules: Vec<&str> =
+        object["known"]["rules"].as_array().into_iter().flatten().filter_map(|rule| rule["id"].as_str()).collect();
     rules.dedup();
     let verdicts = format!("{} / {}", judgement.known.verdict.name(), judgement.today.verdict.name());
     format!("{:<13} {:<31} {name}  {}", judgement.conformance.name(), verdicts, rules.join(", ")).trim_end().to_owned()
 }
 
-fn report_tampered(world: &World, decisions: &[NodeIx], bad: &Problem, json: bool, out: &mut impl Write) -> Result<Summary, CliError> {
+fn report_tampered(
+    world: &World,
+    decisions: &[NodeIx],
+    bad: &Problem,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Summary, CliError> {
     let mut summary = Summary::default();
     for &decision in decisions {
         summary.count_tampered();
         let object = replay::tampered(world, decision, bad.seq, &bad.what);
-        let line = if json { object.to_string() } else { format!("tampered      no verdict: entry {} is bad: {}", bad.seq, bad.what) };
+        let line = if json {
+            object.to_string()
+        } else {
+            format!("tampered      no verdict: entry {} is bad: {}", bad.seq, bad.what)
+        };
         print_line(out, line)?;
     }
     Ok(summary)
@@ -113,7 +125,11 @@ fn tell(summary: &Summary, bad: Option<&Problem>) {
     }
     let counts = Conformance::ALL.iter().filter(|&&each| summary.of(each) > 0);
     let counts: Vec<String> = counts.map(|&each| format!("{} {}", summary.of(each), each.name())).collect();
-    eprintln!("{} decisions: {}", summary.decisions, if counts.is_empty() { "nothing judged".to_owned() } else { counts.join(", ") });
+    eprintln!(
+        "{} decisions: {}",
+        summary.decisions,
+        if counts.is_empty() { "nothing judged".to_owned() } else { counts.join(", ") }
+    );
 }
 
 /// The decisions that are named, in seq order; all of them if none is.
@@ -136,7 +152,11 @@ pub(super) fn find(world: &World, name: &str) -> Result<NodeIx, CliError> {
     let found: Vec<NodeIx> = world.decisions().filter(|&node| matches(node)).collect();
     match found[..] {
         [one] => Ok(one),
-        [] => Err(CliError::Failed(format!("no decision `{name}`: expected the id of a decision, `SOURCE ID`, or `#SEQ`"))),
-        _ => Err(CliError::Usage(format!("`{name}` is the id of {} decisions: say `SOURCE ID`, or `#SEQ`", found.len()))),
+        [] => Err(CliError::Failed(format!(
+            "no decision `{name}`: expected the id of a decision, `SOURCE ID`, or `#SEQ`"
+        ))),
+        _ => {
+            Err(CliError::Usage(format!("`{name}` is the id of {} decisions: say `SOURCE ID`, or `#SEQ`", found.len())))
+        }
     }
 }

@@ -21,7 +21,8 @@ pub fn run(args: Verify) -> Result<Exit, CliError> {
         print_line(&mut out, json!({ "ok": ok, "entries": entries, "root": root, "problems": problems }))?;
     } else {
         for problem in &report.problems {
-            let place = problem.place.as_ref().map(|(file, offset)| format!(" ({file}, offset {offset})")).unwrap_or_default();
+            let place =
+                problem.place.as_ref().map(|(file, offset)| format!(" ({file}, offset {offset})")).unwrap_or_default();
             print_line(&mut out, format!("entry {}: {}{place}", problem.seq, problem.what))?;
         }
         let verdict = if ok { "everything verifies" } else { "the ledger is not what was recorded" };

@@ -19,32 +19,11 @@ pub(super) struct Category {
 
 /// All of them, in wire order.
 pub(super) const CATEGORIES: [Category; 7] = [
-    Category {
-        name: "religious_views",
-        topic: "iab:453",
-    },
-    Category {
-        name: "sexual_orientation",
-        topic: "orientation",
-    },
-    Category {
-        name: "political_views",
-        topic: "iab:386",
-    },
-    Category {
-        name: "health",
-        topic: "iab:286",
-    },
-    Category {
-        name: "racial_or_ethnic_origin",
-        topic: "ethnic_origin",
-    },
-    Category {
-        name: "philosophical_beliefs",
-        topic: "philosophy",
-    },
-    Category {
-        name: "trade_union_membership",
-        topic: "trade_unions",
-    },
+    Category { name: "religious_views", topic: "iab:453" },
+    Category { name: "sexual_orientation", topic: "orientation" },
+    Category { name: "political_views", topic: "iab:386" },
+    Category { name: "health", topic: "iab:286" },
+    Category { name: "racial_or_ethnic_origin", topic: "ethnic_origin" },
+    Category { name: "philosophical_beliefs", topic: "philosophy" },
+    Category { name: "trade_union_membership", topic: "trade_unions" },
 ];

@@ -54,14 +54,8 @@ impl Lexicon {
     pub fn label(&self, text: &str) -> Labels {
         let scores = self.scores(&Normal::new(text));
         Labels {
-            sensitive: scores
-                .iter()
-                .filter_map(|&(target, _)| Some(CATEGORIES.get(target as usize)?.name))
-                .collect(),
-            topics: scores
-                .iter()
-                .filter_map(|&(target, _)| Some(topics()[topic_of(target)?].id))
-                .collect(),
+            sensitive: scores.iter().filter_map(|&(target, _)| Some(CATEGORIES.get(target as usize)?.name)).collect(),
+            topics: scores.iter().filter_map(|&(target, _)| Some(topics()[topic_of(target)?].id)).collect(),
         }
     }
 
@@ -69,16 +63,9 @@ impl Lexicon {
     pub fn signals(&self, text: &str) -> Vec<Signal> {
         let signal = |&(target, score): &(u16, i32)| {
             let topic = &topics()[topic_of(target)?];
-            Some(Signal::new(
-                topic.id,
-                topic.category.map(|category| CATEGORIES[category].name),
-                score,
-            ))
+            Some(Signal::new(topic.id, topic.category.map(|category| CATEGORIES[category].name), score))
         };
-        self.scores(&Normal::new(text))
-            .iter()
-            .filter_map(signal)
-            .collect()
+        self.scores(&Normal::new(text)).iter().filter_map(signal).collect()
     }
 
     /// The words that carried the text's labels, in order of label, then place.
@@ -90,10 +77,7 @@ impl Lexicon {
         let evidence = |mark: &Mark| Evidence {
             range: normal.original(mark.start, mark.end),
             term: self.term(mark, &normal.text),
-            label: topic_of(mark.target).map_or_else(
-                || CATEGORIES[mark.target as usize].name,
-                |at| topics()[at].id,
-            ),
+            label: topic_of(mark.target).map_or_else(|| CATEGORIES[mark.target as usize].name, |at| topics()[at].id),
             weight: mark.weight,
         };
         let is_carried = |mark: &&Mark| carried.iter().any(|label| label.0 == mark.target);
@@ -120,16 +104,12 @@ impl Lexicon {
             .collect();
         // A category is never there without a topic.
         for (index, category) in CATEGORIES.iter().enumerate() {
-            let of_category = |label: &(u16, i32)| {
-                topic_of(label.0).is_some_and(|at| topics()[at].category == Some(index))
-            };
+            let of_category =
+                |label: &(u16, i32)| topic_of(label.0).is_some_and(|at| topics()[at].category == Some(index));
             if let Some(&(_, score)) = scores.iter().find(|label| label.0 as usize == index)
                 && !scores.iter().any(of_category)
             {
-                scores.push((
-                    target_of(find(category.topic).expect("a test says so")),
-                    score,
-                ));
+                scores.push((target_of(find(category.topic).expect("a test says so")), score));
             }
         }
         scores.sort_unstable();
@@ -161,19 +141,10 @@ impl Lexicon {
                 continue;
             }
             for &(source, wanted) in self.rules.iter().filter(|rule| rule.1 & entry.cues != 0) {
-                let earliest = bits(wanted)
-                    .map(|cue| seen[cue].map(|at| at.0))
-                    .min()
-                    .flatten();
+                let earliest = bits(wanted).map(|cue| seen[cue].map(|at| at.0)).min().flatten();
                 if let Some(start) = earliest.filter(|start| end - start <= WINDOW) {
                     let effects = &self.entries[source as usize].effects;
-                    marks.extend(effects.iter().map(|&(target, weight)| Mark {
-                        target,
-                        weight,
-                        source,
-                        start,
-                        end,
-                    }));
+                    marks.extend(effects.iter().map(|&(target, weight)| Mark { target, weight, source, start, end }));
                 }
             }
         }
@@ -197,15 +168,11 @@ impl Lexicon {
         let mut patterns: HashMap<String, u32> = HashMap::new();
         let mut plurals: Vec<(String, u32)> = Vec::new();
         for (at, line) in tsv.lines().enumerate() {
-            let (term, effects) = line
-                .split_once('\t')
-                .unwrap_or_else(|| panic!("no tab in `{line}`"));
+            let (term, effects) = line.split_once('\t').unwrap_or_else(|| panic!("no tab in `{line}`"));
             let entry = Entry::parse(term, effects, &mut cues);
             let at = at as u32;
             if term.starts_with('@') {
-                let wanted = term
-                    .split(' ')
-                    .fold(0, |set, cue| set | 1 << cue_index(cue, &mut cues));
+                let wanted = term.split(' ').fold(0, |set, cue| set | 1 << cue_index(cue, &mut cues));
                 rules.push((at, wanted));
             } else {
                 for form in expand(term.trim_end_matches('=')) {
@@ -231,57 +198,31 @@ impl Lexicon {
             .prefilter(false)
             .build(patterns.iter().map(|pattern| &pattern.0))
             .expect("a lexicon is far below the automaton's limits");
-        Self {
-            automaton,
-            lines: patterns.into_iter().map(|pattern| pattern.1).collect(),
-            entries,
-            rules,
-        }
+        Self { automaton, lines: patterns.into_iter().map(|pattern| pattern.1).collect(), entries, rules }
     }
 }
 
 impl Entry {
     fn parse(term: &'static str, effects: &'static str, cues: &mut Vec<&'static str>) -> Self {
-        let mut entry = Entry {
-            term,
-            cues: 0,
-            effects: Vec::new(),
-        };
+        let mut entry = Entry { term, cues: 0, effects: Vec::new() };
         for effect in effects.split(' ').filter(|effect| *effect != "-") {
             if effect.starts_with('@') {
                 entry.cues |= 1 << cue_index(effect, cues);
                 continue;
             }
             let (target, weight) = effect.split_once('=').unwrap_or((effect, ""));
-            let weight = if weight.is_empty() {
-                ENOUGH
-            } else {
-                weight.parse().expect("a weight is a number")
-            };
-            assert!(
-                (1..=ENOUGH).contains(&weight),
-                "`{term}` has a weight out of range"
-            );
-            let category = CATEGORIES
-                .iter()
-                .position(|category| category.name == target)
-                .map(|index| index as u16);
+            let weight = if weight.is_empty() { ENOUGH } else { weight.parse().expect("a weight is a number") };
+            assert!((1..=ENOUGH).contains(&weight), "`{term}` has a weight out of range");
+            let category = CATEGORIES.iter().position(|category| category.name == target).map(|index| index as u16);
             let target = category.or_else(|| find(target).map(target_of));
-            entry.effects.push((
-                target.unwrap_or_else(|| panic!("`{term}` speaks for an unknown `{effect}`")),
-                weight,
-            ));
+            entry.effects.push((target.unwrap_or_else(|| panic!("`{term}` speaks for an unknown `{effect}`")), weight));
         }
         for at in 0..entry.effects.len() {
             let (target, weight) = entry.effects[at];
             let Some(category) = topic_of(target).and_then(|topic| topics()[topic].category) else {
                 continue;
             };
-            if !entry
-                .effects
-                .iter()
-                .any(|effect| effect.0 as usize == category)
-            {
+            if !entry.effects.iter().any(|effect| effect.0 as usize == category) {
                 entry.effects.push((category as u16, weight));
             }
         }
@@ -299,13 +240,10 @@ fn topic_of(target: u16) -> Option<usize> {
 }
 
 fn cue_index(cue: &'static str, cues: &mut Vec<&'static str>) -> usize {
-    let index = cues
-        .iter()
-        .position(|known| *known == cue)
-        .unwrap_or_else(|| {
-            cues.push(cue);
-            cues.len() - 1
-        });
+    let index = cues.iter().position(|known| *known == cue).unwrap_or_else(|| {
+        cues.push(cue);
+        cues.len() - 1
+    });
     assert!(index < Cues::BITS as usize, "too many cues");
     index
 }
@@ -317,11 +255,7 @@ fn bits(set: Cues) -> impl Iterator<Item = usize> {
 /// What the automaton looks for: the form between its spaces, or without the first if it is the end of a word.
 fn pattern(form: &str) -> String {
     let text = Normal::new(form).text;
-    if form.starts_with('*') {
-        text[1..].to_owned()
-    } else {
-        text
-    }
+    if form.starts_with('*') { text[1..].to_owned() } else { text }
 }
 
 /// Every form that a term with `(a|b)` in it stands for.
@@ -329,28 +263,17 @@ fn expand(term: &str) -> Vec<String> {
     let Some((head, rest)) = term.split_once('(') else {
         return vec![term.to_owned()];
     };
-    let (choices, tail) = rest
-        .split_once(')')
-        .unwrap_or_else(|| panic!("no end of `(` in `{term}`"));
+    let (choices, tail) = rest.split_once(')').unwrap_or_else(|| panic!("no end of `(` in `{term}`"));
     let tails = expand(tail);
-    let join = |choice| {
-        tails
-            .iter()
-            .map(move |tail| format!("{head}{choice}{tail}"))
-    };
+    let join = |choice| tails.iter().map(move |tail| format!("{head}{choice}{tail}"));
     choices.split('|').flat_map(join).collect()
 }
 
 fn plural(term: &str) -> String {
-    let stem = term
-        .strip_suffix('y')
-        .filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    let stem = term.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
     match stem {
         Some(stem) => format!("{stem}ies"),
-        None if ["s", "x", "z", "ch", "sh"]
-            .iter()
-            .any(|end| term.ends_with(end)) =>
-        {
+        None if ["s", "x", "z", "ch", "sh"].iter().any(|end| term.ends_with(end)) => {
             format!("{term}es")
         }
         None => format!("{term}s"),
@@ -372,17 +295,9 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_every_line_is_good() {
         Lexicon::parse(LEXICON_TSV);
-        let terms: Vec<_> = LEXICON_TSV
-            .lines()
-            .map(|line| line.split_once('\t').unwrap().0)
-            .collect();
+        let terms: Vec<_> = LEXICON_TSV.lines().map(|line| line.split_once('\t').unwrap().0).collect();
         for pair in terms.windows(2) {
-            assert!(
-                pair[0] < pair[1],
-                "`{}` comes before `{}`",
-                pair[1],
-                pair[0]
-            );
+            assert!(pair[0] < pair[1], "`{}` comes before `{}`", pair[1], pair[0]);
         }
     }
 
@@ -390,10 +305,7 @@ mod tests {
     fn every_topic_can_be_found() {
         let lexicon = Lexicon::built_in();
         for (at, topic) in topics().iter().enumerate() {
-            let said = lexicon
-                .entries
-                .iter()
-                .any(|entry| entry.effects.iter().any(|effect| effect.0 == target_of(at)));
+            let said = lexicon.entries.iter().any(|entry| entry.effects.iter().any(|effect| effect.0 == target_of(at)));
             assert!(
                 said || CATEGORIES.iter().any(|category| category.topic == topic.id),
                 "nothing speaks for {}",
@@ -409,24 +321,11 @@ mod tests {
             ("how do i come out as gay to my dad", "sexual_orientation"),
             ("I can’t decide who to vote for", "political_views"),
             ("my knee is swollen and I can't sleep", "health"),
-            (
-                "As a Black woman I hear that a lot",
-                "racial_or_ethnic_origin",
-            ),
-            (
-                "I became a vegan for ethical reasons",
-                "philosophical_beliefs",
-            ),
-            (
-                "our shop steward says we go on strike on monday",
-                "trade_union_membership",
-            ),
+            ("As a Black woman I hear that a lot", "racial_or_ethnic_origin"),
+            ("I became a vegan for ethical reasons", "philosophical_beliefs"),
+            ("our shop steward says we go on strike on monday", "trade_union_membership"),
         ] {
-            assert!(
-                sensitive(text).contains(&category),
-                "{text}: {:?}",
-                sensitive(text)
-            );
+            assert!(sensitive(text).contains(&category), "{text}: {:?}", sensitive(text));
         }
     }
 
@@ -461,11 +360,7 @@ mod tests {
             assert_eq!(sensitive(text), ["health"], "{text}");
             assert_eq!(topics_in(text), ["iab:317"], "{text}");
         }
-        assert_eq!(
-            sensitive("tonsillitis and mastoiditis"),
-            ["health"],
-            "an ending is enough"
-        );
+        assert_eq!(sensitive("tonsillitis and mastoiditis"), ["health"], "an ending is enough");
     }
 
     #[test]
@@ -485,46 +380,22 @@ mod tests {
             ("play some jazz music", "iab:338"),
             ("will it rain tomorrow", "weather"),
         ] {
-            assert!(
-                topics_in(text).contains(&topic),
-                "{text}: {:?}",
-                topics_in(text)
-            );
+            assert!(topics_in(text).contains(&topic), "{text}: {:?}", topics_in(text));
             assert_eq!(sensitive(text), [""; 0], "{text}");
         }
     }
 
     #[test]
     fn a_category_comes_with_a_topic_and_signals_carry_it() {
-        for text in [
-            "my doctor called",
-            "workers of the guild went on strike",
-            "are you a believer",
-        ] {
+        for text in ["my doctor called", "workers of the guild went on strike", "are you a believer"] {
             let labels = Lexicon::built_in().label(text);
-            assert!(
-                !labels.sensitive.is_empty() && !labels.topics.is_empty(),
-                "{text}: {labels:?}"
-            );
+            assert!(!labels.sensitive.is_empty() && !labels.topics.is_empty(), "{text}: {labels:?}");
             let signals = Lexicon::built_in().signals(text);
-            assert_eq!(
-                signals
-                    .iter()
-                    .map(|signal| signal.topic)
-                    .collect::<Vec<_>>(),
-                labels.topics
-            );
+            assert_eq!(signals.iter().map(|signal| signal.topic).collect::<Vec<_>>(), labels.topics);
             assert!(
-                labels
-                    .sensitive
-                    .iter()
-                    .all(|category| signals.iter().any(|signal| signal.sensitive == [*category]))
+                labels.sensitive.iter().all(|category| signals.iter().any(|signal| signal.sensitive == [*category]))
             );
-            assert!(
-                signals
-                    .iter()
-                    .all(|signal| (500_000..1_000_000).contains(&signal.confidence_ppm))
-            );
+            assert!(signals.iter().all(|signal| (500_000..1_000_000).contains(&signal.confidence_ppm)));
         }
     }
 
@@ -534,33 +405,21 @@ mod tests {
         let why = Lexicon::built_in().evidence(text);
         let throat = why.iter().find(|why| why.label == "iab:289").unwrap();
         assert_eq!(
-            (
-                &text[throat.range.clone()],
-                throat.term.as_str(),
-                throat.weight
-            ),
+            (&text[throat.range.clone()], throat.term.as_str(), throat.weight),
             ("sore throat", "sore throat", 4)
         );
         let labels = Lexicon::built_in().label(text);
-        assert!(
-            why.iter()
-                .all(|why| labels.sensitive.contains(&why.label)
-                    || labels.topics.contains(&why.label))
-        );
+        assert!(why.iter().all(|why| labels.sensitive.contains(&why.label) || labels.topics.contains(&why.label)));
     }
 
     #[test]
     fn any_text_will_do_and_gives_the_same_labels_again() {
         let lexicon = Lexicon::built_in();
-        let words = [
-            "gay", "’", " ", "\u{301}", "union", "ß", "İ", "\0", "itis", "🙂", "i", "tired", "\n",
-            "ｅ", "日本", "-",
-        ];
+        let words =
+            ["gay", "’", " ", "\u{301}", "union", "ß", "İ", "\0", "itis", "🙂", "i", "tired", "\n", "ｅ", "日本", "-"];
         let mut state = 1u64;
         let mut next = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize
         };
         for round in 0..2_000 {
@@ -570,11 +429,7 @@ mod tests {
             let labels = lexicon.label(&text);
             assert_eq!(labels, lexicon.label(&text), "round {round}");
             for why in lexicon.evidence(&text) {
-                assert!(
-                    text.get(why.range.clone())
-                        .is_some_and(|words| !words.is_empty()),
-                    "round {round}: {why:?}"
-                );
+                assert!(text.get(why.range.clone()).is_some_and(|words| !words.is_empty()), "round {round}: {why:?}");
             }
         }
     }
@@ -582,11 +437,7 @@ mod tests {
     #[test]
     fn a_long_text_takes_no_longer_by_the_word() {
         let lexicon = Lexicon::built_in();
-        for long in [
-            "i feel tired ".repeat(200_000),
-            "x".repeat(2_000_000),
-            "tired ".repeat(400_000),
-        ] {
+        for long in ["i feel tired ".repeat(200_000), "x".repeat(2_000_000), "tired ".repeat(400_000)] {
             lexicon.label(&long);
         }
     }

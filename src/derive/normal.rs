@@ -64,10 +64,7 @@ impl Normal {
             return;
         }
         // Full-width forms of ASCII are ASCII to a reader.
-        if let Some(narrow) = ('\u{ff01}'..='\u{ff5e}')
-            .contains(&c)
-            .then(|| (c as u32 - 0xfee0) as u8)
-        {
+        if let Some(narrow) = ('\u{ff01}'..='\u{ff5e}').contains(&c).then(|| (c as u32 - 0xfee0) as u8) {
             return self.push_letter(narrow as char, span);
         }
         for lower in c.to_lowercase() {

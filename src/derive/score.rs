@@ -45,14 +45,9 @@ pub(super) fn best(marks: &[Mark]) -> i32 {
     let mut counts: Vec<(u32, u32)> = Vec::new();
     let (mut score, mut best) = (0, 0);
     for mark in marks {
-        while let Some(old) = window
-            .front()
-            .filter(|old| mark.end.saturating_sub(old.start) > WINDOW)
-        {
-            let at = counts
-                .iter()
-                .position(|count| count.0 == old.source)
-                .expect("every mark in the window is counted");
+        while let Some(old) = window.front().filter(|old| mark.end.saturating_sub(old.start) > WINDOW) {
+            let at =
+                counts.iter().position(|count| count.0 == old.source).expect("every mark in the window is counted");
             counts[at].1 -= 1;
             if counts[at].1 == 0 {
                 counts.swap_remove(at);
@@ -78,13 +73,7 @@ mod tests {
     use super::*;
 
     fn mark(source: u32, weight: i32, start: usize) -> Mark {
-        Mark {
-            target: 0,
-            weight,
-            source,
-            start,
-            end: start + 5,
-        }
+        Mark { target: 0, weight, source, start, end: start + 5 }
     }
 
     #[test]
@@ -93,10 +82,6 @@ mod tests {
         assert_eq!(best(&[mark(1, 2, 0), mark(2, 2, 20)]), 4);
         assert_eq!(best(&[mark(1, 2, 0), mark(1, 2, 20)]), 2);
         assert_eq!(best(&[mark(1, 2, 0), mark(2, 2, WINDOW)]), 2);
-        assert_eq!(
-            best(&[mark(1, 2, 0), mark(1, 2, 200), mark(2, 2, 300)]),
-            4,
-            "the nearer of two counts"
-        );
+        assert_eq!(best(&[mark(1, 2, 0), mark(1, 2, 200), mark(2, 2, 300)]), 4, "the nearer of two counts");
     }
 }

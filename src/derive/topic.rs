@@ -42,20 +42,15 @@ pub fn topic_taxonomy(id: &str) -> Option<&'static str> {
 
 fn parse(line: &'static str) -> Topic {
     let mut columns = line.split('\t');
-    let (Some(id), Some(name), category, None) = (
-        columns.next(),
-        columns.next(),
-        columns.next(),
-        columns.next(),
-    ) else {
+    let (Some(id), Some(name), category, None) = (columns.next(), columns.next(), columns.next(), columns.next())
+    else {
         panic!("topics.tsv: expected an id, a name and at most a category: `{line}`");
     };
     let index = |name| CATEGORIES.iter().position(|category| category.name == name);
     Topic {
         id,
         name,
-        category: category
-            .map(|name| index(name).unwrap_or_else(|| panic!("topics.tsv: no category `{name}`"))),
+        category: category.map(|name| index(name).unwrap_or_else(|| panic!("topics.tsv: no category `{name}`"))),
     }
 }
 
@@ -66,12 +61,7 @@ mod tests {
     #[test]
     fn ids_are_well_formed_sorted_and_unique() {
         for pair in topics().windows(2) {
-            assert!(
-                pair[0].id < pair[1].id,
-                "{} before {}",
-                pair[0].id,
-                pair[1].id
-            );
+            assert!(pair[0].id < pair[1].id, "{} before {}", pair[0].id, pair[1].id);
         }
         for topic in topics() {
             let word = |s: &str, ok: fn(char) -> bool| !s.is_empty() && s.chars().all(ok);
@@ -80,16 +70,10 @@ mod tests {
                 Some(id) if id.len() == 6 => {
                     assert!(word(id, |c| c.is_ascii_alphanumeric()), "{}", topic.id)
                 }
-                Some(id) => assert!(
-                    id.len() <= 3 && !id.starts_with('0') && word(id, |c| c.is_ascii_digit()),
-                    "{}",
-                    topic.id
-                ),
-                None => assert!(
-                    word(topic.id, |c| c.is_ascii_lowercase() || c == '_'),
-                    "{}",
-                    topic.id
-                ),
+                Some(id) => {
+                    assert!(id.len() <= 3 && !id.starts_with('0') && word(id, |c| c.is_ascii_digit()), "{}", topic.id)
+                }
+                None => assert!(word(topic.id, |c| c.is_ascii_lowercase() || c == '_'), "{}", topic.id),
             }
             assert!(!topic.name.trim().is_empty() && topic.name.trim() == topic.name);
         }
@@ -98,8 +82,7 @@ mod tests {
     #[test]
     fn every_category_has_a_topic_of_its_own() {
         for (index, category) in CATEGORIES.iter().enumerate() {
-            let at =
-                find(category.topic).unwrap_or_else(|| panic!("no topic `{}`", category.topic));
+            let at = find(category.topic).unwrap_or_else(|| panic!("no topic `{}`", category.topic));
             assert_eq!(topics()[at].category, Some(index));
         }
     }

@@ -18,19 +18,11 @@ pub fn detail(case: &Case, rule: &str) -> Vec<String> {
         "known-minor" => latest(case, |what| matches!(what, What::Age(AgeBand::Minor))),
         "age-unknown" => {
             let observed = latest(case, |what| matches!(what, What::Age(_)));
-            if observed.is_empty() {
-                vec!["No age was ever observed.".to_owned()]
-            } else {
-                observed
-            }
+            if observed.is_empty() { vec!["No age was ever observed.".to_owned()] } else { observed }
         }
         "consent-missing" => {
             let consents = latest(case, |what| matches!(what, What::Consent(..)));
-            if consents.is_empty() {
-                vec!["No consent was recorded by then.".to_owned()]
-            } else {
-                consents
-            }
+            if consents.is_empty() { vec!["No consent was recorded by then.".to_owned()] } else { consents }
         }
         _ => Vec::new(),
     }
@@ -68,11 +60,7 @@ fn latest(case: &Case, matches: impl Fn(What) -> bool) -> Vec<String> {
     let scene = case.scene;
     let mut sentences = Vec::new();
     for account in group(case) {
-        let mut seen: Vec<&Event> = scene
-            .world
-            .account(account)
-            .seen(case.view, case.view.decision)
-            .collect();
+        let mut seen: Vec<&Event> = scene.world.account(account).seen(case.view, case.view.decision).collect();
         seen.retain(|event| matches(event.what));
         // Each value that was set counts for itself: the last event of each.
         let mut said: Vec<What> = Vec::new();
@@ -87,15 +75,10 @@ fn latest(case: &Case, matches: impl Fn(What) -> bool) -> Vec<String> {
             }
             said.push(event.what);
             let record = scene.evidence.record(event.moment.seq);
-            let what = record.map_or_else(
-                || "something erased since".to_owned(),
-                |record| words::about_person(&record.body),
-            );
+            let what =
+                record.map_or_else(|| "something erased since".to_owned(), |record| words::about_person(&record.body));
             let at = instant(event.moment.at);
-            sentences.push(words::sentence(&format!(
-                "{}: {what}, on {at}.",
-                scene.account(account)
-            )));
+            sentences.push(words::sentence(&format!("{}: {what}, on {at}.", scene.account(account))));
         }
     }
     sentences

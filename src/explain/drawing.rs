@@ -93,25 +93,16 @@ const OTHERS: usize = 30;
 
 /// Draws the scene.
 pub fn of(scene: &Scene, reasons: &[Reason], history: &[Happening], policies: &[PolicyCard]) -> Drawing {
-    let mut sheet = Sheet {
-        scene,
-        reasons,
-        marks: Vec::new(),
-        keys: Vec::new(),
-    };
+    let mut sheet = Sheet { scene, reasons, marks: Vec::new(), keys: Vec::new() };
     let (nodes, mut left_out) = chosen(scene, reasons);
     nodes.iter().for_each(|&node| sheet.add_node(node));
     nodes.iter().for_each(|&node| sheet.add_labels(node));
-    let near = history
-        .iter()
-        .filter(|happening| happening.entry_kind != Kind::PermissionChanged);
+    let near = history.iter().filter(|happening| happening.entry_kind != Kind::PermissionChanged);
     let near: Vec<&Happening> = near.collect();
     // The latest before the decision matter most.
     let first = near.len().saturating_sub(OTHERS);
     left_out += first;
-    near[first..]
-        .iter()
-        .for_each(|happening| sheet.add_happening(happening));
+    near[first..].iter().for_each(|happening| sheet.add_happening(happening));
     sheet.add_policies(policies);
     sheet.finish(&nodes, policies, left_out)
 }
@@ -119,21 +110,11 @@ pub fn of(scene: &Scene, reasons: &[Reason], history: &[Happening], policies: &[
 /// The decision and the entries behind it that are drawn: all of them, or those that rules fired about and the latest.
 fn chosen(scene: &Scene, reasons: &[Reason]) -> (BTreeSet<NodeIx>, usize) {
     let all = scene.nodes();
-    let marked = |node: &NodeIx| {
-        reasons
-            .iter()
-            .any(|reason| reason.flag != Flag::Finding && reason.nodes.contains_key(node))
-    };
+    let marked =
+        |node: &NodeIx| reasons.iter().any(|reason| reason.flag != Flag::Finding && reason.nodes.contains_key(node));
     let is_signal = |node: &NodeIx| scene.world.node(*node).kind == Kind::SignalDerived;
     let mut ranked: Vec<NodeIx> = all.clone();
-    ranked.sort_by_key(|node| {
-        (
-            *node != scene.decision,
-            !marked(node),
-            !is_signal(node),
-            std::cmp::Reverse(*node),
-        )
-    });
+    ranked.sort_by_key(|node| (*node != scene.decision, !marked(node), !is_signal(node), std::cmp::Reverse(*node)));
     ranked.truncate(NODES);
     let left_out = all.len() - ranked.len();
     (ranked.into_iter().collect(), left_out)
@@ -184,11 +165,7 @@ impl Sheet<'_> {
             }
             Kind::SignalDerived => (Glyph::Signal, signal_title(scene, ix), signal_detail(scene, ix)),
             Kind::InteractionRecorded => (Glyph::Interaction, scene.call_first(ix), interaction_detail(scene, ix)),
-            Kind::ActivityRecorded => (
-                Glyph::Activity,
-                scene.call_first(ix),
-                "not an interaction with AI".to_owned(),
-            ),
+            Kind::ActivityRecorded => (Glyph::Activity, scene.call_first(ix), "not an interaction with AI".to_owned()),
             _ => (Glyph::Other, scene.call_first(ix), String::new()),
         };
         let reasons = self.reasons.iter().filter(|reason| reason.flag != Flag::Finding);
@@ -219,13 +196,7 @@ impl Sheet<'_> {
             let detail = format!("of {}", scene.call(ix));
             let is_sensitive = label.sensitive.is_some_and(|sensitive| !sensitive.is_empty());
             let late = scene.came_later(label.moment.seq);
-            let mark = self.add(
-                Key::Label(ix, label.moment.seq),
-                label.moment,
-                Glyph::Label,
-                title,
-                detail,
-            );
+            let mark = self.add(Key::Label(ix, label.moment.seq), label.moment, Glyph::Label, title, detail);
             mark.flag = is_sensitive.then_some(Flag::Finding);
             mark.late = late;
         }
@@ -240,8 +211,7 @@ impl Sheet<'_> {
         };
         let late = self.scene.came_later(happening.seq);
         let detail = happening.account.clone();
-        self.add(Key::Other, happening.moment, glyph, happening.what.clone(), detail)
-            .late = late;
+        self.add(Key::Other, happening.moment, glyph, happening.what.clone(), detail).late = late;
     }
 
     /// A row for every instant at which a version begins or ends, or use begins under one.
@@ -273,11 +243,7 @@ impl Sheet<'_> {
         }
         for (at, (mut texts, is_policy, late)) in instants {
             let glyph = if is_policy { Glyph::Policy } else { Glyph::UseBegins };
-            let title = if texts.is_empty() {
-                "a later version takes force".to_owned()
-            } else {
-                texts.remove(0)
-            };
+            let title = if texts.is_empty() { "a later version takes force".to_owned() } else { texts.remove(0) };
             let title = words::sentence(&title);
             let mark = self.add(Key::Starts(at), Moment { at, seq: 0 }, glyph, title, texts.join("; "));
             mark.late = late;
@@ -291,20 +257,11 @@ impl Sheet<'_> {
         let place: BTreeMap<Key, usize> = rows.iter().enumerate().map(|(row, (key, _))| (*key, row)).collect();
         let row_of = |node: NodeIx| place.get(&Key::Node(node)).copied();
         let followed = self.scene.lineages.iter().flat_map(|lineage| &lineage.edges);
-        let cites = followed.filter_map(|&(from, to)| {
-            Some(Edge {
-                from: row_of(from)?,
-                to: row_of(to)?,
-            })
-        });
-        let labels = nodes
-            .iter()
-            .flat_map(|&node| self.scene.world.labels(node).iter().map(move |label| (node, label)));
+        let cites = followed.filter_map(|&(from, to)| Some(Edge { from: row_of(from)?, to: row_of(to)? }));
+        let labels =
+            nodes.iter().flat_map(|&node| self.scene.world.labels(node).iter().map(move |label| (node, label)));
         let labels = labels.filter_map(|(node, label)| {
-            Some(Edge {
-                from: *place.get(&Key::Label(node, label.moment.seq))?,
-                to: row_of(node)?,
-            })
+            Some(Edge { from: *place.get(&Key::Label(node, label.moment.seq))?, to: row_of(node)? })
         });
         let edges: BTreeSet<Edge> = cites.chain(labels).collect();
         let bands = policies.iter().filter_map(|card| {
@@ -327,11 +284,7 @@ impl Sheet<'_> {
 }
 
 fn decision_title(scene: &Scene) -> String {
-    let done = if scene.body.outcome == Outcome::Served {
-        "served"
-    } else {
-        "held back"
-    };
+    let done = if scene.body.outcome == Outcome::Served { "served" } else { "held back" };
     let conformance = scene.judgement.conformance.name().replace('_', " ");
     words::sentence(&format!("{} {done}: {conformance}", scene.item()))
 }
@@ -356,10 +309,7 @@ fn verdict_flag(scene: &Scene) -> Option<Flag> {
 }
 
 fn signal_title(scene: &Scene, ix: NodeIx) -> String {
-    let topic = scene
-        .world
-        .signal(ix)
-        .map(|signal| format!(" “{}”", scene.text(signal.topic)));
+    let topic = scene.world.signal(ix).map(|signal| format!(" “{}”", scene.text(signal.topic)));
     format!("{}{}", scene.call_first(ix), topic.unwrap_or_default())
 }
 
@@ -385,21 +335,9 @@ fn interaction_detail(scene: &Scene, ix: NodeIx) -> String {
     let Some(body) = scene.world.interaction(ix) else {
         return "erased".to_owned();
     };
-    let regions: Vec<String> = body
-        .region
-        .into_iter()
-        .chain(body.device_region)
-        .map(|region| scene.text(region))
-        .collect();
-    let place = if regions.is_empty() {
-        "region unknown".to_owned()
-    } else {
-        format!("in {}", regions.join(" / "))
-    };
+    let regions: Vec<String> =
+        body.region.into_iter().chain(body.device_region).map(|region| scene.text(region)).collect();
+    let place = if regions.is_empty() { "region unknown".to_owned() } else { format!("in {}", regions.join(" / ")) };
     let account = scene.account(scene.world.node(ix).account);
-    format!(
-        "{}, {}, {place}, {account}",
-        words::agent(body.agent),
-        words::modality(body.modality)
-    )
+    format!("{}, {}, {place}, {account}", words::agent(body.agent), words::modality(body.modality))
 }

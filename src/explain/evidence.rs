@@ -37,9 +37,7 @@ impl Wanted {
             let of_uses = judged.use_versions.iter().flat_map(|(_, versions)| versions);
             judged.versions.iter().chain(of_uses).copied()
         });
-        wanted
-            .seqs
-            .extend(versions.map(|ix: VersionIx| version_of(world, ix).seq));
+        wanted.seqs.extend(versions.map(|ix: VersionIx| version_of(world, ix).seq));
         for reference in judgement.today.findings.iter().flat_map(|finding| &finding.refs) {
             if let Ref::Late { seq, .. } = reference {
                 wanted.seqs.insert(*seq);
@@ -71,13 +69,7 @@ impl Wanted {
                 | Kind::ControlRequested
                 | Kind::SubjectErased
         );
-        let of_the_person = || {
-            entry
-                .header
-                .streams
-                .first()
-                .is_some_and(|link| self.streams.contains(&link.stream))
-        };
+        let of_the_person = || entry.header.streams.first().is_some_and(|link| self.streams.contains(&link.stream));
         self.seqs.contains(&entry.header.seq) || (about_the_person && of_the_person())
     }
 }
@@ -92,11 +84,7 @@ pub struct Evidence {
 impl Evidence {
     /// Keeps an entry.
     pub fn add(&mut self, entry: Entry) {
-        let subject = entry
-            .record
-            .as_ref()
-            .map(|record| &record.subject)
-            .filter(|subject| !subject.is_empty());
+        let subject = entry.record.as_ref().map(|record| &record.subject).filter(|subject| !subject.is_empty());
         if let (Some(subject), Some(link)) = (subject, entry.header.streams.first()) {
             self.accounts.entry(link.stream).or_insert_with(|| subject.clone());
         }
@@ -121,19 +109,13 @@ impl Evidence {
     /// Everything that was kept, ascending in time.
     pub fn in_time(&self) -> Vec<&Entry> {
         let mut all: Vec<&Entry> = self.entries.values().collect();
-        all.sort_by_key(|entry| Moment {
-            at: entry.header.occurred_at.at,
-            seq: entry.header.seq,
-        });
+        all.sort_by_key(|entry| Moment { at: entry.header.occurred_at.at, seq: entry.header.seq });
         all
     }
 }
 
 /// The known and the true view of a decision.
 pub fn views(world: &World, decision: NodeIx) -> [View; 2] {
-    let known = View {
-        decision: world.node(decision).moment(),
-        known: true,
-    };
+    let known = View { decision: world.node(decision).moment(), known: true };
     [known, View { known: false, ..known }]
 }

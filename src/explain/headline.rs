@@ -68,11 +68,7 @@ pub fn of(scene: &Scene, reasons: &[Reason]) -> Headline {
     let decisive = |reason: &&Reason| match judgement.conformance {
         Conformance::LateBreach => reason.today && reason.flag == Flag::Deny,
         _ => {
-            let flag = if known == Verdict::Deny {
-                Flag::Deny
-            } else {
-                Flag::Indeterminate
-            };
+            let flag = if known == Verdict::Deny { Flag::Deny } else { Flag::Indeterminate };
             reason.known && reason.flag == flag
         }
     };
@@ -129,9 +125,7 @@ fn but(conformance: Conformance, known: Verdict, today: Verdict) -> Option<Strin
         Verdict::Indeterminate => "nobody can show that it was allowed",
         Verdict::OutOfScope => "there was nothing to allow or forbid",
     };
-    Some(format!(
-        "That is what could be known then. By what is known today, {today}."
-    ))
+    Some(format!("That is what could be known then. By what is known today, {today}."))
 }
 
 /// Where the ledger is not what was recorded.
@@ -171,11 +165,7 @@ pub fn about(scene: &Scene) -> String {
         Outcome::Suppressed => "held back from",
     };
     let node = world.node(scene.decision);
-    format!(
-        "{text}, {done} {} on {}.",
-        scene.account(node.account),
-        scene::when(node.at)
-    )
+    format!("{text}, {done} {} on {}.", scene.account(node.account), scene::when(node.at))
 }
 
 /// The decision's facts as label and value.
@@ -183,16 +173,9 @@ pub fn facts(scene: &Scene) -> Vec<(String, String)> {
     let (world, body) = (scene.world, scene.body);
     let node = world.node(scene.decision);
     let mut facts = vec![("Decided", scene::when(node.at))];
-    facts.push((
-        "Recorded",
-        format!("{}, as entry {}", scene::instant(node.recorded), node.seq),
-    ));
+    facts.push(("Recorded", format!("{}, as entry {}", scene::instant(node.recorded), node.seq)));
     facts.push(("Account", scene.account(node.account)));
-    let purpose = if body.purpose == Purpose::Ads {
-        "advertising"
-    } else {
-        "content"
-    };
+    let purpose = if body.purpose == Purpose::Ads { "advertising" } else { "content" };
     facts.push(("Purpose", purpose.to_owned()));
     facts.push(("Outcome", body.outcome.name().to_owned()));
     let mut optional = |label, value: Option<crate::symbols::Sym>| {
@@ -209,13 +192,7 @@ pub fn facts(scene: &Scene) -> Vec<(String, String)> {
         facts.push(("Region", "not recorded".to_owned()));
     }
     if let Some((policy, version)) = body.cited {
-        facts.push((
-            "Policy cited",
-            format!("{}, version {}", scene.text(policy), scene.text(version)),
-        ));
+        facts.push(("Policy cited", format!("{}, version {}", scene.text(policy), scene.text(version))));
     }
-    facts
-        .into_iter()
-        .map(|(label, value)| (label.to_owned(), value))
-        .collect()
+    facts.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
 }

@@ -77,15 +77,10 @@ pub fn all(scene: &Scene) -> Vec<Happening> {
 
 fn of(scene: &Scene, entry: &Entry) -> Happening {
     let header = &entry.header;
-    let moment = Moment {
-        at: header.occurred_at.at,
-        seq: header.seq,
-    };
+    let moment = Moment { at: header.occurred_at.at, seq: header.seq };
     let lag = header.recorded_at.seconds_since(moment.at);
     let stream = header.streams.first().map(|link| link.stream);
-    let account = stream
-        .and_then(|stream| scene.evidence.account(stream))
-        .map(words::clean);
+    let account = stream.and_then(|stream| scene.evidence.account(stream)).map(words::clean);
     let what = entry.record.as_ref().map(|record| words::about_person(&record.body));
     Happening {
         seq: header.seq,

@@ -265,29 +265,18 @@ mod tests {
     #[test]
     fn times_are_marked_up_and_nothing_is_lost() {
         let page = prose("On 2025-12-16T00:00:00Z, or <later>.").into_string();
-        assert_eq!(
-            page,
-            "On <time datetime=\"2025-12-16T00:00:00Z\">2025-12-16T00:00:00Z</time>, or &lt;later&gt;."
-        );
-        assert_eq!(
-            prose("( 漢字漢字漢字漢字漢字漢字 .").into_string(),
-            "( 漢字漢字漢字漢字漢字漢字 ."
-        );
+        assert_eq!(page, "On <time datetime=\"2025-12-16T00:00:00Z\">2025-12-16T00:00:00Z</time>, or &lt;later&gt;.");
+        assert_eq!(prose("( 漢字漢字漢字漢字漢字漢字 .").into_string(), "( 漢字漢字漢字漢字漢字漢字 .");
     }
 
     #[test]
     fn lists_are_closed_however_the_steps_climb() {
-        let step = |depth| Step {
-            depth,
-            ..crate::explain::lineage::tests_step()
-        };
+        let step = |depth| Step { depth, ..crate::explain::lineage::tests_step() };
         for depths in [&[1][..], &[1, 2, 3, 1], &[1, 2, 2, 3, 2, 1, 1], &[1, 20, 3]] {
             let page = tree(&depths.iter().map(|&depth| step(depth)).collect::<Vec<_>>()).into_string();
             for tag in ["ul", "li"] {
-                let (opened, closed) = (
-                    page.matches(&format!("<{tag}>")).count(),
-                    page.matches(&format!("</{tag}>")).count(),
-                );
+                let (opened, closed) =
+                    (page.matches(&format!("<{tag}>")).count(), page.matches(&format!("</{tag}>")).count());
                 assert_eq!(opened, closed, "{tag} of {depths:?}");
             }
         }

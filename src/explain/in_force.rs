@@ -53,20 +53,11 @@ pub fn all(scene: &Scene) -> Vec<PolicyCard> {
         wanted.extend(&judged.versions);
         wanted.extend(judged.use_versions.iter().flat_map(|(_, versions)| versions));
     }
-    if !wanted
-        .iter()
-        .any(|&ix| version_of(scene.world, ix).role == Role::Platform)
-    {
+    if !wanted.iter().any(|&ix| version_of(scene.world, ix).role == Role::Platform) {
         let lines = scene.world.policies.iter().enumerate();
         let all = lines.flat_map(|(line, policy)| (0..policy.versions.len()).map(move |version| (line, version)));
-        let all = all.map(|(line, version)| VersionIx {
-            line: line as u32,
-            version: version as u32,
-        });
-        wanted.extend(
-            all.filter(|&ix| version_of(scene.world, ix).role == Role::Platform)
-                .take(LISTED),
-        );
+        let all = all.map(|(line, version)| VersionIx { line: line as u32, version: version as u32 });
+        wanted.extend(all.filter(|&ix| version_of(scene.world, ix).role == Role::Platform).take(LISTED));
     }
     let mut cards: Vec<PolicyCard> = wanted.into_iter().map(|ix| card(scene, ix)).collect();
     cards.sort_by(|a, b| (b.role, a.span.0, a.seq).cmp(&(a.role, b.span.0, b.seq)));
@@ -80,14 +71,8 @@ fn card(scene: &Scene, ix: VersionIx) -> PolicyCard {
     let before_its_end = |next: &&Version| version.until.is_none_or(|until| next.from <= until);
     let later = &line.versions[ix.version as usize + 1..];
     // What nobody knew at the decision did not end what was in force then.
-    let replaced = later
-        .iter()
-        .find(|next| is_late(version) || !is_late(next))
-        .filter(before_its_end);
-    let overtaken = later
-        .first()
-        .filter(|next| !is_late(version) && is_late(next))
-        .filter(before_its_end);
+    let replaced = later.iter().find(|next| is_late(version) || !is_late(next)).filter(before_its_end);
+    let overtaken = later.first().filter(|next| !is_late(version) && is_late(next)).filter(before_its_end);
     let until = replaced.map(|next| next.from).or(version.until);
     PolicyCard {
         policy: scene.text(line.id),
@@ -103,11 +88,7 @@ fn card(scene: &Scene, ix: VersionIx) -> PolicyCard {
         judges: judges(scene, ix),
         documents: documents(scene, version.seq),
         span: (version.from, until),
-        use_from: version
-            .compiled
-            .as_ref()
-            .ok()
-            .map(|compiled| compiled.params.use_from.at),
+        use_from: version.compiled.as_ref().ok().map(|compiled| compiled.params.use_from.at),
         seq: version.seq,
     }
 }
@@ -121,11 +102,7 @@ fn judges(scene: &Scene, ix: VersionIx) -> Vec<String> {
         (false, true) => parts.push("the decision, by what is known today".to_owned()),
         (false, false) => {}
     }
-    let mut uses: Vec<_> = scene
-        .judged()
-        .into_iter()
-        .flat_map(|judged| &judged.use_versions)
-        .collect();
+    let mut uses: Vec<_> = scene.judged().into_iter().flat_map(|judged| &judged.use_versions).collect();
     uses.retain(|(_, versions)| versions.contains(&ix));
     let mut uses: Vec<_> = uses.into_iter().map(|(node, _)| *node).collect();
     uses.sort_unstable();
@@ -152,10 +129,7 @@ fn documents(scene: &Scene, seq: u64) -> Vec<String> {
     };
     let documents = adopted.documents.iter().map(|document| {
         let (title, url) = (words::clean(&document.title), words::clean(&document.url));
-        format!(
-            "{title}, {url}, captured on {} (SHA-256 {})",
-            document.captured_at, document.sha256
-        )
+        format!("{title}, {url}, captured on {} (SHA-256 {})", document.captured_at, document.sha256)
     });
     documents.collect()
 }

@@ -21,19 +21,12 @@ const MOST: i32 = 12;
 
 /// The lanes of a drawing.
 pub fn of(drawing: &Drawing) -> Lanes {
-    let mut lanes = Lanes {
-        of: vec![0; drawing.marks.len()],
-        left: 0,
-        right: 0,
-    };
+    let mut lanes = Lanes { of: vec![0; drawing.marks.len()], left: 0, right: 0 };
     let (mut left, mut right) = (Side::default(), Side::default());
     for (row, mark) in drawing.marks.iter().enumerate() {
         let first = drawing.edges.partition_point(|edge| edge.from < row);
-        let cited: Vec<usize> = drawing.edges[first..]
-            .iter()
-            .take_while(|edge| edge.from == row)
-            .map(|edge| edge.to)
-            .collect();
+        let cited: Vec<usize> =
+            drawing.edges[first..].iter().take_while(|edge| edge.from == row).map(|edge| edge.to).collect();
         let from = cited.iter().copied().min().unwrap_or(row).min(row);
         let to = cited.iter().copied().max().unwrap_or(row).max(row);
         if mark.glyph == Glyph::Label {
@@ -52,10 +45,7 @@ pub fn of(drawing: &Drawing) -> Lanes {
 pub fn columns(spans: &[(usize, usize)]) -> Vec<i32> {
     let mut side = Side::default();
     // A band may begin in the row in which another ends.
-    spans
-        .iter()
-        .map(|&(from, to)| side.take(1, 2 * from + 1, (2 * to).max(2 * from + 1)) - 1)
-        .collect()
+    spans.iter().map(|&(from, to)| side.take(1, 2 * from + 1, (2 * to).max(2 * from + 1)) - 1).collect()
 }
 
 /// The rows that are taken in each lane of one side, from lane 1 on.
@@ -88,15 +78,7 @@ mod tests {
     #[test]
     fn spans_that_overlap_stand_apart_and_others_share() {
         let mut side = Side::default();
-        assert_eq!(
-            [
-                side.take(1, 0, 5),
-                side.take(1, 3, 4),
-                side.take(1, 6, 9),
-                side.take(2, 5, 9)
-            ],
-            [1, 2, 1, 2]
-        );
+        assert_eq!([side.take(1, 0, 5), side.take(1, 3, 4), side.take(1, 6, 9), side.take(2, 5, 9)], [1, 2, 1, 2]);
         assert_eq!(columns(&[(0, 4), (4, 9), (3, 5)]), [0, 0, 1]);
         let mut crowded = Side::default();
         let lanes: Vec<i32> = (0..20).map(|_| crowded.take(1, 0, 1)).collect();

@@ -146,10 +146,7 @@ fn below(scene: &Scene, node: NodeIx, depth: usize) -> Vec<(usize, Child)> {
         .iter()
         .flat_map(|lineage| {
             let first = lineage.edges.partition_point(|&(from, _)| from < node);
-            lineage.edges[first..]
-                .iter()
-                .take_while(move |&&(from, _)| from == node)
-                .map(|&(_, to)| to)
+            lineage.edges[first..].iter().take_while(move |&&(from, _)| from == node).map(|&(_, to)| to)
         })
         .filter(|to| !seen.contains(to))
         .collect();
@@ -187,12 +184,7 @@ fn step(scene: &Scene, reasons: &[Reason], ix: NodeIx, depth: usize, again: bool
     };
     let marks = reasons.iter().filter_map(|reason| {
         let [known, today] = *reason.nodes.get(&ix)?;
-        Some(StepMark {
-            id: reason.id.clone(),
-            flag: reason.flag,
-            known,
-            today,
-        })
+        Some(StepMark { id: reason.id.clone(), flag: reason.flag, known, today })
     });
     Step {
         depth,
@@ -217,42 +209,23 @@ fn facts(scene: &Scene, ix: NodeIx) -> Vec<String> {
     };
     let mut facts = match &record.body {
         Body::InteractionRecorded(body) => {
-            let mut facts = vec![
-                words::agent(body.agent).to_owned(),
-                words::modality(body.modality).to_owned(),
-            ];
+            let mut facts = vec![words::agent(body.agent).to_owned(), words::modality(body.modality).to_owned()];
             facts.push(match (body.region, body.device_region) {
                 (None, None) => "region not recorded".to_owned(),
                 (Some(region), None) => format!("in {}", region.as_str()),
                 (None, Some(device)) => format!("on a device in {}", device.as_str()),
                 (Some(region), Some(device)) => format!("in {}, on a device in {}", region.as_str(), device.as_str()),
             });
-            facts.push(format!(
-                "turn {} of the conversation “{}”",
-                body.turn,
-                words::clean(&body.conversation)
-            ));
-            facts.extend(body.e2ee.map(|e2ee| {
-                if e2ee {
-                    "end-to-end encrypted"
-                } else {
-                    "not end-to-end encrypted"
-                }
-                .to_owned()
-            }));
+            facts.push(format!("turn {} of the conversation “{}”", body.turn, words::clean(&body.conversation)));
+            facts.extend(
+                body.e2ee.map(|e2ee| if e2ee { "end-to-end encrypted" } else { "not end-to-end encrypted" }.to_owned()),
+            );
             facts
         }
         Body::SignalDerived(body) => {
             let mut facts = vec![format!("says “{}”", words::clean(&body.topic))];
-            facts.extend(
-                body.taxonomy
-                    .iter()
-                    .map(|taxonomy| format!("taxonomy {}", words::clean(taxonomy))),
-            );
-            facts.extend(
-                body.confidence_ppm
-                    .map(|ppm| format!("confidence {:.0} %", f64::from(ppm) / 10_000.0)),
-            );
+            facts.extend(body.taxonomy.iter().map(|taxonomy| format!("taxonomy {}", words::clean(taxonomy))));
+            facts.extend(body.confidence_ppm.map(|ppm| format!("confidence {:.0} %", f64::from(ppm) / 10_000.0)));
             if !body.sensitive.is_empty() {
                 facts.push(format!("itself labelled {}", words::categories(body.sensitive)));
             }
@@ -282,19 +255,11 @@ fn facts(scene: &Scene, ix: NodeIx) -> Vec<String> {
 }
 
 fn quoted(topics: &[String]) -> String {
-    words::list(
-        &topics
-            .iter()
-            .map(|topic| format!("“{}”", words::clean(topic)))
-            .collect::<Vec<_>>(),
-    )
+    words::list(&topics.iter().map(|topic| format!("“{}”", words::clean(topic))).collect::<Vec<_>>())
 }
 
 fn program(program: &crate::fact::Program) -> String {
-    let provider = program
-        .provider
-        .iter()
-        .map(|provider| format!(" of {}", words::clean(provider)));
+    let provider = program.provider.iter().map(|provider| format!(" of {}", words::clean(provider)));
     let digest: String = program.digest.to_string().chars().take(12).collect();
     let name = format!("{} {}", words::clean(&program.name), words::clean(&program.version));
     format!("{name}{} ({digest}…)", provider.collect::<String>())
@@ -302,11 +267,8 @@ fn program(program: &crate::fact::Program) -> String {
 
 fn labels(scene: &Scene, ix: NodeIx) -> Vec<Label> {
     let labels = scene.world.labels(ix);
-    let counts = scene.views.map(|view| {
-        labels
-            .iter()
-            .rposition(|label| view.sees(label.moment) && label.sensitive.is_some())
-    });
+    let counts =
+        scene.views.map(|view| labels.iter().rposition(|label| view.sees(label.moment) && label.sensitive.is_some()));
     let each = labels.iter().enumerate().map(|(place, label)| {
         let body = match scene.evidence.record(label.moment.seq).map(|record| &record.body) {
             Some(Body::InteractionLabelled(body)) => Some(body),
@@ -315,15 +277,8 @@ fn labels(scene: &Scene, ix: NodeIx) -> Vec<Label> {
         let [known, today] = counts.map(|counting| counting == Some(place));
         Label {
             at: super::scene::instant(label.moment.at),
-            sensitive: label
-                .sensitive
-                .unwrap_or_default()
-                .iter()
-                .map(words::category)
-                .collect(),
-            topics: body
-                .map(|body| body.topics.iter().map(|topic| words::clean(topic)).collect())
-                .unwrap_or_default(),
+            sensitive: label.sensitive.unwrap_or_default().iter().map(words::category).collect(),
+            topics: body.map(|body| body.topics.iter().map(|topic| words::clean(topic)).collect()).unwrap_or_default(),
             by: body.map(|body| program(&body.labeller)).unwrap_or_default(),
             known,
             today,

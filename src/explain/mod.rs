@@ -120,10 +120,7 @@ fn bare(world: &World, decision: NodeIx, headline: Headline, object: Value) -> E
         name: name(world, decision),
         facts: vec![
             ("Decided".to_owned(), scene::when(node.at)),
-            (
-                "Recorded".to_owned(),
-                format!("{}, as entry {}", scene::instant(node.recorded), node.seq),
-            ),
+            ("Recorded".to_owned(), format!("{}, as entry {}", scene::instant(node.recorded), node.seq)),
         ],
         caution: None,
         reasons: Vec::new(),
@@ -138,7 +135,5 @@ fn bare(world: &World, decision: NodeIx, headline: Headline, object: Value) -> E
 
 fn name(world: &World, decision: NodeIx) -> String {
     let erased = || format!("entry {}", world.node(decision).seq);
-    world
-        .name(decision)
-        .map_or_else(erased, |name| words::clean(&name.to_string()))
+    world.name(decision).map_or_else(erased, |name| words::clean(&name.to_string()))
 }

@@ -17,26 +17,10 @@ pub fn label_text(label: &Label) -> String {
     if label.erased {
         return format!("A label of {} was erased.", label.at);
     }
-    let says = if label.sensitive.is_empty() {
-        "not sensitive".to_owned()
-    } else {
-        words::list(&label.sensitive)
-    };
-    let topics = label
-        .topics
-        .iter()
-        .map(|topic| format!("“{topic}”"))
-        .collect::<Vec<_>>();
-    let topics = if topics.is_empty() {
-        String::new()
-    } else {
-        format!(", about {}", words::list(&topics))
-    };
-    let by = if label.by.is_empty() {
-        String::new()
-    } else {
-        format!(", by {}", label.by)
-    };
+    let says = if label.sensitive.is_empty() { "not sensitive".to_owned() } else { words::list(&label.sensitive) };
+    let topics = label.topics.iter().map(|topic| format!("“{topic}”")).collect::<Vec<_>>();
+    let topics = if topics.is_empty() { String::new() } else { format!(", about {}", words::list(&topics)) };
+    let by = if label.by.is_empty() { String::new() } else { format!(", by {}", label.by) };
     let counts = match (label.known, label.today) {
         (true, true) => "",
         (true, false) => " It counted then, and no longer.",
@@ -57,14 +41,7 @@ pub fn in_force(card: &PolicyCard) -> String {
         (None, _) => "with no end set".to_owned(),
     };
     let recorded = match (card.known, card.backdated) {
-        (false, _) => format!(
-            ", after the decision{}",
-            if card.backdated {
-                ", and after it took force"
-            } else {
-                ""
-            }
-        ),
+        (false, _) => format!(", after the decision{}", if card.backdated { ", and after it took force" } else { "" }),
         (true, true) => ", after it took force".to_owned(),
         (true, false) => String::new(),
     };

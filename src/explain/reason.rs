@@ -100,10 +100,7 @@ pub fn all(scene: &Scene) -> Vec<Reason> {
     let mut found = Found::default();
     for (n, judged) in scene.judged().into_iter().enumerate() {
         judged.rules.iter().for_each(|fired| found.take_rule(scene, n, fired));
-        judged
-            .findings
-            .iter()
-            .for_each(|finding| found.take_finding(scene, n, finding));
+        judged.findings.iter().for_each(|finding| found.take_finding(scene, n, finding));
     }
     found.0.into_values().collect()
 }
@@ -141,10 +138,7 @@ impl Found {
 
     fn take_policy_rule(&mut self, scene: &Scene, n: usize, rule: (VersionIx, u16), flag: Flag, about: Option<NodeIx>) {
         let (ix, number) = rule;
-        let compiled = version_of(scene.world, ix)
-            .compiled
-            .as_ref()
-            .expect("a rule fired, so the version compiled");
+        let compiled = version_of(scene.world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
         let rule = &compiled.rules[number as usize];
         let texts = uses::detail(&case(scene, n, Some(ix), about), &rule.id);
         let (id, title) = (super::words::clean(&rule.id), super::words::clean(&rule.title));
@@ -202,27 +196,18 @@ impl Reason {
     }
 
     fn extend_policies(&mut self, policy: Option<String>) {
-        self.policies
-            .extend(policy.filter(|policy| !self.policies.contains(policy)));
+        self.policies.extend(policy.filter(|policy| !self.policies.contains(policy)));
     }
 
     fn extend_nodes(&mut self, n: usize, nodes: impl IntoIterator<Item = NodeIx>) {
-        nodes
-            .into_iter()
-            .for_each(|node| self.nodes.entry(node).or_default()[n] = true);
+        nodes.into_iter().for_each(|node| self.nodes.entry(node).or_default()[n] = true);
     }
 }
 
 fn case<'a>(scene: &'a Scene<'a>, n: usize, version: Option<VersionIx>, about: Option<NodeIx>) -> Case<'a> {
     let lineage = &scene.lineages[n];
     let used = about.and_then(|node| lineage.uses.iter().find(|used| used.node == node));
-    Case {
-        scene,
-        view: scene.views[n],
-        lineage,
-        version,
-        used,
-    }
+    Case { scene, view: scene.views[n], lineage, version, used }
 }
 
 fn entries(refs: &[Ref]) -> impl Iterator<Item = NodeIx> + '_ {

@@ -36,17 +36,8 @@ impl<'a> Scene<'a> {
         let body = world.decision(decision)?;
         let views = evidence::views(world, decision);
         let lineages = views.map(|view| lineage::trace(world, decision, view));
-        let mut scene = Scene {
-            world,
-            judgement,
-            evidence,
-            decision,
-            body,
-            with_content,
-            views,
-            lineages,
-            ids: BTreeMap::new(),
-        };
+        let mut scene =
+            Scene { world, judgement, evidence, decision, body, with_content, views, lineages, ids: BTreeMap::new() };
         for node in scene.nodes() {
             if let Some(name) = world.name(node) {
                 *scene.ids.entry((world.node(node).kind, name.id)).or_default() += 1;
@@ -57,10 +48,7 @@ impl<'a> Scene<'a> {
 
     /// The decision and everything that is cited behind it in either view, ascending in seq.
     pub fn nodes(&self) -> Vec<NodeIx> {
-        let edges = self
-            .lineages
-            .iter()
-            .flat_map(|lineage| lineage.edges.iter().map(|&(_, to)| to));
+        let edges = self.lineages.iter().flat_map(|lineage| lineage.edges.iter().map(|&(_, to)| to));
         let mut nodes: Vec<NodeIx> = std::iter::once(self.decision).chain(edges).collect();
         nodes.sort_unstable();
         nodes.dedup();
@@ -79,12 +67,7 @@ impl<'a> Scene<'a> {
 
     /// Symbols as `“a”, “b” and “c”`.
     pub fn quoted(&self, symbols: impl IntoIterator<Item = Sym>) -> String {
-        words::list(
-            &symbols
-                .into_iter()
-                .map(|sym| format!("“{}”", self.text(sym)))
-                .collect::<Vec<_>>(),
-        )
+        words::list(&symbols.into_iter().map(|sym| format!("“{}”", self.text(sym))).collect::<Vec<_>>())
     }
 
     /// What an entry is called in a sentence: `chat i1`, `signal g1`, `the decision`.
@@ -93,18 +76,10 @@ impl<'a> Scene<'a> {
         if ix == self.decision {
             return "the decision".to_owned();
         }
-        let noun = self
-            .world
-            .interaction(ix)
-            .map_or(words::kind(node.kind), |body| words::interaction(body.agent));
+        let noun = self.world.interaction(ix).map_or(words::kind(node.kind), |body| words::interaction(body.agent));
         match self.world.name(ix) {
             None => format!("the erased {noun} of entry {}", node.seq),
-            Some(name)
-                if self
-                    .ids
-                    .get(&(node.kind, name.id.clone()))
-                    .is_some_and(|&times| times > 1) =>
-            {
+            Some(name) if self.ids.get(&(node.kind, name.id.clone())).is_some_and(|&times| times > 1) => {
                 format!("{noun} {}", words::clean(&name.to_string()))
             }
             Some(name) => format!("{noun} {}", words::clean(&name.id)),
@@ -128,10 +103,7 @@ impl<'a> Scene<'a> {
 
     /// The account, `<app>/<id>`.
     pub fn account(&self, ix: AccountIx) -> String {
-        let known = self
-            .evidence
-            .account(self.world.stream_of_account(ix))
-            .map(words::clean);
+        let known = self.evidence.account(self.world.stream_of_account(ix)).map(words::clean);
         known.unwrap_or_else(|| "an erased account".to_owned())
     }
 
@@ -143,11 +115,7 @@ impl<'a> Scene<'a> {
     /// A version as `meta-ai-personalization, version 1`.
     pub fn version(&self, ix: VersionIx) -> String {
         let id = self.world.policies[ix.line as usize].id;
-        format!(
-            "{}, version {}",
-            self.text(id),
-            self.text(version_of(self.world, ix).name)
-        )
+        format!("{}, version {}", self.text(id), self.text(version_of(self.world, ix).name))
     }
 
     /// True if the entry was recorded after the decision.
@@ -163,11 +131,7 @@ impl<'a> Scene<'a> {
 
 /// A time as it was written, and in UTC where that is another.
 pub fn when(time: Time) -> String {
-    if time.offset_s == 0 {
-        time.to_string()
-    } else {
-        format!("{time} ({} in UTC)", Time::utc(time.at))
-    }
+    if time.offset_s == 0 { time.to_string() } else { format!("{time} ({} in UTC)", Time::utc(time.at)) }
 }
 
 /// An instant in UTC.

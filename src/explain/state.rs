@@ -32,17 +32,10 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 
 /// Every line.
 pub fn rows(scene: &Scene, reasons: &[Reason]) -> Vec<Row> {
-    let mut rows = vec![row(
-        "Verdict",
-        scene.judged().map(|judged| verdict(judged.verdict).to_owned()),
-    )];
+    let mut rows = vec![row("Verdict", scene.judged().map(|judged| verdict(judged.verdict).to_owned()))];
     for reason in reasons.iter().filter(|reason| reason.id != "views-differ") {
         let said = |fires: bool| {
-            if fires {
-                format!("{} {}", reason.flag.mark(), reason.flag.words())
-            } else {
-                "–".to_owned()
-            }
+            if fires { format!("{} {}", reason.flag.mark(), reason.flag.words()) } else { "–".to_owned() }
         };
         rows.push(row(&reason.id, [said(reason.known), said(reason.today)]));
     }
@@ -66,12 +59,7 @@ pub fn rows(scene: &Scene, reasons: &[Reason]) -> Vec<Row> {
 }
 
 fn row(label: &str, [known, today]: [String; 2]) -> Row {
-    Row {
-        label: label.to_owned(),
-        differs: known != today,
-        known,
-        today,
-    }
+    Row { label: label.to_owned(), differs: known != today, known, today }
 }
 
 fn accounts(scene: &Scene, n: usize) -> String {
@@ -80,59 +68,33 @@ fn accounts(scene: &Scene, n: usize) -> String {
     let group = scene.world.group_at(own, view, view.decision);
     let names: Vec<String> = group.iter().map(|&account| scene.account(account)).collect();
     let center = whose::center(scene, own, view, view.decision);
-    let center = center
-        .map(|center| format!(" (Accounts Center {center})"))
-        .unwrap_or_default();
+    let center = center.map(|center| format!(" (Accounts Center {center})")).unwrap_or_default();
     format!("{}{center}", words::list(&names))
 }
 
 /// What the person chose and is; only what some view holds.
 fn person(scene: &Scene) -> Vec<Row> {
     let folded = scene.views.map(|view| {
-        let group = scene
-            .world
-            .group_at(scene.world.node(scene.decision).account, view, view.decision);
+        let group = scene.world.group_at(scene.world.node(scene.decision).account, view, view.decision);
         facts::of_person(scene.world, &group, scene.body, view)
     });
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
-    let limited = folded
-        .each_ref()
-        .map(|person| scene.quoted(person.limited_topics.iter().copied()));
-    let see_less = folded
-        .each_ref()
-        .map(|person| scene.quoted(person.see_less_topics.iter().copied()));
-    let consents = folded
-        .each_ref()
-        .map(|person| scene.quoted(person.consents.iter().copied()));
+    let limited = folded.each_ref().map(|person| scene.quoted(person.limited_topics.iter().copied()));
+    let see_less = folded.each_ref().map(|person| scene.quoted(person.see_less_topics.iter().copied()));
+    let consents = folded.each_ref().map(|person| scene.quoted(person.consents.iter().copied()));
     let rows = [
         ("Topics limited in ads", limited, "none"),
         ("Topics to see less of in the feed", see_less, "none"),
-        (
-            "Advertiser blocked",
-            folded.each_ref().map(|person| yes(person.advertiser_blocked)),
-            "no",
-        ),
+        ("Advertiser blocked", folded.each_ref().map(|person| yes(person.advertiser_blocked)), "no"),
         (
             "Global Privacy Control",
-            folded
-                .each_ref()
-                .map(|person| if person.gpc { "on" } else { "off" }.to_owned()),
+            folded.each_ref().map(|person| if person.gpc { "on" } else { "off" }.to_owned()),
             "off",
         ),
-        (
-            "Age",
-            folded.each_ref().map(|person| person.age.name().to_owned()),
-            AgeBand::Unknown.name(),
-        ),
-        (
-            "Asked to opt out",
-            folded.each_ref().map(|person| yes(person.opt_out_requested)),
-            "no",
-        ),
+        ("Age", folded.each_ref().map(|person| person.age.name().to_owned()), AgeBand::Unknown.name()),
+        ("Asked to opt out", folded.each_ref().map(|person| yes(person.opt_out_requested)), "no"),
         ("Consents given", consents, "none"),
     ];
-    let told = rows
-        .into_iter()
-        .filter(|(_, values, usual)| values.iter().any(|value| value != usual));
+    let told = rows.into_iter().filter(|(_, values, usual)| values.iter().any(|value| value != usual));
     told.map(|(label, values, _)| row(label, values)).collect()
 }

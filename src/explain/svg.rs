@@ -22,23 +22,9 @@ pub struct Size {
 }
 
 /// For desks and paper.
-pub const WIDE: Size = Size {
-    id: "wide",
-    width: 920.0,
-    time: 112.0,
-    band: 18.0,
-    lane: 22.0,
-    least_text: 320.0,
-};
+pub const WIDE: Size = Size { id: "wide", width: 920.0, time: 112.0, band: 18.0, lane: 22.0, least_text: 320.0 };
 /// For phones.
-pub const NARROW: Size = Size {
-    id: "narrow",
-    width: 356.0,
-    time: 84.0,
-    band: 14.0,
-    lane: 17.0,
-    least_text: 150.0,
-};
+pub const NARROW: Size = Size { id: "narrow", width: 356.0, time: 84.0, band: 14.0, lane: 17.0, least_text: 150.0 };
 
 const ROW: f64 = 44.0;
 const GAP: f64 = 20.0;
@@ -91,11 +77,8 @@ impl Sheet<'_> {
     fn new(drawing: &Drawing, size: Size) -> Sheet<'_> {
         let lanes = lanes::of(drawing);
         let last = drawing.marks.len().saturating_sub(1);
-        let spans: Vec<(usize, usize)> = drawing
-            .bands
-            .iter()
-            .map(|band| (band.from, band.to.unwrap_or(last + 1)))
-            .collect();
+        let spans: Vec<(usize, usize)> =
+            drawing.bands.iter().map(|band| (band.from, band.to.unwrap_or(last + 1))).collect();
         let columns = lanes::columns(&spans);
         let mut y = Vec::with_capacity(drawing.marks.len());
         let mut at = TOP;
@@ -137,9 +120,7 @@ impl Sheet<'_> {
     fn gaps(&self) -> Vec<(usize, String)> {
         let pairs = self.drawing.marks.windows(2).enumerate();
         let gaps = pairs.map(|(row, pair)| (row + 1, pair[1].at.seconds_since(pair[0].at)));
-        gaps.filter(|(_, gap)| *gap >= NAMED_GAP_S)
-            .map(|(row, gap)| (row, largest_unit(gap)))
-            .collect()
+        gaps.filter(|(_, gap)| *gap >= NAMED_GAP_S).map(|(row, gap)| (row, largest_unit(gap))).collect()
     }
 
     fn band(&self, place: usize, band: &Band) -> Markup {
@@ -151,11 +132,7 @@ impl Sheet<'_> {
             true => ("band overlay", format!("url(#hatch-{})", size.id)),
             false => ("band", String::new()),
         };
-        let class = if band.late {
-            format!("{class} late")
-        } else {
-            class.to_owned()
-        };
+        let class = if band.late { format!("{class} late") } else { class.to_owned() };
         let fill = (!fill.is_empty()).then_some(fill);
         let (across, down) = (x + width / 2.0, top + 8.0);
         html! {
@@ -206,11 +183,7 @@ impl Sheet<'_> {
         let rules = mark.rules.join(", ");
         let detail = format!("{note}{}", mark.detail);
         let rules_room = room - 14.0;
-        let class = format!(
-            "row{}{}",
-            if mark.late { " late" } else { "" },
-            if mark.after { " after" } else { "" }
-        );
+        let class = format!("row{}{}", if mark.late { " late" } else { "" }, if mark.after { " after" } else { "" });
         let rule = (self.size.time, self.text - 8.0 - self.size.time);
         html! {
             g class=(class) {
@@ -256,11 +229,7 @@ fn gap_label(sheet: &Sheet, row: usize, gap: &str) -> Markup {
 fn largest_unit(seconds: i64) -> String {
     let text = words::span(seconds);
     let mut parts = text.split(' ');
-    format!(
-        "{} {}",
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default()
-    )
+    format!("{} {}", parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 fn tone(mark: &Mark) -> &'static str {
@@ -330,9 +299,6 @@ mod tests {
 
     #[test]
     fn gaps_are_named_in_one_unit() {
-        assert_eq!(
-            (largest_unit(90_061), largest_unit(3_700)),
-            ("1 day".to_owned(), "1 hour".to_owned())
-        );
+        assert_eq!((largest_unit(90_061), largest_unit(3_700)), ("1 day".to_owned(), "1 hour".to_owned()));
     }
 }

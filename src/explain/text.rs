@@ -35,10 +35,7 @@ const DEEPEST: usize = 8;
 
 /// Renders for a terminal of so many columns.
 pub fn to_text(explanation: &Explanation, width: usize) -> String {
-    let mut page = Page {
-        out: String::new(),
-        width: width.clamp(40, 120),
-    };
+    let mut page = Page { out: String::new(), width: width.clamp(40, 120) };
     page.headline(explanation);
     if !explanation.reasons.is_empty() {
         page.heading(why(explanation));
@@ -102,10 +99,7 @@ impl Page {
             self.line(&[(first.0, first.1.trim_end())]);
             return self.wrap((PLAIN, rest), rest, style, text);
         }
-        let room = self
-            .width
-            .saturating_sub(columns(first.1).max(columns(rest)))
-            .max(LEAST);
+        let room = self.width.saturating_sub(columns(first.1).max(columns(rest))).max(LEAST);
         for (number, line) in wrapped(text, room).iter().enumerate() {
             match number {
                 0 => self.line(&[first, (style, line)]),
@@ -124,11 +118,7 @@ impl Page {
         let style = tone_style(headline.tone);
         let lead = format!("{} {}  ", headline.tone.mark(), headline.word.to_uppercase());
         let indent = " ".repeat(columns(&lead));
-        let (indent, lead) = if self.width < 70 {
-            ("  ".to_owned(), lead)
-        } else {
-            (indent, lead)
-        };
+        let (indent, lead) = if self.width < 70 { ("  ".to_owned(), lead) } else { (indent, lead) };
         self.wrap((style, &lead), &indent, BOLD, &headline.sentence);
         for because in &headline.because {
             self.wrap((PLAIN, &indent), &indent, style, &format!("{because}."));
@@ -147,46 +137,26 @@ impl Page {
     fn facts(&mut self, facts: &[(String, String)]) {
         let label = facts.iter().map(|(label, _)| columns(label)).max().unwrap_or(0) + 4;
         for (name, value) in facts {
-            self.wrap(
-                (DIM, &pad(&format!("  {name}"), label)),
-                &" ".repeat(label),
-                PLAIN,
-                value,
-            );
+            self.wrap((DIM, &pad(&format!("  {name}"), label)), &" ".repeat(label), PLAIN, value);
         }
     }
 
     fn reason(&mut self, reason: &Reason) {
         let style = flag_style(reason.flag);
-        self.wrap(
-            (style, &format!("  {} ", reason.flag.mark())),
-            "    ",
-            BOLD,
-            &reason.title,
-        );
+        self.wrap((style, &format!("  {} ", reason.flag.mark())), "    ", BOLD, &reason.title);
         let views = views_note(reason.known, reason.today);
-        let policies = if reason.policies.is_empty() {
-            "the judge's own rule".to_owned()
-        } else {
-            words::list(&reason.policies)
-        };
+        let policies =
+            if reason.policies.is_empty() { "the judge's own rule".to_owned() } else { words::list(&reason.policies) };
         let line = format!("{} · {} · {policies}{views}", reason.flag.words(), reason.id);
         self.wrap((PLAIN, "    "), "    ", DIM, &line);
         for detail in reason.details.iter().take(DETAILS) {
             let mixed = reason.known && reason.today;
-            let note = if mixed {
-                views_note(detail.known, detail.today)
-            } else {
-                ""
-            };
+            let note = if mixed { views_note(detail.known, detail.today) } else { "" };
             self.wrap((PLAIN, "    "), "    ", PLAIN, &format!("{}{note}", detail.text));
         }
         if reason.details.len() > DETAILS {
             let more = reason.details.len() - DETAILS;
-            self.line(&[(
-                DIM,
-                &format!("    … and {more} more like this (--html or --json shows them)"),
-            )]);
+            self.line(&[(DIM, &format!("    … and {more} more like this (--html or --json shows them)"))]);
         }
         if let Some(source) = &reason.source {
             self.wrap((DIM, "    "), "    ", DIM, &format!("({source})"));
@@ -197,39 +167,19 @@ impl Page {
         if self.width < TABLE {
             return rows.iter().for_each(|row| self.stacked(row));
         }
-        let label = rows
-            .iter()
-            .map(|row| columns(&row.label))
-            .max()
-            .unwrap_or(0)
-            .clamp(8, 34);
+        let label = rows.iter().map(|row| columns(&row.label)).max().unwrap_or(0).clamp(8, 34);
         let cell = (self.width - label - 8) / 2;
-        self.line(&[
-            (PLAIN, &pad("", label + 4)),
-            (DIM, &pad("Known then", cell + 2)),
-            (DIM, "Known today"),
-        ]);
+        self.line(&[(PLAIN, &pad("", label + 4)), (DIM, &pad("Known then", cell + 2)), (DIM, "Known today")]);
         for row in rows {
-            let cells = [
-                wrapped(&row.label, label),
-                wrapped(&row.known, cell),
-                wrapped(&row.today, cell),
-            ];
+            let cells = [wrapped(&row.label, label), wrapped(&row.known, cell), wrapped(&row.today, cell)];
             let height = cells.iter().map(Vec::len).max().unwrap_or(0);
             let style = if row.differs { UNSURE } else { PLAIN };
             let verdict = if row.label == "Verdict" { BOLD } else { style };
             for number in 0..height {
-                let [first, known, today] = cells
-                    .each_ref()
-                    .map(|lines| lines.get(number).map_or("", String::as_str));
+                let [first, known, today] = cells.each_ref().map(|lines| lines.get(number).map_or("", String::as_str));
                 let mark = if row.differs && number == 0 { "≠ " } else { "  " };
                 let known = pad(known, cell + 2);
-                self.line(&[
-                    (style, mark),
-                    (DIM, &pad(first, label + 2)),
-                    (verdict, &known),
-                    (verdict, today),
-                ]);
+                self.line(&[(style, mark), (DIM, &pad(first, label + 2)), (verdict, &known), (verdict, today)]);
             }
         }
     }
@@ -261,11 +211,7 @@ impl Page {
 
     fn step(&mut self, step: &Step, (rail, below): &(String, String)) {
         let name_style = if step.kind == StepKind::Missing { BAD } else { BOLD };
-        let source = step
-            .source
-            .as_ref()
-            .map(|source| format!(" of {source}"))
-            .unwrap_or_default();
+        let source = step.source.as_ref().map(|source| format!(" of {source}")).unwrap_or_default();
         let again = if step.again { ", told above" } else { "" };
         let late = if step.late { ", recorded after the decision" } else { "" };
         let at = step.at.as_ref().map(|at| format!(", {at}")).unwrap_or_default();
@@ -289,18 +235,12 @@ impl Page {
         match &step.text {
             Some(Text::Kept) => self.under(below, DIM, "Its text is kept (--with-content shows it)."),
             Some(Text::Erased) => self.under(below, UNSURE, "Its text was erased."),
-            Some(Text::Shown(text)) => text
-                .lines()
-                .for_each(|line| self.under(below, NOTE, &format!("“{line}”"))),
+            Some(Text::Shown(text)) => text.lines().for_each(|line| self.under(below, NOTE, &format!("“{line}”"))),
             Some(Text::None) | None => {}
         }
         for mark in &step.marks {
             let views = views_note(mark.known, mark.today);
-            self.under(
-                below,
-                flag_style(mark.flag),
-                &format!("{} {}{views}", mark.flag.mark(), mark.id),
-            );
+            self.under(below, flag_style(mark.flag), &format!("{} {}{views}", mark.flag.mark(), mark.id));
         }
     }
 
@@ -323,12 +263,7 @@ impl Page {
             self.wrap((PLAIN, "  "), "    ", BOLD, &name);
             self.wrap((PLAIN, "    "), "    ", PLAIN, &in_force(card));
             if !card.judges.is_empty() {
-                self.wrap(
-                    (PLAIN, "    "),
-                    "    ",
-                    PLAIN,
-                    &format!("It judges {}.", card.judges.join("; ")),
-                );
+                self.wrap((PLAIN, "    "), "    ", PLAIN, &format!("It judges {}.", card.judges.join("; ")));
             }
             for document in &card.documents {
                 self.wrap((DIM, "    "), "    ", DIM, document);
@@ -342,29 +277,17 @@ impl Page {
         }
         if history.len() > HAPPENINGS {
             let more = history.len() - HAPPENINGS;
-            self.line(&[(
-                DIM,
-                &format!("  … {more} earlier entries (--html or --json shows them)"),
-            )]);
+            self.line(&[(DIM, &format!("  … {more} earlier entries (--html or --json shows them)"))]);
         }
         for happening in history.iter().skip(history.len().saturating_sub(HAPPENINGS)) {
-            let style = if happening.counts == Counts::Neither {
-                DIM
-            } else {
-                PLAIN
-            };
+            let style = if happening.counts == Counts::Neither { DIM } else { PLAIN };
             let note = happening_note(happening);
             let text = format!("{}: {}{note}", happening.account, happening.what);
             if self.width < TABLE {
                 self.line(&[(DIM, &format!("  {}", happening.at))]);
                 self.wrap((PLAIN, "    "), "    ", style, &text);
             } else {
-                self.wrap(
-                    (DIM, &pad(&format!("  {}", happening.at), 26)),
-                    &" ".repeat(26),
-                    style,
-                    &text,
-                );
+                self.wrap((DIM, &pad(&format!("  {}", happening.at), 26)), &" ".repeat(26), style, &text);
             }
         }
     }
@@ -376,17 +299,9 @@ fn rails(steps: &[Step]) -> Vec<(String, String)> {
     let mut rails = Vec::with_capacity(steps.len());
     for (number, step) in steps.iter().enumerate().rev() {
         let depth = step.depth.min(DEEPEST);
-        let above: String = (1..depth)
-            .map(|level| if open[level] { "│  " } else { "   " })
-            .collect();
-        let (branch, beside) = if open[depth] {
-            ("├─ ", "│  ")
-        } else {
-            ("└─ ", "   ")
-        };
-        let has_more = steps
-            .get(number + 1)
-            .is_some_and(|next| next.depth > step.depth && step.depth < DEEPEST);
+        let above: String = (1..depth).map(|level| if open[level] { "│  " } else { "   " }).collect();
+        let (branch, beside) = if open[depth] { ("├─ ", "│  ") } else { ("└─ ", "   ") };
+        let has_more = steps.get(number + 1).is_some_and(|next| next.depth > step.depth && step.depth < DEEPEST);
         let down = if has_more { "│  " } else { "" };
         rails.push((format!("{above}{branch}"), format!("{above}{beside}{down}")));
         open[depth] = true;
@@ -402,10 +317,7 @@ mod tests {
 
     #[test]
     fn rails_join_siblings_and_end_with_the_last() {
-        let step = |depth| Step {
-            depth,
-            ..crate::explain::lineage::tests_step()
-        };
+        let step = |depth| Step { depth, ..crate::explain::lineage::tests_step() };
         let steps = [step(1), step(2), step(2), step(1)];
         let rails = rails(&steps);
         let rails: Vec<&str> = rails.iter().map(|(rail, _)| rail.as_str()).collect();

@@ -27,10 +27,7 @@ pub fn detail(case: &Case, rule: &str) -> Vec<String> {
         "unlabelled" => case.used.map(|used| unlabelled(case, used)).into_iter().collect(),
         "proxy-topic" => proxies(case),
         "excluded-topic" => excluded_topics(case),
-        "consent-missing" => [known_regions(case)]
-            .into_iter()
-            .chain(choices::detail(case, rule))
-            .collect(),
+        "consent-missing" => [known_regions(case)].into_iter().chain(choices::detail(case, rule)).collect(),
         _ => whose::detail(case, rule).unwrap_or_else(|| choices::detail(case, rule)),
     };
     match (sentences.is_empty(), case.used) {
@@ -48,15 +45,7 @@ pub(super) fn facts_of(case: &Case, used: &Use) -> Option<UseFacts> {
     let app = world.account(world.node(scene.decision).account).app?;
     let policy = world.policies[case.version?.line as usize].id;
     let notice = facts::of_notices(world, used.node, policy, case.view);
-    Some(facts::of_use(
-        world,
-        used,
-        scene.decision,
-        app,
-        notice,
-        params,
-        case.view,
-    ))
+    Some(facts::of_use(world, used, scene.decision, app, notice, params, case.view))
 }
 
 /// An interaction in a sentence, for rules that nobody wrote words for.
@@ -65,11 +54,7 @@ pub(super) fn portrait(scene: &Scene, node: NodeIx, view: View) -> String {
     let mut text = format!("{} happened on {}", scene.call_first(node), scene.at(node));
     if let Some(body) = world.interaction(node) {
         let account = scene.account(world.node(node).account);
-        text += &format!(
-            ", on {account}, {}, {}",
-            words::agent(body.agent),
-            words::modality(body.modality)
-        );
+        text += &format!(", on {account}, {}, {}", words::agent(body.agent), words::modality(body.modality));
         text += &match world.label(node, view) {
             None => ", without a label".to_owned(),
             Some(label) if label.is_empty() => ", labelled as not sensitive".to_owned(),
@@ -83,11 +68,7 @@ fn in_force_from(case: &Case) -> String {
     let (scene, version) = (case.scene, case.version().zip(case.version));
     let from =
         version.map(|(version, ix)| format!("; {} is in force from {}", scene.version(ix), instant(version.from)));
-    format!(
-        "The decision was made on {}{}.",
-        scene.at(scene.decision),
-        from.unwrap_or_default()
-    )
+    format!("The decision was made on {}{}.", scene.at(scene.decision), from.unwrap_or_default())
 }
 
 fn use_from(case: &Case, used: &Use) -> String {
@@ -102,42 +83,23 @@ fn use_from(case: &Case, used: &Use) -> String {
         when(params.use_from)
     };
     let lag = facts.use_from.seconds_since(node.at.at);
-    let later = if lag > 0 {
-        format!(", {} later", words::span(lag))
-    } else {
-        String::new()
-    };
+    let later = if lag > 0 { format!(", {} later", words::span(lag)) } else { String::new() };
     format!("{happened}; use began on {start}{later}.")
 }
 
 fn time_zone(case: &Case, used: &Use) -> String {
     let scene = case.scene;
-    let start = case
-        .params()
-        .map(|params| format!("; use began on {}", when(params.use_from)))
-        .unwrap_or_default();
-    let happened = format!(
-        "{} happened on {}{start}",
-        scene.call_first(used.node),
-        scene.at(used.node)
-    );
+    let start = case.params().map(|params| format!("; use began on {}", when(params.use_from))).unwrap_or_default();
+    let happened = format!("{} happened on {}{start}", scene.call_first(used.node), scene.at(used.node));
     format!("{happened}. Within 14 hours of that, the day depends on the time zone.")
 }
 
 /// The regions of the use and of the decision, as the version reads them.
 fn regions(case: &Case) -> (Vec<Sym>, Vec<Sym>) {
     let scene = case.scene;
-    let of_use = case
-        .used
-        .and_then(|used| facts_of(case, used))
-        .map(|facts| facts.regions)
-        .unwrap_or_default();
+    let of_use = case.used.and_then(|used| facts_of(case, used)).map(|facts| facts.regions).unwrap_or_default();
     let of_decision = case.params().map(|params| {
-        let app = scene
-            .world
-            .account(scene.world.node(scene.decision).account)
-            .app
-            .unwrap_or(Sym(0));
+        let app = scene.world.account(scene.world.node(scene.decision).account).app.unwrap_or(Sym(0));
         facts::of_decision(scene.world, scene.decision, scene.body, app, params).regions
     });
     (of_use, of_decision.unwrap_or_default())
@@ -148,19 +110,10 @@ fn known_regions(case: &Case) -> String {
     let scene = case.scene;
     let place = |regions: &[Sym]| match regions {
         [] => "in a region that is not known".to_owned(),
-        _ => format!(
-            "in {}",
-            words::list(&regions.iter().map(|&region| scene.text(region)).collect::<Vec<_>>())
-        ),
+        _ => format!("in {}", words::list(&regions.iter().map(|&region| scene.text(region)).collect::<Vec<_>>())),
     };
-    let chat = case
-        .used
-        .map(|used| format!("{} was {}, ", scene.call_first(used.node), place(&of_use)));
-    words::sentence(&format!(
-        "{}the decision was made {}.",
-        chat.unwrap_or_default(),
-        place(&of_decision)
-    ))
+    let chat = case.used.map(|used| format!("{} was {}, ", scene.call_first(used.node), place(&of_use)));
+    words::sentence(&format!("{}the decision was made {}.", chat.unwrap_or_default(), place(&of_decision)))
 }
 
 fn excluded_regions(case: &Case) -> Vec<String> {
@@ -172,20 +125,12 @@ fn excluded_regions(case: &Case) -> Vec<String> {
         params.excluded_regions.iter().any(|excluded| excluded.as_str() == name)
     };
     let mut text = known_regions(case);
-    let mut out: Vec<String> = of_use
-        .iter()
-        .chain(&of_decision)
-        .filter(|region| excluded(region))
-        .map(|&r| scene.text(r))
-        .collect();
+    let mut out: Vec<String> =
+        of_use.iter().chain(&of_decision).filter(|region| excluded(region)).map(|&r| scene.text(r)).collect();
     out.sort_unstable();
     out.dedup();
     if !out.is_empty() {
-        text += &format!(
-            " {} {} excluded.",
-            words::list(&out),
-            if out.len() == 1 { "is" } else { "are" }
-        );
+        text += &format!(" {} {} excluded.", words::list(&out), if out.len() == 1 { "is" } else { "are" });
     }
     vec![text]
 }
@@ -194,33 +139,17 @@ fn region_starts(case: &Case) -> Vec<String> {
     let scene = case.scene;
     let (of_use, of_decision) = regions(case);
     let Some(params) = case.params() else { return Vec::new() };
-    let concerned: BTreeSet<&str> = of_use
-        .iter()
-        .chain(&of_decision)
-        .map(|&sym| scene.world.symbols.name(sym))
-        .collect();
-    let starts = params
-        .region_use_from
-        .iter()
-        .filter(|(region, _)| concerned.contains(region.as_str()));
-    let starts: Vec<String> = starts
-        .map(|(region, &at)| format!("Use began in {} on {}.", region.as_str(), instant(at)))
-        .collect();
+    let concerned: BTreeSet<&str> =
+        of_use.iter().chain(&of_decision).map(|&sym| scene.world.symbols.name(sym)).collect();
+    let starts = params.region_use_from.iter().filter(|(region, _)| concerned.contains(region.as_str()));
+    let starts: Vec<String> =
+        starts.map(|(region, &at)| format!("Use began in {} on {}.", region.as_str(), instant(at))).collect();
     let mut text = String::new();
     if let Some(used) = case.used {
         text += &format!("{} happened on {}, ", scene.call(used.node), scene.at(used.node));
     }
     text += &format!("the decision was made on {}.", scene.at(scene.decision));
-    vec![
-        format!(
-            "{} {} {}",
-            known_regions(case),
-            words::sentence(&text),
-            starts.join(" ")
-        )
-        .trim_end()
-        .to_owned(),
-    ]
+    vec![format!("{} {} {}", known_regions(case), words::sentence(&text), starts.join(" ")).trim_end().to_owned()]
 }
 
 /// Where the sensitive label of a use comes from.
@@ -242,9 +171,7 @@ fn sensitive(case: &Case, used: &Use) -> String {
     let of_others = Categories(counts.0 & !own.0 & !used.reach.direct_labels.0);
     if !of_others.is_empty() {
         let what = words::categories(of_others);
-        parts.push(format!(
-            "other turns of its conversation, which count for {call}, are labelled {what}"
-        ));
+        parts.push(format!("other turns of its conversation, which count for {call}, are labelled {what}"));
     }
     words::sentence(&format!("{}.", parts.join("; ")))
 }
@@ -269,10 +196,7 @@ fn inherited(case: &Case, used: &Use) -> String {
     let counts = facts_of(case, used).map(|facts| facts.inherited).unwrap_or_default();
     let rest = Categories(counts.0 & !label.0);
     if !rest.is_empty() {
-        text += &format!(
-            "; on the way {} is inherited from signals or from the conversation",
-            words::categories(rest)
-        );
+        text += &format!("; on the way {} is inherited from signals or from the conversation", words::categories(rest));
     }
     words::sentence(&(text + "."))
 }
@@ -314,15 +238,9 @@ fn unlabelled(case: &Case, used: &Use) -> String {
     let call = scene.call_first(used.node);
     match labels.iter().find(|label| !case.view.sees(label.moment)) {
         _ if scene.world.label(used.node, case.view).is_some() => {
-            format!(
-                "Not every turn of the conversation of {} had a label.",
-                scene.call(used.node)
-            )
+            format!("Not every turn of the conversation of {} had a label.", scene.call(used.node))
         }
-        Some(label) => format!(
-            "{call} had no label that counts here; one is of {}.",
-            instant(label.moment.at)
-        ),
+        Some(label) => format!("{call} had no label that counts here; one is of {}.", instant(label.moment.at)),
         None => format!("{call} was never labelled."),
     }
 }
@@ -352,19 +270,12 @@ fn excluded_topics(case: &Case) -> Vec<String> {
         let on_way: Vec<Sym> = used.reach.topics.iter().copied().filter(excluded).collect();
         if !on_way.is_empty() {
             let call = scene.call(used.node);
-            sentences.push(format!(
-                "A signal that rests on {call} has the excluded topic {}.",
-                scene.quoted(on_way)
-            ));
+            sentences.push(format!("A signal that rests on {call} has the excluded topic {}.", scene.quoted(on_way)));
         }
     }
     let of_item: Vec<Sym> = scene.body.topics.iter().copied().filter(excluded).collect();
     if !of_item.is_empty() {
-        sentences.push(format!(
-            "The {} is about the excluded topic {}.",
-            scene.item(),
-            scene.quoted(of_item)
-        ));
+        sentences.push(format!("The {} is about the excluded topic {}.", scene.item(), scene.quoted(of_item)));
     }
     sentences
 }

@@ -31,11 +31,7 @@ pub fn list<S: AsRef<str>>(items: &[S]) -> String {
 
 /// `1 chat`, `2 chats`.
 pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The sentence with a capital at its beginning, unless it begins with an account: names are said as they are.
@@ -44,9 +40,7 @@ pub fn sentence(text: &str) -> String {
         return text.to_owned();
     }
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// A length of time in its two largest units.
@@ -61,11 +55,7 @@ pub fn span(seconds: i64) -> String {
         }
         rest %= length;
     }
-    if parts.is_empty() {
-        "less than a second".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    if parts.is_empty() { "less than a second".to_owned() } else { parts.join(" ") }
 }
 
 /// A sensitive category in words.
@@ -127,11 +117,7 @@ pub fn channel(channel: Channel) -> &'static str {
 }
 
 fn status(status: NoticeStatus) -> String {
-    let reached = if status.reached() {
-        "it reached the person"
-    } else {
-        "it did not reach the person"
-    };
+    let reached = if status.reached() { "it reached the person" } else { "it did not reach the person" };
     format!("{} ({reached})", status.name())
 }
 
@@ -168,12 +154,7 @@ pub fn kind(kind: Kind) -> &'static str {
 pub fn about_person(body: &Body) -> String {
     match body {
         Body::NoticeRecorded(body) => {
-            format!(
-                "notice about {}, {}: {}",
-                clean(&body.policy),
-                channel(body.channel),
-                status(body.status)
-            )
+            format!("notice about {}, {}: {}", clean(&body.policy), channel(body.channel), status(body.status))
         }
         Body::AccountLinked { center } => format!("joined the Accounts Center {}", clean(center)),
         Body::AccountUnlinked { center } => format!("left the Accounts Center {}", clean(center)),
@@ -181,11 +162,7 @@ pub fn about_person(body: &Body) -> String {
         Body::ConsentRecorded(body) => format!("consent to {}: {}", clean(&body.purpose), body.state.name()),
         Body::AgeObserved(band) => format!("age observed: {}", band.name()),
         Body::PermissionChanged(body) => {
-            format!(
-                "permission for the {}: {}",
-                body.permission.name().replace('_', " "),
-                body.state.name()
-            )
+            format!("permission for the {}: {}", body.permission.name().replace('_', " "), body.state.name())
         }
         Body::ControlRequested { control } => format!("asked for the control {}", clean(control)),
         Body::SubjectErased(erased) => scope(*erased).to_owned(),
@@ -241,9 +218,6 @@ mod tests {
     fn lists_read_as_one_would_say_them() {
         assert_eq!(list::<&str>(&[]), "none");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
-        assert_eq!(
-            (count(1, "chat"), count(0, "chat")),
-            ("1 chat".to_owned(), "0 chats".to_owned())
-        );
+        assert_eq!((count(1, "chat"), count(0, "chat")), ("1 chat".to_owned(), "0 chats".to_owned()));
     }
 }

@@ -9,7 +9,9 @@ const MAX_LEN: usize = 256;
 
 /// Why an account was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected an account `<app>/<id>`: app of a-z, 0-9, `_`, `-` or `.`, then an id without spaces, {MAX_LEN} bytes at most")]
+#[error(
+    "expected an account `<app>/<id>`: app of a-z, 0-9, `_`, `-` or `.`, then an id without spaces, {MAX_LEN} bytes at most"
+)]
 pub struct AccountError;
 
 impl Account {

@@ -68,9 +68,7 @@ pub struct Time {
 impl Time {
     /// Parses RFC 3339, keeping the offset.
     pub fn parse(text: &str) -> Result<Time, TimeError> {
-        let fraction = text.split_once('.').map_or(0, |(_, rest)| {
-            rest.bytes().take_while(u8::is_ascii_digit).count()
-        });
+        let fraction = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
         let parsed = DateTime::<FixedOffset>::parse_from_rfc3339(text).map_err(|_| TimeError::Syntax)?;
         if fraction > 9 {
             return Err(TimeError::Syntax);
@@ -131,7 +129,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_time() {
-        for text in ["", "2025-12-16", "2025-13-16T00:00:00Z", "2025-12-16T00:00:00", "2025-12-16T00:00:00.1234567891Z"] {
+        for text in ["", "2025-12-16", "2025-13-16T00:00:00Z", "2025-12-16T00:00:00", "2025-12-16T00:00:00.1234567891Z"]
+        {
             assert_eq!(Time::parse(text), Err(TimeError::Syntax), "{text}");
         }
         for text in ["1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "2200-01-01T00:00:00Z"] {

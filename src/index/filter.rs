@@ -31,7 +31,9 @@ impl Layer {
     fn probes(&self, id: u64) -> impl Iterator<Item = u64> + use<> {
         let bits = self.words.len() as u64 * 64;
         let step = (id >> 32) | 1;
-        (0..PROBES).map(move |n| id.wrapping_add(n.wrapping_mul(step)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20).map(move |hash| hash % bits)
+        (0..PROBES)
+            .map(move |n| id.wrapping_add(n.wrapping_mul(step)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20)
+            .map(move |hash| hash % bits)
     }
 }
 
@@ -53,7 +55,9 @@ impl Filter {
 
     /// False if the id was never added.
     pub fn may_hold(&self, id: u64) -> bool {
-        self.layers.iter().any(|layer| layer.probes(id).all(|bit| layer.words[(bit / 64) as usize] & (1 << (bit % 64)) != 0))
+        self.layers
+            .iter()
+            .any(|layer| layer.probes(id).all(|bit| layer.words[(bit / 64) as usize] & (1 << (bit % 64)) != 0))
     }
 
     /// Writes the chunks that changed.

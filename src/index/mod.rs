@@ -84,7 +84,8 @@ impl Index {
         };
         let (covered, runs, purged) = (number(b"m/covered")?, number(b"m/runs")? as u32, number(b"m/purged")?);
         let ids = Filter::load(&db, covered).map_err(fail)?;
-        let boundary = db.get(b"m/boundary").map_err(fail)?.and_then(|hash| hash.as_ref().try_into().ok()).unwrap_or([0; 32]);
+        let boundary =
+            db.get(b"m/boundary").map_err(fail)?.and_then(|hash| hash.as_ref().try_into().ok()).unwrap_or([0; 32]);
         Ok(Index {
             path: path.to_owned(),
             db,
@@ -106,10 +107,21 @@ impl Index {
     }
 
     /// Adds the next entry; one that is covered is only compared with what was added.
-    pub fn add(&mut self, seq: u64, hash: &EntryHash, location: u64, id: Term, terms: &[Term]) -> Result<(), IndexError> {
+    pub fn add(
+        &mut self,
+        seq: u64,
+        hash: &EntryHash,
+        location: u64,
+        id: Term,
+        terms: &[Term],
+    ) -> Result<(), IndexError> {
         if seq < self.covered {
             let foreign = seq + 1 == self.covered && hash.0 != self.boundary;
-            return if foreign { Err(IndexError(self.path.clone(), "it is of another journal".to_owned())) } else { Ok(()) };
+            return if foreign {
+                Err(IndexError(self.path.clone(), "it is of another journal".to_owned()))
+            } else {
+                Ok(())
+            };
         }
         assert_eq!(seq, self.next, "entries are indexed in order");
         if (seq + 1) % LOCATIONS == 0 {
@@ -133,7 +145,8 @@ impl Index {
             return Ok(());
         }
         let fail = |error: sled::Error| IndexError(self.path.clone(), error.to_string());
-        let (mut run, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.recent).into_iter().partition(|&(_, seq)| seq < end);
+        let (mut run, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.recent).into_iter().partition(|&(_, seq)| seq < end);
         run.sort_unstable();
         for chunk in run.chunks(CHUNK) {
             self.db.insert(run_key(self.runs, chunk[0]), encode(chunk)).map_err(fail)?;
@@ -212,7 +225,10 @@ impl Index {
         if seq >= self.covered {
             return Ok(self.recent_locations.get((seq - self.covered) as usize).copied());
         }
-        let chunk = self.db.get(location_key(seq - seq % LOCATIONS)).map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
+        let chunk = self
+            .db
+            .get(location_key(seq - seq % LOCATIONS))
+            .map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
         Ok(chunk.and_then(|chunk| {
             let at = (seq % LOCATIONS) as usize * 8;
             chunk.get(at..at + 8).map(|bytes| u64::from_be_bytes(bytes.try_into().expect("eight bytes")))

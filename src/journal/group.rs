@@ -98,7 +98,8 @@ pub fn groups(bytes: &[u8], start: usize, first_seq: u64) -> impl Iterator<Item 
             // Zeros are space ahead, all of it: anything behind them was never written by us.
             let stray = bytes.get(at..).unwrap_or_default().iter().position(|&byte| byte != 0).filter(|_| !failed);
             failed = true;
-            return stray.map(|stray| Err(Damage { offset: at + stray, seq, what: "bytes behind the last group".to_owned() }));
+            return stray
+                .map(|stray| Err(Damage { offset: at + stray, seq, what: "bytes behind the last group".to_owned() }));
         }
         let group = read_group(bytes, at, seq);
         match &group {
@@ -130,7 +131,8 @@ fn read_group(bytes: &[u8], start: usize, seq: u64) -> Result<Group<'_>, Damage>
     let (mut at, end) = (start + HEADER_LEN, start + HEADER_LEN + len);
     let mut entries = Vec::new();
     for number in 0..u64::from(count) {
-        let entry = read_frame(&bytes[at..end], at, seq + number).ok_or_else(|| damage(at, seq + number, "an entry does not match its checksum"))?;
+        let entry = read_frame(&bytes[at..end], at, seq + number)
+            .ok_or_else(|| damage(at, seq + number, "an entry does not match its checksum"))?;
         at = entry.1;
         entries.push(entry.0);
     }
@@ -142,9 +144,9 @@ fn read_group(bytes: &[u8], start: usize, seq: u64) -> Result<Group<'_>, Damage>
 
 /// The whole entries at the start of a damaged group: none where its header is what is damaged.
 pub fn intact(bytes: &[u8], start: usize, seq: u64) -> Group<'_> {
-    let header = bytes.get(start..start + HEADER_LEN).filter(|header| {
-        header[..4] == MAGIC && crc32fast::hash(&header[..20]) == u32_at(header, 20)
-    });
+    let header = bytes
+        .get(start..start + HEADER_LEN)
+        .filter(|header| header[..4] == MAGIC && crc32fast::hash(&header[..20]) == u32_at(header, 20));
     let (mut at, mut entries) = (start + HEADER_LEN, Vec::new());
     for number in 0..header.map_or(0, |header| u64::from(u32_at(header, 4))) {
         let Some((entry, next)) = bytes.get(at..).and_then(|rest| read_frame(rest, at, seq + number)) else { break };

@@ -101,7 +101,6 @@ impl Journal {
     }
 }
 
-
 /// The end of a pass.
 #[derive(Debug)]
 pub struct End {
@@ -122,11 +121,12 @@ pub fn scan<E: From<JournalError>>(
     from: Option<(Location, u64)>,
     mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
 ) -> Result<End, E> {
-    let (mut at, mut next_seq) =
-        from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
+    let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
     loop {
         let bytes = segment::read(dir, at.segment)?;
-        if let Err(what) = segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq)) {
+        if let Err(what) =
+            segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
+        {
             return Ok(End { location: at, next_seq, damage: Some(Damage { offset: 0, seq: next_seq, what }) });
         }
         let mut damage = None;

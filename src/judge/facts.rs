@@ -120,7 +120,15 @@ pub fn of_notices(world: &World, node: NodeIx, policy: Sym, view: View) -> Notic
 }
 
 /// One use. The interaction's body must still be readable.
-pub fn of_use(world: &World, used: &Use, decision: NodeIx, app: Sym, notice: NoticeFacts, params: &Params, view: View) -> UseFacts {
+pub fn of_use(
+    world: &World,
+    used: &Use,
+    decision: NodeIx,
+    app: Sym,
+    notice: NoticeFacts,
+    params: &Params,
+    view: View,
+) -> UseFacts {
     let (node, account) = (world.node(used.node), world.node(decision).account);
     let body = world.interaction(used.node).expect("a use whose body is gone is not put to a policy");
     let (labelled, label) = label(world, used.node, params, view);
@@ -178,8 +186,9 @@ fn regions(region: Option<Sym>, device_region: Option<Sym>, params: &Params) -> 
 }
 
 fn before_region_start(symbols: &Symbols, regions: &[Sym], at: Instant, params: &Params) -> bool {
-    !params.region_use_from.is_empty() && regions.iter().any(|&region| {
-        let start = Region::parse(symbols.name(region)).ok().and_then(|region| params.region_use_from.get(&region));
-        start.is_some_and(|&start| at < start)
-    })
+    !params.region_use_from.is_empty()
+        && regions.iter().any(|&region| {
+            let start = Region::parse(symbols.name(region)).ok().and_then(|region| params.region_use_from.get(&region));
+            start.is_some_and(|&start| at < start)
+        })
 }

@@ -53,7 +53,8 @@ pub fn judge(world: &World, decision: NodeIx, ask: &mut Ask) -> Judgement {
 
 /// A decision whose own body is gone: nothing else is judged.
 fn destroyed(decision: NodeIx) -> Judgement {
-    let fired = Fired { rule: Rule::Judge(JudgeRule::ErasedEvidence, None), about: None, refs: vec![Ref::Entry(decision)] };
+    let fired =
+        Fired { rule: Rule::Judge(JudgeRule::ErasedEvidence, None), about: None, refs: vec![Ref::Entry(decision)] };
     let judged = Arc::new(Judged {
         verdict: Verdict::Indeterminate,
         rules: vec![fired],
@@ -116,7 +117,8 @@ impl Bench<'_> {
             return false;
         }
         // Turns that nobody cites count where a signal or a policy goes by whole conversations.
-        let by_conversation = !lineage.by_conversation.is_empty() || world.policies.iter().any(|line| line.goes_by_conversation());
+        let by_conversation =
+            !lineage.by_conversation.is_empty() || world.policies.iter().any(|line| line.goes_by_conversation());
         !by_conversation
     }
 
@@ -129,15 +131,21 @@ impl Bench<'_> {
         versions.extend(known.iter().flat_map(|known| &known.versions));
         versions.sort_unstable();
         versions.dedup();
-        let use_versions: Vec<(NodeIx, Vec<VersionIx>)> = lineage.uses.iter().map(|used| {
-            let node = world.node(used.node);
-            let own = versions.iter().flat_map(|&judging| versions::at_use(world, view, app, judging, node.at.at, node.seq));
-            let before = known.iter().flat_map(|known| known.versions_of(used.node)).copied();
-            let mut all: Vec<VersionIx> = own.chain(before).collect();
-            all.sort_unstable();
-            all.dedup();
-            (used.node, all)
-        }).collect();
+        let use_versions: Vec<(NodeIx, Vec<VersionIx>)> = lineage
+            .uses
+            .iter()
+            .map(|used| {
+                let node = world.node(used.node);
+                let own = versions
+                    .iter()
+                    .flat_map(|&judging| versions::at_use(world, view, app, judging, node.at.at, node.seq));
+                let before = known.iter().flat_map(|known| known.versions_of(used.node)).copied();
+                let mut all: Vec<VersionIx> = own.chain(before).collect();
+                all.sort_unstable();
+                all.dedup();
+                (used.node, all)
+            })
+            .collect();
         let mut record = Record::default();
         self.ask_policies(view, &versions, &lineage, &use_versions, ask, &mut record);
         self.apply_own_rules(view, &versions, &lineage, &mut record);
@@ -171,7 +179,15 @@ impl Bench<'_> {
         }
     }
 
-    fn ask_one(&self, view: View, ix: VersionIx, person: &PersonFacts, used: Option<&Use>, ask: &mut Ask, record: &mut Record) {
+    fn ask_one(
+        &self,
+        view: View,
+        ix: VersionIx,
+        person: &PersonFacts,
+        used: Option<&Use>,
+        ask: &mut Ask,
+        record: &mut Record,
+    ) {
         let world = self.world;
         let version = version_of(world, ix);
         let about = used.map(|used| used.node);
@@ -206,7 +222,9 @@ impl Bench<'_> {
     ) {
         for &number in &answer.satisfied {
             match rules[number as usize].outcome {
-                RuleOutcome::Finding => record.find(FindingId::Policy(ix, number), Ref::Entry(about.unwrap_or(self.decision))),
+                RuleOutcome::Finding => {
+                    record.find(FindingId::Policy(ix, number), Ref::Entry(about.unwrap_or(self.decision)))
+                }
                 _ => record.rules.push(Fired { rule: Rule::Policy(ix, number), about, refs: Vec::new() }),
             }
         }
@@ -228,14 +246,23 @@ impl Bench<'_> {
             record.fire(JudgeRule::WrongPolicyCited, None, None, vec![Ref::Entry(self.decision)]);
         }
         if !lineage.faults.is_empty() {
-            record.fire(JudgeRule::BrokenLineage, None, None, lineage.faults.iter().map(|fault| self.fault_ref(fault)).collect());
+            record.fire(
+                JudgeRule::BrokenLineage,
+                None,
+                None,
+                lineage.faults.iter().map(|fault| self.fault_ref(fault)).collect(),
+            );
         }
         if !lineage.by_conversation.is_empty() {
             record.fire(JudgeRule::ConversationLineage, None, None, entries(&lineage.by_conversation));
         }
         let uses = lineage.uses.iter().map(|used| used.node);
-        let all: Vec<NodeIx> = [self.decision].into_iter().chain(lineage.signals.iter().copied()).chain(uses.clone()).collect();
-        record.fire_if_any(JudgeRule::ClockAnomaly, all.iter().copied().filter(|&ix| self.is_before_its_time(ix)).collect());
+        let all: Vec<NodeIx> =
+            [self.decision].into_iter().chain(lineage.signals.iter().copied()).chain(uses.clone()).collect();
+        record.fire_if_any(
+            JudgeRule::ClockAnomaly,
+            all.iter().copied().filter(|&ix| self.is_before_its_time(ix)).collect(),
+        );
         let destroyed = |ix: &NodeIx| world.node(*ix).is_destroyed();
         let mut gone: Vec<NodeIx> = all.iter().copied().filter(destroyed).collect();
         gone.extend(uses.clone().filter(|ix| !destroyed(ix) && world.label_is_destroyed(*ix, view)));
@@ -245,7 +272,11 @@ impl Bench<'_> {
                 record.fire(JudgeRule::ErasedSource, None, Some(used), vec![Ref::Entry(used)]);
             }
             // Looks past the decision, in both views.
-            let latest = world.labels(used).iter().rev().find_map(|label| label.sensitive.map(|sensitive| (label.moment, sensitive)));
+            let latest = world
+                .labels(used)
+                .iter()
+                .rev()
+                .find_map(|label| label.sensitive.map(|sensitive| (label.moment, sensitive)));
             let relabelled = latest.is_some_and(|(moment, sensitive)| moment > view.decision && !sensitive.is_empty());
             if relabelled && !world.node(used).is_destroyed() {
                 record.find(FindingId::RelabelledAfterDecision, Ref::Entry(used));
@@ -292,11 +323,16 @@ impl Bench<'_> {
         accounts.dedup();
         let is_late = |moment: Moment| moment.seq > decision.seq && moment.at < decision.at;
         let of_accounts = accounts.iter().flat_map(|&account| world.account(account).late());
-        let of_accounts = of_accounts.filter(|late| is_late(late.moment)).map(|late| (late.moment.seq, late.recorded, late.moment.at));
+        let of_accounts = of_accounts
+            .filter(|late| is_late(late.moment))
+            .map(|late| (late.moment.seq, late.recorded, late.moment.at));
         let versions = world.policies.iter().flat_map(|line| &line.versions);
         let of_policies = versions.filter(|version| version.seq > decision.seq && version.from <= decision.at);
         let of_policies = of_policies.map(|version| (version.seq, version.recorded, version.from));
-        let lag = |(seq, recorded, happened): (u64, Instant, Instant)| Ref::Late { seq, lag_s: recorded.seconds_since(happened) };
+        let lag = |(seq, recorded, happened): (u64, Instant, Instant)| Ref::Late {
+            seq,
+            lag_s: recorded.seconds_since(happened),
+        };
         let mut late: Vec<Ref> = of_accounts.chain(of_policies).map(lag).collect();
         late.sort_unstable();
         late
@@ -308,7 +344,9 @@ impl Bench<'_> {
         let uses = lineages.into_iter().flat_map(|lineage| lineage.uses.iter().map(|used| used.node));
         let erased = |ix: NodeIx| {
             let node = world.node(ix);
-            let after = |(moment, scope): (Moment, Scope)| moment > node.moment() || (scope == Scope::All && moment.seq > node.seq);
+            let after = |(moment, scope): (Moment, Scope)| {
+                moment > node.moment() || (scope == Scope::All && moment.seq > node.seq)
+            };
             world.account(node.account).erasures().any(after)
         };
         let any = std::iter::once(self.decision).chain(uses).any(erased);
@@ -331,7 +369,13 @@ impl Record {
         }
     }
 
-    fn judged(mut self, world: &World, versions: Vec<VersionIx>, use_versions: Vec<(NodeIx, Vec<VersionIx>)>, lineage: &Lineage) -> Judged {
+    fn judged(
+        mut self,
+        world: &World,
+        versions: Vec<VersionIx>,
+        use_versions: Vec<(NodeIx, Vec<VersionIx>)>,
+        lineage: &Lineage,
+    ) -> Judged {
         self.rules.iter_mut().for_each(|fired| {
             fired.refs.sort_unstable();
             fired.refs.dedup();

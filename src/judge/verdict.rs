@@ -70,9 +70,13 @@ impl JudgeRule {
     /// What it means, in a sentence.
     pub fn title(self) -> &'static str {
         match self {
-            JudgeRule::BrokenLineage => "The lineage has a gap, a reference of the wrong kind, or a source later than what cites it",
+            JudgeRule::BrokenLineage => {
+                "The lineage has a gap, a reference of the wrong kind, or a source later than what cites it"
+            }
             JudgeRule::ClockAnomaly => "Something was recorded more than five minutes before it happened",
-            JudgeRule::ConversationLineage => "A signal cites a whole conversation, so it cannot be shown which part contributed",
+            JudgeRule::ConversationLineage => {
+                "A signal cites a whole conversation, so it cannot be shown which part contributed"
+            }
             JudgeRule::ErasedEvidence => "Evidence that the decision rests on was erased",
             JudgeRule::ErasedSource => "The interaction's account was erased before the decision",
             JudgeRule::NoPolicyInForce => "No platform policy governs the decision",
@@ -201,4 +205,3 @@ impl Conformance {
         }
     }
 }
-

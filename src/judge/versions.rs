@@ -8,9 +8,14 @@ use crate::timeline::{PolicyLine, Version, View, World};
 pub fn at_decision(world: &World, view: View, app: &str) -> Vec<VersionIx> {
     let at = view.decision.at;
     let in_force = |line: &PolicyLine| in_force(line, at, |version| view.sees_version(version.seq));
-    let current: Vec<(usize, u32)> =
-        world.policies.iter().enumerate().filter_map(|(number, line)| in_force(line).map(|version| (number, version))).collect();
-    let platform = current.iter().any(|&(line, version)| world.policies[line].versions[version as usize].role == Role::Platform);
+    let current: Vec<(usize, u32)> = world
+        .policies
+        .iter()
+        .enumerate()
+        .filter_map(|(number, line)| in_force(line).map(|version| (number, version)))
+        .collect();
+    let platform =
+        current.iter().any(|&(line, version)| world.policies[line].versions[version as usize].role == Role::Platform);
     let later = world.policies.iter().enumerate().filter_map(|(number, line)| {
         let version = line.adopted_for_later(view).filter(|version| !platform && version.role == Role::Platform)?;
         Some((number, position(line, version)))
@@ -23,7 +28,14 @@ pub fn at_decision(world: &World, view: View, app: &str) -> Vec<VersionIx> {
 
 /// The versions of the same policy that judge an interaction (section 4.2): the one that judges the decision, and those
 /// in force when it happened, as the view has it and as it was known when it was recorded.
-pub fn at_use(world: &World, view: View, app: &str, judging: VersionIx, happened: Instant, recorded_seq: u64) -> Vec<VersionIx> {
+pub fn at_use(
+    world: &World,
+    view: View,
+    app: &str,
+    judging: VersionIx,
+    happened: Instant,
+    recorded_seq: u64,
+) -> Vec<VersionIx> {
     let line = &world.policies[judging.line as usize];
     let seen = in_force(line, happened, |version| view.sees_version(version.seq));
     let known = in_force(line, happened, |version| view.sees_version(version.seq) && version.seq < recorded_seq);
@@ -38,7 +50,8 @@ pub fn at_use(world: &World, view: View, app: &str, judging: VersionIx, happened
 /// True if some policy's version of that name is in force at the decision, whatever its apps.
 pub fn is_in_force(world: &World, view: View, policy: crate::symbols::Sym, name: crate::symbols::Sym) -> bool {
     world.policies.iter().filter(|line| line.id == policy).any(|line| {
-        line.in_force(view.decision.at, |version| view.sees_version(version.seq)).is_some_and(|version| version.name == name)
+        line.in_force(view.decision.at, |version| view.sees_version(version.seq))
+            .is_some_and(|version| version.name == name)
     })
 }
 

@@ -40,11 +40,24 @@ impl Admission {
     /// Nothing yet, on top of what `catalog` holds; `now` is the clock's reading for the batch.
     pub fn new(catalog: &Catalog, now: Instant) -> Admission {
         let last = catalog.last_recorded;
-        Admission { admitted: Vec::new(), ids: HashMap::default(), next_seq: catalog.next_seq, now: now.max(last), last }
+        Admission {
+            admitted: Vec::new(),
+            ids: HashMap::default(),
+            next_seq: catalog.next_seq,
+            now: now.max(last),
+            last,
+        }
     }
 
     /// Admits all of `facts`; with `whole`, takes all of them back if one is refused.
-    pub fn admit(&mut self, facts: Vec<Fact>, clock: Clock, whole: bool, catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Outcome>, LedgerError> {
+    pub fn admit(
+        &mut self,
+        facts: Vec<Fact>,
+        clock: Clock,
+        whole: bool,
+        catalog: &Catalog,
+        keyring: &Keyring,
+    ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
         let mut outcomes = Vec::with_capacity(facts.len());
         for (index, fact) in facts.into_iter().enumerate() {
@@ -70,12 +83,22 @@ impl Admission {
         self.last = last;
     }
 
-    fn admit_one(&mut self, mut fact: Fact, clock: Clock, catalog: &Catalog, keyring: &Keyring) -> Result<Outcome, LedgerError> {
+    fn admit_one(
+        &mut self,
+        mut fact: Fact,
+        clock: Clock,
+        catalog: &Catalog,
+        keyring: &Keyring,
+    ) -> Result<Outcome, LedgerError> {
         let identity = codec::identity(keyring.identity_key(), &fact.id);
         if let Some(&index) = self.ids.get(&identity) {
             let earlier = &self.admitted[index];
             let same = same_fact(&earlier.fact, &fact);
-            return Ok(if same { Outcome::Duplicate(earlier.seq, EntryHash([0; 32])) } else { conflict(&fact.id, earlier.seq) });
+            return Ok(if same {
+                Outcome::Duplicate(earlier.seq, EntryHash([0; 32]))
+            } else {
+                conflict(&fact.id, earlier.seq)
+            });
         }
         if let Some((seq, hash)) = catalog.find(&identity)? {
             let same = says_the_same(&catalog.read(seq, keyring)?, &fact, catalog, keyring);
@@ -105,7 +128,8 @@ impl Admission {
         match (clock, fact.recorded) {
             (Clock::Ledger, _) => Ok(self.now.max(self.last)),
             (Clock::Recorded, Some(at)) if at < self.last => {
-                let expected = format!("`{at}` goes backwards: expected no earlier than the entry before it, `{}`", self.last);
+                let expected =
+                    format!("`{at}` goes backwards: expected no earlier than the entry before it, `{}`", self.last);
                 Err(Refusal::new("recordedtime", expected))
             }
             (Clock::Recorded, Some(at)) => Ok(at),
@@ -125,7 +149,9 @@ impl Admission {
 
 fn conflict(id: &FactId, seq: u64) -> Outcome {
     let FactId { source, id } = id;
-    let expected = format!("`{id}` of source `{source}` was recorded with other content as entry {seq}: expected the same content, or another id");
+    let expected = format!(
+        "`{id}` of source `{source}` was recorded with other content as entry {seq}: expected the same content, or another id"
+    );
     Outcome::Refused(Refusal::new("id", expected))
 }
 

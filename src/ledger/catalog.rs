@@ -150,7 +150,8 @@ impl Catalog {
     }
 
     fn frame(&self, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
-        let location = self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
+        let location =
+            self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
         Ok((journal::read_entry(&Paths(&self.dir).journal(), location)?, location))
     }
 

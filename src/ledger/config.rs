@@ -30,7 +30,8 @@ struct File {
 
 impl Config {
     pub(super) fn new(origin: Option<&str>, key: VerifyingKey) -> Config {
-        let own = || format!("inforce/{}", key.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let own =
+            || format!("inforce/{}", key.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let origin = origin.map_or_else(own, str::to_owned);
         Config { public_key: VerifierKey::new(&origin, key), origin }
     }
@@ -39,7 +40,8 @@ impl Config {
         let path = Paths(dir).config();
         let no_ledger = |what: String| LedgerError::NoLedger(dir.to_owned(), what);
         let text = std::fs::read_to_string(&path).map_err(|error| no_ledger(format!("ledger.toml: {error}")))?;
-        let file: File = toml::from_str(&text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
+        let file: File =
+            toml::from_str(&text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
         if file.format != FORMAT {
             return Err(no_ledger(format!("format {}: this program reads format {FORMAT}", file.format)));
         }

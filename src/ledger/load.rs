@@ -165,7 +165,9 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         // The entries of the damaged group that stand before the damage are whole.
-        let intact = journal::intact(&dir, end, self.frontier.size().0, |group| open_group(group, end.segment, keyring, content))?;
+        let intact = journal::intact(&dir, end, self.frontier.size().0, |group| {
+            open_group(group, end.segment, keyring, content)
+        })?;
         for opened in intact {
             self.take(opened, keyring, visit);
         }
@@ -214,7 +216,10 @@ impl<'a> Pass<'a> {
         self.last_recorded = header.recorded_at;
         self.heads.take(entry);
         self.hashes.push(entry.hash);
-        let erased = entry.record.as_ref().is_some_and(|record| record.body == crate::fact::Body::SubjectErased(crate::fact::Scope::All));
+        let erased = entry
+            .record
+            .as_ref()
+            .is_some_and(|record| record.body == crate::fact::Body::SubjectErased(crate::fact::Scope::All));
         if erased {
             self.heads.end(header.streams[0].stream);
             if keyring.slot_of_stream(header.streams[0].stream).is_some() {
@@ -245,9 +250,14 @@ impl<'a> Pass<'a> {
             }
         }
         if self.problems.is_empty() && (self.stored.len() as u64) > size.0 {
-            self.note(size.0, None, format!("the tree holds {} leaves, the journal {} entries", self.stored.len(), size.0));
+            self.note(
+                size.0,
+                None,
+                format!("the tree holds {} leaves, the journal {} entries", self.stored.len(), size.0),
+            );
         }
-        if let Some(Err(what)) = self.held.as_ref().filter(|_| self.problems.is_empty()).map(|held| held.verdict(size)) {
+        if let Some(Err(what)) = self.held.as_ref().filter(|_| self.problems.is_empty()).map(|held| held.verdict(size))
+        {
             self.problems.push(Problem { seq: size.0, place: Some(("checkpoint".to_owned(), 0)), what });
         }
         self.problems.sort_by_key(|problem| problem.seq);
@@ -268,7 +278,12 @@ pub struct Passed {
 impl Ledger {
     /// A pass whose entries are gathered in what `start` makes. Beside a writer an erasure may be carried out between
     /// the reading of keys and of entries, so a problem is looked at again before it is believed.
-    pub(super) fn pass<T>(&self, content: Content, start: fn() -> T, take: fn(&mut T, &Entry)) -> Result<(T, Passed), LedgerError> {
+    pub(super) fn pass<T>(
+        &self,
+        content: Content,
+        start: fn() -> T,
+        take: fn(&mut T, &Entry),
+    ) -> Result<(T, Passed), LedgerError> {
         const TRIES: usize = 3;
         let mut tries = 0;
         loop {

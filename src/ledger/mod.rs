@@ -94,7 +94,12 @@ impl Ledger {
         let config = Config::new(origin, keyring.signing_key().verifying_key());
         journal::Journal::create(&paths.journal())?.close()?;
         std::fs::create_dir(paths.tree()).map_err(io)?;
-        tree::write_checkpoint(&paths.checkpoint(), &config, &crate::merkle::Frontier::default(), keyring.signing_key())?;
+        tree::write_checkpoint(
+            &paths.checkpoint(),
+            &config,
+            &crate::merkle::Frontier::default(),
+            keyring.signing_key(),
+        )?;
         // Written last: a folder without it is no ledger.
         config.write(&paths.config())?;
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;

@@ -23,7 +23,8 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, now: fn() -> Ins
     let stored = tree::stored_leaves(&paths.tree());
     let durable = (stored.len() as u64).max(checkpoint.size.0);
     let mut opening = Opening { catalog: Catalog::open(dir)?, held: Held::to(checkpoint) };
-    let end = journal::scan(&paths.journal(), None, |group, segment| opening.take_group(group, segment, &stored, keyring))?;
+    let end =
+        journal::scan(&paths.journal(), None, |group, segment| opening.take_group(group, segment, &stored, keyring))?;
     let segment_follows = || journal::segment_path(&paths.journal(), SegmentId(end.location.segment.0 + 1)).exists();
     if let Some(damage) = end.damage.as_ref().filter(|damage| damage.seq < durable || segment_follows()) {
         let path = journal::segment_path(&paths.journal(), end.location.segment);
@@ -31,7 +32,10 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, now: fn() -> Ins
         return Err(JournalError::Corrupt { path, offset, seq, what }.into());
     }
     if end.next_seq < durable {
-        return Err(LedgerError::RolledBack(format!("the journal holds {} entries, {durable} were acknowledged", end.next_seq)));
+        return Err(LedgerError::RolledBack(format!(
+            "the journal holds {} entries, {durable} were acknowledged",
+            end.next_seq
+        )));
     }
     let Opening { mut catalog, held } = opening;
     held.verdict(TreeSize(catalog.next_seq)).map_err(LedgerError::RolledBack)?;
@@ -48,7 +52,13 @@ struct Opening {
 }
 
 impl Opening {
-    fn take_group(&mut self, group: &Group, segment: SegmentId, stored: &[NodeHash], keyring: &mut Keyring) -> Result<(), LedgerError> {
+    fn take_group(
+        &mut self,
+        group: &Group,
+        segment: SegmentId,
+        stored: &[NodeHash],
+        keyring: &mut Keyring,
+    ) -> Result<(), LedgerError> {
         let shared: &Keyring = keyring;
         let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
         let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;

@@ -67,7 +67,8 @@ fn open_body(raw: &RawEntry, header: &Header, key: &EntryKey, plaintext: &[u8]) 
     if key.commit(plaintext) != header.body {
         return Err(BadEntry::new(raw.seq, "the body does not match its commitment"));
     }
-    let record: Record = codec::decode(plaintext, "a body").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
+    let record: Record =
+        codec::decode(plaintext, "a body").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
     if record.body.kind() != header.kind {
         return Err(BadEntry::new(raw.seq, "the body is of another kind than the header"));
     }
@@ -97,6 +98,7 @@ pub fn open_frame(bytes: &[u8], location: Location, seq: u64, keyring: &Keyring)
 
 /// The identity and hash of an entry, without its body.
 pub fn peek(raw: &RawEntry) -> Result<(Header, EntryHash), BadEntry> {
-    let header: Header = codec::decode(raw.header, "a header").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
+    let header: Header =
+        codec::decode(raw.header, "a header").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
     Ok((header, codec::entry_hash(raw.header)))
 }

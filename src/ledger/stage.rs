@@ -23,7 +23,12 @@ struct Sealed {
 /// Seals in parallel, then chains in order. Claims slots for new accounts.
 ///
 /// `hashes` are those of the batch's entries that earlier groups committed, the last just before this group.
-pub fn stage(admitted: Vec<Admitted>, hashes: &[EntryHash], heads: &mut Heads, keyring: &mut Keyring) -> Result<Vec<(Entry, Frame)>, KeyringError> {
+pub fn stage(
+    admitted: Vec<Admitted>,
+    hashes: &[EntryHash],
+    heads: &mut Heads,
+    keyring: &mut Keyring,
+) -> Result<Vec<(Entry, Frame)>, KeyringError> {
     let slots = admitted.iter().map(|one| slot_for(one, keyring)).collect::<Result<Vec<_>, _>>()?;
     let keyring: &Keyring = keyring;
     let sealed: Vec<(Admitted, Option<Slot>, Sealed)> = admitted
@@ -63,7 +68,11 @@ fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
     // What an erasure is about is to be forgotten: its stream says it while anybody may know.
     let subject = if kind == Kind::SubjectErased { String::new() } else { std::mem::take(&mut fact.subject) };
     let body = std::mem::replace(&mut fact.body, Body::SubjectErased(crate::fact::Scope::All));
-    let record = Record { id: std::mem::replace(&mut fact.id, crate::fact::FactId { source: String::new(), id: String::new() }), subject, body };
+    let record = Record {
+        id: std::mem::replace(&mut fact.id, crate::fact::FactId { source: String::new(), id: String::new() }),
+        subject,
+        body,
+    };
     let plaintext = codec::encode(&record);
     let sealed_under = slot.filter(|_| read::is_sealed(kind));
     let key = sealed_under.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
@@ -73,7 +82,8 @@ fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
         let key = keyring.entry_key(slot, Part::Content, one.seq);
         (key.seal(text.as_bytes()), key.commit(text.as_bytes()))
     });
-    let (content, content_commitment) = content.map_or((Vec::new(), None), |(sealed, commitment)| (sealed, Some(commitment)));
+    let (content, content_commitment) =
+        content.map_or((Vec::new(), None), |(sealed, commitment)| (sealed, Some(commitment)));
     Sealed { record, body, content, body_commitment, content_commitment }
 }
 
@@ -136,7 +146,9 @@ pub fn terms(entry: &Entry) -> Vec<Term> {
             terms.extend(body.item.advertiser.iter().map(|name| Term::new(Field::Advertiser, name.as_bytes())));
             terms.extend(body.policy.iter().map(|cited| Term::new(Field::Policy, &codec::policy_stream(&cited.id).0)));
         }
-        Some(Body::InteractionRecorded(body)) => terms.push(Term::new(Field::Conversation, body.conversation.as_bytes())),
+        Some(Body::InteractionRecorded(body)) => {
+            terms.push(Term::new(Field::Conversation, body.conversation.as_bytes()))
+        }
         Some(Body::NoticeRecorded(body)) => terms.push(Term::new(Field::Policy, &codec::policy_stream(&body.policy).0)),
         _ => {}
     }

@@ -69,7 +69,12 @@ pub fn leaf(hash: &EntryHash) -> NodeHash {
 }
 
 /// Signs and writes the checkpoint: a new file, synced, moved over the old one.
-pub fn write_checkpoint(path: &Path, config: &Config, frontier: &Frontier, key: &ed25519_dalek::SigningKey) -> Result<String, LedgerError> {
+pub fn write_checkpoint(
+    path: &Path,
+    config: &Config,
+    frontier: &Frontier,
+    key: &ed25519_dalek::SigningKey,
+) -> Result<String, LedgerError> {
     let checkpoint = Checkpoint { origin: config.origin.clone(), size: frontier.size(), root: frontier.root() };
     let note = checkpoint.sign(key);
     let fresh = path.with_extension("new");
@@ -87,7 +92,10 @@ pub fn read_checkpoint(path: &Path, config: &Config) -> Result<Checkpoint, Ledge
     let note = std::fs::read_to_string(path).map_err(|error| LedgerError::Io(path.to_owned(), error))?;
     let checkpoint = Checkpoint::open(&note, &config.public_key)?;
     if checkpoint.origin != config.origin {
-        return Err(LedgerError::RolledBack(format!("the checkpoint is of `{}`, not of `{}`", checkpoint.origin, config.origin)));
+        return Err(LedgerError::RolledBack(format!(
+            "the checkpoint is of `{}`, not of `{}`",
+            checkpoint.origin, config.origin
+        )));
     }
     Ok(checkpoint)
 }

@@ -130,7 +130,12 @@ impl Writer {
         Batch { admission: Admission::new(&self.catalog, (self.now)()), waiting: Vec::new() }
     }
 
-    fn admit(&self, request: &Request, keyring: &Keyring, admission: &mut Admission) -> Result<Vec<Outcome>, LedgerError> {
+    fn admit(
+        &self,
+        request: &Request,
+        keyring: &Keyring,
+        admission: &mut Admission,
+    ) -> Result<Vec<Outcome>, LedgerError> {
         if let Some(why) = &self.poisoned {
             return Err(LedgerError::Poisoned(why.clone()));
         }
@@ -151,7 +156,8 @@ impl Writer {
         if found == expected.revision {
             return Ok(());
         }
-        let shown = |revision: Option<u64>| revision.map_or("no entry".to_owned(), |revision| format!("revision {revision}"));
+        let shown =
+            |revision: Option<u64>| revision.map_or("no entry".to_owned(), |revision| format!("revision {revision}"));
         Err(LedgerError::Conflict { stream: name.clone(), expected: shown(expected.revision), found: shown(found) })
     }
 
@@ -164,7 +170,9 @@ impl Writer {
         }
         for (request, outcomes) in batch.waiting {
             request.answer(match (&committed, &self.poisoned) {
-                (Ok(hashes), _) => Ok(outcomes.into_iter().map(|outcome| self.receipt(outcome, first, hashes)).collect()),
+                (Ok(hashes), _) => {
+                    Ok(outcomes.into_iter().map(|outcome| self.receipt(outcome, first, hashes)).collect())
+                }
                 (Err(_), why) => Err(LedgerError::Poisoned(why.clone().unwrap_or_default())),
             });
         }
@@ -176,7 +184,9 @@ impl Writer {
         let fresh = |seq: u64| hashes[(seq - first) as usize];
         match outcome {
             Outcome::Refused(refusal) => Err(refusal),
-            Outcome::Duplicate(seq, hash) => Ok(Receipt { seq, hash: if seq >= first { fresh(seq) } else { hash }, duplicate: true, size }),
+            Outcome::Duplicate(seq, hash) => {
+                Ok(Receipt { seq, hash: if seq >= first { fresh(seq) } else { hash }, duplicate: true, size })
+            }
             Outcome::Appended(seq) => Ok(Receipt { seq, hash: fresh(seq), duplicate: false, size }),
         }
     }
@@ -198,11 +208,17 @@ impl Writer {
         Ok(hashes)
     }
 
-    fn commit_group(&mut self, group: Vec<Admitted>, before: &[EntryHash], keyring: &mut Keyring) -> Result<Vec<EntryHash>, LedgerError> {
+    fn commit_group(
+        &mut self,
+        group: Vec<Admitted>,
+        before: &[EntryHash],
+        keyring: &mut Keyring,
+    ) -> Result<Vec<EntryHash>, LedgerError> {
         if group.is_empty() {
             return Ok(Vec::new());
         }
-        let (entries, frames): (Vec<Entry>, Vec<_>) = stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
+        let (entries, frames): (Vec<Entry>, Vec<_>) =
+            stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
         let locations = self.journal.commit(self.catalog.next_seq, &frames)?;
         // The group is recorded. What follows can be told again from the journal.
@@ -246,7 +262,13 @@ impl Writer {
 }
 
 /// Overwrites keys; doing it again changes nothing.
-pub fn finish_erasure(scope: Scope, stream: StreamId, seq: u64, keyring: &mut Keyring, catalog: &mut Catalog) -> Result<(), LedgerError> {
+pub fn finish_erasure(
+    scope: Scope,
+    stream: StreamId,
+    seq: u64,
+    keyring: &mut Keyring,
+    catalog: &mut Catalog,
+) -> Result<(), LedgerError> {
     let Some(slot) = keyring.slot_of_stream(stream) else { return Ok(()) };
     match scope {
         Scope::Content => keyring.erase_content(slot, seq)?,

@@ -10,7 +10,8 @@ use super::{PolicyError, RuleOutcome, adopted_params, rules_of};
 use crate::fact::PolicyAdopted;
 use crate::symbols::{Sym, Symbols};
 use cedar_policy::{
-    Authorizer, Context, Effect, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression,
+    Authorizer, Context, Effect, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
+    RestrictedExpression,
 };
 use foldhash::HashMap;
 use std::collections::BTreeMap;
@@ -141,7 +142,8 @@ impl Compiled {
             None => entity("ItemKind", question.decision.item_kind.name()),
         };
         let pairs = records.into_iter().map(|(name, branch)| Ok((name, branch.build()?)));
-        let context = Context::from_pairs(pairs.collect::<Result<Vec<_>, PolicyError>>()?).map_err(|error| failed(&error))?;
+        let context =
+            Context::from_pairs(pairs.collect::<Result<Vec<_>, PolicyError>>()?).map_err(|error| failed(&error))?;
         let principal = entity("App", symbols.name(question.decision.app));
         Request::new(principal, entity("Action", action), resource, context, None).map_err(|error| failed(&error))
     }
@@ -217,7 +219,9 @@ fn expression(reading: Reading, symbols: &Symbols) -> Option<RestrictedExpressio
 
 /// The attributes that are the same for every question.
 fn fixed_attributes(id: &str, adopted: &PolicyAdopted, params: &Params) -> Vec<(String, RestrictedExpression)> {
-    let choice = |second: bool, first_name: &'static str, second_name: &'static str| text(if second { second_name } else { first_name });
+    let choice = |second: bool, first_name: &'static str, second_name: &'static str| {
+        text(if second { second_name } else { first_name })
+    };
     let mut fixed = vec![
         ("policy.id", text(id)),
         ("policy.version", text(&adopted.version)),
@@ -251,13 +255,18 @@ fn constants(
 ) -> Constants {
     let mut constants: Constants = fixed.iter().map(|(path, _)| (path.clone(), Constant::Other)).collect();
     let mut put = |path: &str, constant| constants.insert(path.to_owned(), constant);
-    let mut intern = |names: &mut dyn Iterator<Item = &str>| Constant::Symbols(names.map(|name| symbols.intern(name)).collect::<Vec<Sym>>());
+    let mut intern = |names: &mut dyn Iterator<Item = &str>| {
+        Constant::Symbols(names.map(|name| symbols.intern(name)).collect::<Vec<Sym>>())
+    };
     put("params.excluded_regions", intern(&mut params.excluded_regions.iter().map(|region| region.as_str())));
     put("params.excluded_topics", intern(&mut params.excluded_topics.iter().map(String::as_str)));
     put("params.proxy_topics", intern(&mut params.proxy_topics.keys().map(String::as_str)));
     put("policy.in_force_from", Constant::Time(adopted.in_force_from.at.ms_floor()));
     put("params.use_from", Constant::Time(params.use_from.at.ms_floor()));
     put("params.notice_from", Constant::Time(params.notice_from.at.ms_floor()));
-    put("params.notice_sha256", params.notice_sha256.map_or(Constant::Other, |digest| Constant::Text(symbols.intern(&digest.to_string()))));
+    put(
+        "params.notice_sha256",
+        params.notice_sha256.map_or(Constant::Other, |digest| Constant::Text(symbols.intern(&digest.to_string()))),
+    );
     constants
 }

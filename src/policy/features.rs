@@ -95,7 +95,9 @@ impl Features {
                 })),
                 Feature::Holds(set, sym) => key.push(test(set.of(question), Some(&[]), |set, _| set.contains(sym))),
                 Feature::Present(attr) => key.push(u8::from(attr.value(question) != Reading::Absent)),
-                Feature::Empty(attr) => key.push(test(SetTerm::Attr(*attr).of(question), Some(&[]), |set, _| set.is_empty())),
+                Feature::Empty(attr) => {
+                    key.push(test(SetTerm::Attr(*attr).of(question), Some(&[]), |set, _| set.is_empty()))
+                }
             }
         }
     }
@@ -243,8 +245,14 @@ impl Walk<'_> {
             return Some(SetTerm::Fixed(set.clone()));
         }
         const SETS: [Attr; 8] = [
-            Attr::DecisionRegions, Attr::ItemTopics, Attr::LimitedTopics, Attr::SeeLessTopics, Attr::Consents,
-            Attr::UseRegions, Attr::UseTopics, Attr::NoticeSha256,
+            Attr::DecisionRegions,
+            Attr::ItemTopics,
+            Attr::LimitedTopics,
+            Attr::SeeLessTopics,
+            Attr::Consents,
+            Attr::UseRegions,
+            Attr::UseTopics,
+            Attr::NoticeSha256,
         ];
         SETS.into_iter().find(|attr| attr.path() == path).map(SetTerm::Attr)
     }
@@ -267,7 +275,10 @@ impl Walk<'_> {
         };
         self.found.extend(Attr::ALL.iter().filter(below).map(|&attr| Feature::Whole(attr)));
         // INVARIANT (paths): anything else below `context` is a constant of the version.
-        debug_assert!(Attr::ALL.iter().any(|attr| below(&attr)) || self.constants.keys().any(|key| key.starts_with(path)), "{path}");
+        debug_assert!(
+            Attr::ALL.iter().any(|attr| below(&attr)) || self.constants.keys().any(|key| key.starts_with(path)),
+            "{path}"
+        );
     }
 
     /// Whether `path` is there; a record always is, a constant cannot vary.

@@ -48,8 +48,19 @@ impl RuleOutcome {
 
 /// Rules that the judge itself reports; a text must not use their names.
 pub const JUDGE_RULES: &[&str] = &[
-    "backdated-policy", "broken-lineage", "clock-anomaly", "conversation-lineage", "erased-evidence", "erased-source", "late-fact",
-    "no-policy-in-force", "not-permitted", "policy-error", "relabelled-after-decision", "views-differ", "wrong-policy-cited",
+    "backdated-policy",
+    "broken-lineage",
+    "clock-anomaly",
+    "conversation-lineage",
+    "erased-evidence",
+    "erased-source",
+    "late-fact",
+    "no-policy-in-force",
+    "not-permitted",
+    "policy-error",
+    "relabelled-after-decision",
+    "views-differ",
+    "wrong-policy-cited",
 ];
 
 /// Why a policy was refused.
@@ -148,7 +159,12 @@ fn rules_of(set: &PolicySet) -> Result<Vec<(Policy, Rule)>, PolicyError> {
 
 fn rule_of(policy: &Policy) -> Result<Rule, PolicyError> {
     let id = policy.annotation("id").unwrap_or_default().to_owned();
-    let refused = |message: &str| Err(PolicyError::Rule(if id.is_empty() { policy.id().to_string() } else { format!("`{id}`") }, message.to_owned()));
+    let refused = |message: &str| {
+        Err(PolicyError::Rule(
+            if id.is_empty() { policy.id().to_string() } else { format!("`{id}`") },
+            message.to_owned(),
+        ))
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if id.is_empty() || id.len() > 128 || !id.chars().all(plain) {
         return refused("expected @id(\"…\") with 1 to 128 letters, digits, `-`, `_` or `.`");
@@ -162,7 +178,9 @@ fn rule_of(policy: &Policy) -> Result<Rule, PolicyError> {
         (Effect::Forbid, None | Some("deny")) => RuleOutcome::Deny,
         (Effect::Forbid, Some("indeterminate")) => RuleOutcome::Indeterminate,
         (Effect::Forbid, Some("finding")) => RuleOutcome::Finding,
-        (Effect::Forbid, Some(_)) => return refused("expected @outcome(\"deny\"), (\"indeterminate\") or (\"finding\")"),
+        (Effect::Forbid, Some(_)) => {
+            return refused("expected @outcome(\"deny\"), (\"indeterminate\") or (\"finding\")");
+        }
     };
     let title = policy.annotation("title").unwrap_or(&id).to_owned();
     let source = policy.annotation("source").map(str::to_owned);

@@ -16,10 +16,18 @@ pub struct Pack {
 
 /// Every pack.
 pub const PACKS: &[Pack] = &[
-    Pack { name: "meta-ai-personalization", cedar: include_str!("packs/meta-ai-personalization.cedar"), excluded_regions: None },
+    Pack {
+        name: "meta-ai-personalization",
+        cedar: include_str!("packs/meta-ai-personalization.cedar"),
+        excluded_regions: None,
+    },
     Pack { name: "overlay-minors", cedar: include_str!("packs/overlay-minors.cedar"), excluded_regions: None },
     Pack { name: "overlay-eu-consent", cedar: include_str!("packs/overlay-eu-consent.cedar"), excluded_regions: None },
-    Pack { name: "overlay-eea", cedar: include_str!("packs/overlay-eea.cedar"), excluded_regions: Some(&["IS", "LI", "NO"]) },
+    Pack {
+        name: "overlay-eea",
+        cedar: include_str!("packs/overlay-eea.cedar"),
+        excluded_regions: Some(&["IS", "LI", "NO"]),
+    },
     Pack { name: "overlay-gpc", cedar: include_str!("packs/overlay-gpc.cedar"), excluded_regions: None },
 ];
 

@@ -38,8 +38,8 @@ pub struct ParamError {
 
 /// EU 27, its outermost regions with codes of their own, Åland, the United Kingdom and South Korea.
 const EXCLUDED: &[&str] = &[
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT",
-    "NL", "PL", "PT", "RO", "SE", "SI", "SK", "GF", "GP", "MQ", "RE", "YT", "MF", "AX", "GB", "KR",
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "GF", "GP", "MQ", "RE", "YT", "MF", "AX", "GB", "KR",
 ];
 
 /// The defaults of the announcement, in the order in which resolved params are written.
@@ -139,7 +139,11 @@ impl Reader<'_> {
         strings.map(|text| parse(text?).map_err(|expected| error(key, expected))).collect()
     }
 
-    fn map<K: Ord, V>(&self, key: &str, parse: fn(&str, &str) -> Result<(K, V), String>) -> Result<BTreeMap<K, V>, ParamError> {
+    fn map<K: Ord, V>(
+        &self,
+        key: &str,
+        parse: fn(&str, &str) -> Result<(K, V), String>,
+    ) -> Result<BTreeMap<K, V>, ParamError> {
         let items = self.0[key].as_object().ok_or_else(|| error(key, "expected a map"))?;
         let pair = |(name, value): (&String, &Value)| {
             let value = value.as_str().ok_or_else(|| error(key, "expected a map to strings"))?;
@@ -180,7 +184,8 @@ fn topic(text: &str) -> Result<String, String> {
 }
 
 fn app(text: &str) -> Result<String, String> {
-    let ok = !text.is_empty() && !text.contains('/') && !text.chars().any(|c| c.is_ascii_uppercase() || c.is_whitespace());
+    let ok =
+        !text.is_empty() && !text.contains('/') && !text.chars().any(|c| c.is_ascii_uppercase() || c.is_whitespace());
     if ok { Ok(text.to_owned()) } else { Err(format!("`{text}`: expected an app such as `facebook`")) }
 }
 
@@ -204,7 +209,13 @@ mod tests {
     #[test]
     fn every_key_refuses_what_it_cannot_mean() {
         for key in defaults().keys() {
-            for value in [serde_json::json!(true), serde_json::json!(["UK", 1]), serde_json::json!("x"), serde_json::json!({"UK": "x"}), serde_json::json!(-1)] {
+            for value in [
+                serde_json::json!(true),
+                serde_json::json!(["UK", 1]),
+                serde_json::json!("x"),
+                serde_json::json!({"UK": "x"}),
+                serde_json::json!(-1),
+            ] {
                 let refused = with(key, value.clone()).expect_err(&format!("{key} = {value}"));
                 assert_eq!(&refused.key, key);
             }

@@ -4,7 +4,7 @@
 //! INVARIANT (one reader): Cedar's context and the memo's key are made from the same [`Attr::value`] calls, so two
 //! questions with the same key show Cedar the same context, but for the few readings that `features` proves irrelevant.
 
-use crate::fact::{Agent, AgeBand, Categories, Category, Instant, ItemKind, Microphone, Modality, Purpose};
+use crate::fact::{AgeBand, Agent, Categories, Category, Instant, ItemKind, Microphone, Modality, Purpose};
 use crate::symbols::Sym;
 
 /// The decision as a version sees it.

@@ -156,14 +156,17 @@ fn findings<'a>(world: &'a World, judged: &'a Judged) -> Vec<FindingLine<'a>> {
 }
 
 fn refs<'a>(world: &'a World, refs: &'a [Ref]) -> Vec<Name<'a>> {
-    let mut names: Vec<Name> = refs.iter().map(|each| match each {
-        Ref::Entry(node) => name(world, *node),
-        Ref::Missing(FactId { source, id }) => Name { source: Some(source), id: Some(id), seq: None, lag_s: None },
-        Ref::Late { seq, lag_s } => {
-            let node = world.locate(*seq).expect("a late fact is an entry");
-            Name { lag_s: Some(*lag_s), ..name(world, node) }
-        }
-    }).collect();
+    let mut names: Vec<Name> = refs
+        .iter()
+        .map(|each| match each {
+            Ref::Entry(node) => name(world, *node),
+            Ref::Missing(FactId { source, id }) => Name { source: Some(source), id: Some(id), seq: None, lag_s: None },
+            Ref::Late { seq, lag_s } => {
+                let node = world.locate(*seq).expect("a late fact is an entry");
+                Name { lag_s: Some(*lag_s), ..name(world, node) }
+            }
+        })
+        .collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -27,7 +27,10 @@ pub fn replay<T: Send>(
             .par_chunks(BATCH.div_ceil(4 * rayon::current_num_threads()))
             .flat_map_iter(|chunk| {
                 let mut own = memos.lock().expect("no holder panics").pop().unwrap_or_default();
-                let judged: Vec<T> = chunk.iter().map(|&decision| map(world, judge::judge(world, decision, &mut Ask::Memo(&mut own)))).collect();
+                let judged: Vec<T> = chunk
+                    .iter()
+                    .map(|&decision| map(world, judge::judge(world, decision, &mut Ask::Memo(&mut own))))
+                    .collect();
                 memos.lock().expect("no holder panics").push(own);
                 judged
             })

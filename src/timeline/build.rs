@@ -1,7 +1,7 @@
 //! Entries into a world.
 
-use super::*;
 use super::account::Late;
+use super::*;
 use crate::codec::{Link, Record};
 use crate::entry::Entry;
 use crate::policy::Compiled;
@@ -167,7 +167,8 @@ impl World {
         let (region, device_region) = (self.region(body.region), self.region(body.device_region));
         let symbols = &mut self.symbols;
         let mut optional = |text: &Option<String>| text.as_ref().map(|text| symbols.intern(text));
-        let (advertiser, campaign, creative) = (optional(&body.item.advertiser), optional(&body.item.campaign), optional(&body.item.creative));
+        let (advertiser, campaign, creative) =
+            (optional(&body.item.advertiser), optional(&body.item.campaign), optional(&body.item.creative));
         self.decisions.push(Decision {
             purpose: body.purpose,
             outcome: body.outcome,

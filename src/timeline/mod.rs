@@ -240,7 +240,11 @@ impl World {
 
     /// True if the latest label in `view` was destroyed.
     pub fn label_is_destroyed(&self, ix: NodeIx, view: View) -> bool {
-        self.labels(ix).iter().rev().find(|label| view.sees(label.moment)).is_some_and(|label| label.sensitive.is_none())
+        self.labels(ix)
+            .iter()
+            .rev()
+            .find(|label| view.sees(label.moment))
+            .is_some_and(|label| label.sensitive.is_none())
     }
 
     /// An account's line.

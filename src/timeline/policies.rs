@@ -50,7 +50,9 @@ pub struct PolicyLine {
 impl PolicyLine {
     /// True if a version reads the labels of whole conversations.
     pub fn goes_by_conversation(&self) -> bool {
-        self.versions.iter().any(|version| version.compiled.as_ref().is_ok_and(|compiled| compiled.params.by_conversation))
+        self.versions
+            .iter()
+            .any(|version| version.compiled.as_ref().is_ok_and(|compiled| compiled.params.by_conversation))
     }
 
     /// The version in force at `at` among those that `known` admits.
@@ -101,8 +103,10 @@ impl World {
     /// Takes a policy's line out, cut down to one version.
     fn take_version(&mut self, policy: &str, version: &str) -> Result<PolicyLine, String> {
         let known = || {
-            let lines = self.policies.iter().flat_map(|line| line.versions.iter().map(|version| (line.id, version.name)));
-            let names: Vec<String> = lines.map(|(id, name)| format!("{}@{}", self.symbols.name(id), self.symbols.name(name))).collect();
+            let lines =
+                self.policies.iter().flat_map(|line| line.versions.iter().map(|version| (line.id, version.name)));
+            let names: Vec<String> =
+                lines.map(|(id, name)| format!("{}@{}", self.symbols.name(id), self.symbols.name(name))).collect();
             format!("no version `{policy}@{version}`: expected {} or `PACK@built-in`", names.join(", "))
         };
         let place = self.policies.iter().position(|line| self.symbols.name(line.id) == policy).ok_or_else(known)?;
@@ -116,7 +120,8 @@ impl World {
 
     fn built_in(&mut self, name: &str) -> Result<PolicyLine, String> {
         let names = || PACKS.iter().map(|pack| pack.name).collect::<Vec<_>>().join(", ");
-        let pack = Pack::named(name).ok_or_else(|| format!("no built-in pack `{name}`: expected one of {}", names()))?;
+        let pack =
+            Pack::named(name).ok_or_else(|| format!("no built-in pack `{name}`: expected one of {}", names()))?;
         let adopted = pack.as_adopted().map_err(|error| error.to_string())?;
         let version = Version {
             name: self.symbols.intern(&adopted.version),

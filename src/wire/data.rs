@@ -264,7 +264,12 @@ fn policy(d: PolicyData) -> Result<Body, Refusal> {
     let cedar = match (&d.pack, d.cedar) {
         (Some(_), None) => String::new(),
         (None, Some(text)) => text.0,
-        _ => return Err(Refusal::new("data.pack", "expected either `pack` (a built-in pack's name) or `cedar` (policy text)")),
+        _ => {
+            return Err(Refusal::new(
+                "data.pack",
+                "expected either `pack` (a built-in pack's name) or `cedar` (policy text)",
+            ));
+        }
     };
     for (field, time) in [("data.in_force_from", Some(d.in_force_from)), ("data.in_force_until", d.in_force_until)] {
         if time.is_some_and(|time| !time.0.at.is_whole_ms()) {
@@ -450,7 +455,8 @@ fn policy_json(p: &PolicyAdopted) -> Value {
 fn interaction_json(i: &InteractionRecorded, content: Option<&str>) -> Value {
     let mic = i.microphone;
     let microphone = (mic != Microphone::default()).then(|| {
-        let mut evidence = json!({ "permission": mic.permission, "feature_active": mic.feature_active, "indicator": mic.indicator });
+        let mut evidence =
+            json!({ "permission": mic.permission, "feature_active": mic.feature_active, "indicator": mic.indicator });
         drop_nulls(&mut evidence);
         evidence
     });

@@ -63,15 +63,23 @@ pub fn parse(line: &str) -> Result<Fact, Refusal> {
     if let Some(other) = envelope.datacontenttype.filter(|kind| !is_json(kind)) {
         return Err(Refusal::new("datacontenttype", format!("`{other}`: expected `application/json`")));
     }
-    let kind = Kind::parse(&envelope.kind.0)
-        .ok_or_else(|| Refusal::new("type", format!("unknown type `{}`: expected one of {}", envelope.kind.0, Kind::NAMES.join(", "))))?;
+    let kind = Kind::parse(&envelope.kind.0).ok_or_else(|| {
+        Refusal::new("type", format!("unknown type `{}`: expected one of {}", envelope.kind.0, Kind::NAMES.join(", ")))
+    })?;
     let subject = envelope.subject.0;
     if kind != Kind::PolicyAdopted {
         Account::parse(&subject).map_err(|error| Refusal::new("subject", error.to_string()))?;
     }
     let id = FactId { source: envelope.source.0, id: envelope.id.0 };
     let (body, content) = data::body(kind, envelope.data.get(), &id)?;
-    Ok(Fact { id, subject, time: envelope.time.0, recorded: envelope.recordedtime.map(|time| time.0.at), body, content })
+    Ok(Fact {
+        id,
+        subject,
+        time: envelope.time.0,
+        recorded: envelope.recordedtime.map(|time| time.0.at),
+        body,
+        content,
+    })
 }
 
 /// Deserializes, and on failure once more with the path of the failing field; `at` is the path of the whole.
@@ -82,7 +90,12 @@ fn typed<'de, T: Deserialize<'de>>(json: &'de str, at: &str) -> Result<T, Refusa
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let error = match serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer) {
         Err(error) => error,
-        Ok(_) => return Err(Refusal::new(if at.is_empty() { "." } else { at }, "expected one JSON object and nothing after it")),
+        Ok(_) => {
+            return Err(Refusal::new(
+                if at.is_empty() { "." } else { at },
+                "expected one JSON object and nothing after it",
+            ));
+        }
     };
     let message = error.inner().to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
@@ -135,7 +148,9 @@ mod tests {
     use super::*;
 
     fn line(kind: &str, subject: &str, data: &str) -> String {
-        format!(r#"{{"specversion":"1.0","id":"1","source":"//s","type":"{kind}","subject":"{subject}","time":"2025-12-20T12:00:00Z","data":{data}}}"#)
+        format!(
+            r#"{{"specversion":"1.0","id":"1","source":"//s","type":"{kind}","subject":"{subject}","time":"2025-12-20T12:00:00Z","data":{data}}}"#
+        )
     }
 
     fn refused(line: &str) -> Refusal {
@@ -152,8 +167,14 @@ mod tests {
         assert_eq!(refused(&line(age, "facebook/s1", r#"{"band":7}"#)).field, "data.band");
         assert_eq!(refused(&line(age, "facebook/s1", r#"{"band":"adult","ban":1}"#)).field, "data.ban");
         assert_eq!(refused(&line(age, "facebook/s1", "[]")).field, "data");
-        assert_eq!(refused(&line(age, "facebook/s1", r#"{"band":"adult"}"#).replace("2025-12", "2025-14")).field, "time");
-        assert_eq!(refused(&line(age, "facebook/s1", r#"{"band":"adult"}"#).replace("1.0", "0.3")).field, "specversion");
+        assert_eq!(
+            refused(&line(age, "facebook/s1", r#"{"band":"adult"}"#).replace("2025-12", "2025-14")).field,
+            "time"
+        );
+        assert_eq!(
+            refused(&line(age, "facebook/s1", r#"{"band":"adult"}"#).replace("1.0", "0.3")).field,
+            "specversion"
+        );
         assert_eq!(refused(r#"{"specversion":"1.0"}"#).field, "id");
         let decision = r#"{"purpose":"ads","item":{"kind":"advert","topics":[]},"signals":[],"outcome":"served"}"#;
         assert_eq!(refused(&line("inforce.decision.made", "facebook/s1", decision)).field, "data.item.kind");

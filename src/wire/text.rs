@@ -94,9 +94,9 @@ parsed!(/// An ISO 3166-1 alpha-2 code.
 parsed!(/// A digest.
     WireDigest(Digest), |text| Digest::parse(text).ok_or_else(|| "expected 64 hex digits".to_owned()));
 parsed!(/// A sensitive category.
-    WireCategory(Category), |text| {
-        Category::parse(text).ok_or_else(|| format!("expected one of {}", Category::ALL.map(Category::name).join(", ")))
-    });
+WireCategory(Category), |text| {
+    Category::parse(text).ok_or_else(|| format!("expected one of {}", Category::ALL.map(Category::name).join(", ")))
+});
 
 /// An enum of the contract by its name.
 #[derive(Debug, Clone, Copy)]
@@ -117,8 +117,20 @@ macro_rules! named {
     )+ };
 }
 named!(
-    Role, Channel, NoticeStatus, Control, ConsentState, AgeBand, Permission, PermissionState, Agent, Modality, Purpose,
-    ItemKind, Outcome, Scope,
+    Role,
+    Channel,
+    NoticeStatus,
+    Control,
+    ConsentState,
+    AgeBand,
+    Permission,
+    PermissionState,
+    Agent,
+    Modality,
+    Purpose,
+    ItemKind,
+    Outcome,
+    Scope,
 );
 
 /// A list of at most `MAX` items.

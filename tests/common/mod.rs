@@ -33,7 +33,10 @@ impl Scratch {
 
 /// Parses events, panicking on any that is refused.
 pub fn facts(events: &[Value]) -> Vec<inforce::fact::Fact> {
-    events.iter().map(|event| wire::parse(&event.to_string()).unwrap_or_else(|error| panic!("{error}: {event}"))).collect()
+    events
+        .iter()
+        .map(|event| wire::parse(&event.to_string()).unwrap_or_else(|error| panic!("{error}: {event}")))
+        .collect()
 }
 
 /// Appends events as `import` does; returns what became of each.

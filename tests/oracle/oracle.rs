@@ -163,10 +163,7 @@ impl Ledger {
             }
             let found = match reference.as_str() {
                 Some(id) => self.find(source, id),
-                None => self.find(
-                    reference["source"].as_str().unwrap_or(""),
-                    reference["id"].as_str().unwrap_or(""),
-                ),
+                None => self.find(reference["source"].as_str().unwrap_or(""), reference["id"].as_str().unwrap_or("")),
             };
             links.push(found.map_or(Link::Nowhere, Link::To));
         }
@@ -389,8 +386,7 @@ impl<'a> View<'a> {
 
     /// What is still readable in this view, in the order in which it happened.
     fn facts(&self) -> Vec<&'a Entry> {
-        let mut facts: Vec<&Entry> =
-            self.ledger.entries.iter().filter(|e| self.holds(e) && !e.destroyed).collect();
+        let mut facts: Vec<&Entry> = self.ledger.entries.iter().filter(|e| self.holds(e) && !e.destroyed).collect();
         facts.sort_by_key(|e| e.moment());
         facts
     }
@@ -512,9 +508,7 @@ impl<'a> View<'a> {
     fn bands(&self) -> Vec<String> {
         self.d_group()
             .iter()
-            .filter_map(|account| {
-                self.facts_of("age.observed").into_iter().rfind(|e| e.account() == *account)
-            })
+            .filter_map(|account| self.facts_of("age.observed").into_iter().rfind(|e| e.account() == *account))
             .map(|e| e.text("band").to_string())
             .collect()
     }
@@ -646,10 +640,7 @@ impl<'a> View<'a> {
 
     /// The signals of D that reach the use without passing another signal.
     fn signals_straight_to(&self, used: &Entry) -> Vec<&'a Entry> {
-        self.reach(self.d, true)
-            .into_iter()
-            .filter(|s| s.is("signal.derived") && self.reaches(s, used, true))
-            .collect()
+        self.reach(self.d, true).into_iter().filter(|s| s.is("signal.derived") && self.reaches(s, used, true)).collect()
     }
 
     /// Every signal, D's included, on a way to the use that passes two or more of them.
@@ -657,9 +648,8 @@ impl<'a> View<'a> {
         let all = self.signals_on_the_way(used);
         all.iter()
             .filter(|s| {
-                all.iter().any(|other| {
-                    other.seq != s.seq && (self.reaches(other, s, false) || self.reaches(s, other, false))
-                })
+                all.iter()
+                    .any(|other| other.seq != s.seq && (self.reaches(other, s, false) || self.reaches(s, other, false)))
             })
             .copied()
             .collect()
@@ -873,10 +863,8 @@ fn broken_lineage(view: &View) -> bool {
                 !right_kinds.contains(&target.kind.as_str()) || target.moment() > citer.moment()
             }
         });
-        let without_sources = citer.is("signal.derived")
-            && !citer.destroyed
-            && citer.links.is_empty()
-            && citer.conversations.is_empty();
+        let without_sources =
+            citer.is("signal.derived") && !citer.destroyed && citer.links.is_empty() && citer.conversations.is_empty();
         let empty_conversation = citer.conversations.iter().any(|c| view.turns(c, citer).is_empty());
         faulty_link || without_sources || empty_conversation
     })
@@ -907,9 +895,7 @@ fn judge_erasures(view: &View, out: &mut Judgement) {
 /// The use's account was erased, content or all, after the use and before D.
 fn erased_source(view: &View) -> bool {
     let erasures = view.facts_of("subject.erased");
-    view.uses()
-        .iter()
-        .any(|u| erasures.iter().any(|x| x.account() == u.account() && x.moment() > u.moment()))
+    view.uses().iter().any(|u| erasures.iter().any(|x| x.account() == u.account() && x.moment() > u.moment()))
 }
 
 /// The body of a signal or use of the lineage, or of a use's label (its latest in this view), was destroyed,
@@ -925,10 +911,8 @@ fn judge_citation(view: &View, out: &mut Judgement) {
     if cited.is_null() {
         return;
     }
-    let right = view
-        .in_force_at_d()
-        .iter()
-        .any(|v| cited["id"] == json!(v.policy) && cited["version"] == json!(v.version));
+    let right =
+        view.in_force_at_d().iter().any(|v| cited["id"] == json!(v.policy) && cited["version"] == json!(v.version));
     if !right {
         out.own("wrong-policy-cited", Outcome::Indeterminate);
     }
@@ -937,12 +921,7 @@ fn judge_citation(view: &View, out: &mut Judgement) {
 /// The label of a use, as the whole ledger has it today, is sensitive and happened after D. CHOICE 11: the latest.
 fn judge_relabelling(view: &View, out: &mut Judgement) {
     for used in view.uses().into_iter().filter(|u| !u.destroyed) {
-        let today = view
-            .ledger
-            .entries
-            .iter()
-            .filter(|e| labels(e, used) && !e.destroyed)
-            .max_by_key(|e| e.moment());
+        let today = view.ledger.entries.iter().filter(|e| labels(e, used) && !e.destroyed).max_by_key(|e| e.moment());
         if today.is_some_and(|l| l.moment() > view.d.moment() && !strings(&l.data["sensitive"]).is_empty()) {
             out.own("relabelled-after-decision", Outcome::Finding);
         }
@@ -1119,10 +1098,9 @@ impl Case<'_, '_> {
                 ("tz-ambiguous", Finding, self.tz_ambiguous()),
             ],
             // CHOICE 13: the overlays judge each use, none of them the decision as such.
-            "overlay-minors" => vec![
-                ("known-minor", Deny, self.known_minor()),
-                ("age-unknown", Finding, self.age_unknown()),
-            ],
+            "overlay-minors" => {
+                vec![("known-minor", Deny, self.known_minor()), ("age-unknown", Finding, self.age_unknown())]
+            }
             "overlay-eu-consent" => vec![("consent-missing", Deny, self.consent_missing())],
             "overlay-eea" => {
                 let regions = EFTA_EEA.iter().map(|s| s.to_string()).collect();
@@ -1186,9 +1164,7 @@ impl Case<'_, '_> {
     fn region_not_yet_effective(&self) -> bool {
         let starts = self.params().map("region_use_from");
         [self.used, self.d()].iter().any(|e| {
-            self.regions(e)
-                .iter()
-                .any(|r| starts.get(r).and_then(|s| time(s)).is_some_and(|start| e.time < start))
+            self.regions(e).iter().any(|r| starts.get(r).and_then(|s| time(s)).is_some_and(|start| e.time < start))
         })
     }
 

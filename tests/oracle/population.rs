@@ -506,7 +506,10 @@ impl Maker {
         match self.dice.below(24) {
             0 => ("use_from", json!(self.dice.pick(&[DURING[1], DURING[2], DURING[2], DURING[0], DURING[4]]))),
             1 => ("tz_basis", json!(self.dice.pick(&["subject_local", "subject_local", "utc"]))),
-            2 => ("excluded_regions", self.dice.pick(&[json!(["GB", "KR"]), json!(["GB"]), json!([]), json!(["NO", "DE"])])),
+            2 => (
+                "excluded_regions",
+                self.dice.pick(&[json!(["GB", "KR"]), json!(["GB"]), json!([]), json!(["NO", "DE"])]),
+            ),
             3 => ("region_use_from", {
                 let at = self.dice.pick(&[DURING[4], DURING[6], DURING[8]]);
                 self.dice.pick(&[json!({"DE": at}), json!({"NO": at, "FR": at}), json!({"US": at}), json!({"BR": at})])
@@ -516,22 +519,34 @@ impl Maker {
             6 => ("notice_from", json!(self.dice.pick(&[BEFORE[3], BEFORE[4], BEFORE[0]]))),
             7 | 21 => ("notice_channels", json!(self.dice.pick(&["all", "all", "any"]))),
             8 => ("notice_sha256", json!(sha(self.dice.pick(&["a1", "a1", "b2"])))),
-            9 => ("sensitive_categories", self.dice.pick(&[json!(["health"]), json!(["political_views", "health"]), json!([])])),
+            9 => (
+                "sensitive_categories",
+                self.dice.pick(&[json!(["health"]), json!(["political_views", "health"]), json!([])]),
+            ),
             10 | 22 => ("sensitive_granularity", json!(self.dice.pick(&["conversation", "conversation", "topic"]))),
-            11 | 12 => ("excluded_topics", self.dice.pick(&[json!(["alcohol"]), json!(["poker", "alcohol"]), json!(["camping"])])),
-            13 | 14 => ("proxy_topics", self.dice.pick(&[
-                json!({"modest_fashion": "religious_views"}),
-                json!({"modest_fashion": "religious_views", "poker": "health"}),
-                json!({"camping": "political_views"}),
-            ])),
+            11 | 12 => (
+                "excluded_topics",
+                self.dice.pick(&[json!(["alcohol"]), json!(["poker", "alcohol"]), json!(["camping"])]),
+            ),
+            13 | 14 => (
+                "proxy_topics",
+                self.dice.pick(&[
+                    json!({"modest_fashion": "religious_views"}),
+                    json!({"modest_fashion": "religious_views", "poker": "health"}),
+                    json!({"camping": "political_views"}),
+                ]),
+            ),
             15 | 16 => ("link_basis", json!(self.dice.pick(&["both", "both", "decision"]))),
             17 | 18 => ("unlink_grace_days", json!(self.dice.pick(&[1, 3, 15, 0]))),
-            _ => ("apps", self.dice.pick(&[
-                json!(["facebook"]),
-                json!(["instagram", "facebook"]),
-                json!(["whatsapp", "instagram"]),
-                json!([]),
-            ])),
+            _ => (
+                "apps",
+                self.dice.pick(&[
+                    json!(["facebook"]),
+                    json!(["instagram", "facebook"]),
+                    json!(["whatsapp", "instagram"]),
+                    json!([]),
+                ]),
+            ),
         }
     }
 
@@ -647,8 +662,12 @@ impl Maker {
         self.made.iter_mut().filter(|m| m.subject == account).for_each(|m| m.dead = true);
         self.centers.remove(account);
         // What it had labelled of others is labelled again.
-        let labels: Vec<usize> =
-            self.made.iter().filter(|m| m.kind == "interaction.labelled" && m.subject == account).map(|m| m.event).collect();
+        let labels: Vec<usize> = self
+            .made
+            .iter()
+            .filter(|m| m.kind == "interaction.labelled" && m.subject == account)
+            .map(|m| m.event)
+            .collect();
         for label in labels {
             let target = self.events[label]["data"]["target"]["id"].clone();
             let chat = self.made.iter().position(|m| m.source == "//chat" && target == json!(m.id));
@@ -959,7 +978,11 @@ impl Maker {
             signals.push(json!({"source": "//signals", "id": self.unknown("//signals")}));
         }
         let ads = self.dice.percent(80);
-        let kind = if ads { self.dice.pick(&["ad", "ad", "sponsored_result"]) } else { self.dice.pick(&["post", "reel", "group"]) };
+        let kind = if ads {
+            self.dice.pick(&["ad", "ad", "sponsored_result"])
+        } else {
+            self.dice.pick(&["post", "reel", "group"])
+        };
         let mut topics = vec![self.topic(85)];
         if self.dice.percent(15) {
             topics.push(self.dice.pick(&TOPICS));
@@ -1004,14 +1027,25 @@ impl Maker {
         }
         match self.dice.below(12) {
             0 | 1 => {
-                let control = self.dice.pick(&["ads.topic.limit", "ads.topic.unlimit", "feed.topic.see_less", "feed.topic.reset"]);
+                let control = self.dice.pick(&[
+                    "ads.topic.limit",
+                    "ads.topic.unlimit",
+                    "feed.topic.see_less",
+                    "feed.topic.reset",
+                ]);
                 let data = json!({"control": control, "value": event["item"]["topics"][0]});
                 self.emit("//controls", "preference.changed", account, time, data);
             }
             2 => {
                 let control = self.dice.pick(&["ads.advertiser.block", "ads.advertiser.unblock"]);
                 let advertiser = event["item"]["advertiser"].as_str().unwrap_or(ADVERTISERS[0]);
-                self.emit("//controls", "preference.changed", account, time, json!({"control": control, "value": advertiser}));
+                self.emit(
+                    "//controls",
+                    "preference.changed",
+                    account,
+                    time,
+                    json!({"control": control, "value": advertiser}),
+                );
             }
             3 => {
                 let value = self.dice.pick(&["on", "off"]);
@@ -1027,7 +1061,8 @@ impl Maker {
             6 | 7 => {
                 let Some(target) = self.find("interaction.recorded", Some(account)) else { return self.age(account) };
                 let sensitive = if self.dice.percent(50) { self.categories() } else { Vec::new() };
-                let data = json!({"target": target.reference(), "sensitive": sensitive, "topics": [], "labeller": robot("e")});
+                let data =
+                    json!({"target": target.reference(), "sensitive": sensitive, "topics": [], "labeller": robot("e")});
                 self.emit("//labels", "interaction.labelled", account, time, data);
             }
             8 => {

@@ -69,7 +69,8 @@ pub fn run(args: Adopt) -> Result<Exit, CliError> {
     let before = super::adopted(&ledger)?.into_iter().find(|before| before.fact == fact.id);
     fact.time = before.map_or(fact.time, |before| before.time);
     // What the command line gave passes through the same gate as a line of an import.
-    let fact = crate::wire::parse(&crate::wire::to_json(&fact).to_string()).map_err(|refusal| CliError::Failed(refusal.to_string()))?;
+    let fact = crate::wire::parse(&crate::wire::to_json(&fact).to_string())
+        .map_err(|refusal| CliError::Failed(refusal.to_string()))?;
     let name = fact.id.id.clone();
     let receipt = ledger.append(vec![fact])?[0];
     ledger.close()?;
@@ -86,7 +87,8 @@ pub fn run(args: Adopt) -> Result<Exit, CliError> {
 
 fn fact(args: &Adopt) -> Result<Fact, CliError> {
     let cedar = match &args.cedar {
-        Some(path) => String::from_utf8(read(path)?).map_err(|_| CliError::Failed(format!("`{}` is not UTF-8", path.display())))?,
+        Some(path) => String::from_utf8(read(path)?)
+            .map_err(|_| CliError::Failed(format!("`{}` is not UTF-8", path.display())))?,
         None => String::new(),
     };
     let params: Map<String, Value> = args.params.iter().cloned().collect();
@@ -116,15 +118,23 @@ fn fact(args: &Adopt) -> Result<Fact, CliError> {
 fn documents(args: &Adopt, now: Time) -> Result<Vec<Document>, CliError> {
     for (what, count) in [("--document-url", args.urls.len()), ("--captured-at", args.captured.len())] {
         if count > 0 && count != args.documents.len() {
-            return Err(CliError::Usage(format!("{what} is given {count} times for {} documents: expected one for each", args.documents.len())));
+            return Err(CliError::Usage(format!(
+                "{what} is given {count} times for {} documents: expected one for each",
+                args.documents.len()
+            )));
         }
     }
-    args.documents.iter().enumerate().map(|(number, path)| {
-        let sha256 = Digest(sha2::Sha256::digest(read(path)?).into());
-        let title = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        let url = args.urls.get(number).cloned().unwrap_or_else(|| format!("file:{title}"));
-        Ok(Document { title, url, sha256, captured_at: args.captured.get(number).copied().unwrap_or(now) })
-    }).collect()
+    args.documents
+        .iter()
+        .enumerate()
+        .map(|(number, path)| {
+            let sha256 = Digest(sha2::Sha256::digest(read(path)?).into());
+            let title =
+                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+            let url = args.urls.get(number).cloned().unwrap_or_else(|| format!("file:{title}"));
+            Ok(Document { title, url, sha256, captured_at: args.captured.get(number).copied().unwrap_or(now) })
+        })
+        .collect()
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, CliError> {

@@ -18,7 +18,8 @@ pub struct Check {
 
 pub fn run(args: Check) -> Result<Exit, CliError> {
     let name = args.file.display();
-    let text = String::from_utf8(super::adopt::read(&args.file)?).map_err(|_| CliError::Failed(format!("`{name}` is not UTF-8")))?;
+    let text = String::from_utf8(super::adopt::read(&args.file)?)
+        .map_err(|_| CliError::Failed(format!("`{name}` is not UTF-8")))?;
     policy::validate(&text).map_err(|error| CliError::Failed(format!("`{name}`: {error}")))?;
     let rules = policy::rules(&text).map_err(|error| CliError::Failed(error.to_string()))?;
     let mut out = std::io::stdout().lock();

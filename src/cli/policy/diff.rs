@@ -27,8 +27,10 @@ pub fn run(args: Diff) -> Result<Exit, CliError> {
     let changes = changes(&old, &new)?;
     let mut out = std::io::stdout().lock();
     if args.common.json {
-        let list: Vec<Value> = changes.iter().map(|change| json!({ "what": change.what, "old": change.old, "new": change.new })).collect();
-        return print_line(&mut out, json!({ "old": old.name(), "new": new.name(), "changes": list })).map(|()| Exit::Done);
+        let list: Vec<Value> =
+            changes.iter().map(|change| json!({ "what": change.what, "old": change.old, "new": change.new })).collect();
+        return print_line(&mut out, json!({ "old": old.name(), "new": new.name(), "changes": list }))
+            .map(|()| Exit::Done);
     }
     for Change { what, old, new } in &changes {
         print_line(&mut out, what)?;
@@ -52,7 +54,8 @@ fn changes(old: &Adopted, new: &Adopted) -> Result<Vec<Change>, CliError> {
     let (old_sides, new_sides) = (sides(old)?, sides(new)?);
     let keys: BTreeSet<&String> = old_sides.keys().chain(new_sides.keys()).collect();
     let differs = |key: &&&String| old_sides.get(**key) != new_sides.get(**key);
-    let change = |key: &String| Change { what: key.clone(), old: old_sides.get(key).cloned(), new: new_sides.get(key).cloned() };
+    let change =
+        |key: &String| Change { what: key.clone(), old: old_sides.get(key).cloned(), new: new_sides.get(key).cloned() };
     Ok(keys.iter().filter(differs).map(|key| change(key)).collect())
 }
 
@@ -66,7 +69,9 @@ fn sides(version: &Adopted) -> Result<BTreeMap<String, String>, CliError> {
     sides.extend(body.in_force_until.map(|until| ("in_force_until".to_owned(), until.to_string())));
     let params: Map<String, Value> = serde_json::from_str(&body.params).unwrap_or_default();
     sides.extend(params.into_iter().map(|(key, value)| (format!("param {key}"), value.to_string())));
-    sides.extend(body.documents.iter().map(|document| (format!("document {}", document.title), document.sha256.to_string())));
+    sides.extend(
+        body.documents.iter().map(|document| (format!("document {}", document.title), document.sha256.to_string())),
+    );
     let texts = policy::texts(&body.cedar).map_err(|error| CliError::Failed(error.to_string()))?;
     for (id, text) in texts {
         // An id may stand over several rules: they are compared together.

@@ -22,13 +22,19 @@ pub fn run(args: List) -> Result<Exit, CliError> {
     }
     let width = all.iter().map(|each| each.name().len()).max().unwrap_or(0).max(7);
     if !all.is_empty() {
-        print_line(&mut out, format!("{:<width$}  {:<8}  {:<20}  {:<20}  recorded", "version", "role", "in force from", "until"))?;
+        print_line(
+            &mut out,
+            format!("{:<width$}  {:<8}  {:<20}  {:<20}  recorded", "version", "role", "in force from", "until"),
+        )?;
     }
     for each in &all {
         let until = each.body.in_force_until.map_or("-".to_owned(), |time| time.to_string());
         let mark = if each.is_backdated() { "  (backdated: recorded after it took force)" } else { "" };
         let (role, from) = (each.body.role.name(), each.body.in_force_from.to_string());
-        print_line(&mut out, format!("{:<width$}  {role:<8}  {from:<20}  {until:<20}  {}{mark}", each.name(), each.recorded_at))?;
+        print_line(
+            &mut out,
+            format!("{:<width$}  {role:<8}  {from:<20}  {until:<20}  {}{mark}", each.name(), each.recorded_at),
+        )?;
     }
     let packs: Vec<&str> = PACKS.iter().map(|pack| pack.name).collect();
     eprintln!("{} versions adopted; built-in packs: {}", all.len(), packs.join(", "));
@@ -38,10 +44,16 @@ pub fn run(args: List) -> Result<Exit, CliError> {
 /// A version without its text.
 pub(super) fn to_json(each: &Adopted) -> Value {
     let body = &each.body;
-    let documents: Vec<Value> = body.documents.iter().map(|document| json!({
-        "title": document.title, "url": document.url, "sha256": document.sha256.to_string(),
-        "captured_at": document.captured_at.to_string(),
-    })).collect();
+    let documents: Vec<Value> = body
+        .documents
+        .iter()
+        .map(|document| {
+            json!({
+                "title": document.title, "url": document.url, "sha256": document.sha256.to_string(),
+                "captured_at": document.captured_at.to_string(),
+            })
+        })
+        .collect();
     let rules = policy::rules(&body.cedar).unwrap_or_default();
     json!({
         "policy": each.id, "version": body.version, "role": body.role.name(), "pack": body.pack,

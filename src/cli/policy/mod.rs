@@ -94,10 +94,15 @@ fn find(ledger: &Ledger, name: &str) -> Result<Adopted, CliError> {
         return built_in(id);
     }
     let mut all = adopted(ledger)?;
-    let place = all.iter().rposition(|each| each.id == id && version.is_none_or(|version| each.body.version == version));
+    let place =
+        all.iter().rposition(|each| each.id == id && version.is_none_or(|version| each.body.version == version));
     place.map(|place| all.swap_remove(place)).ok_or_else(|| {
         let known: Vec<String> = all.iter().map(Adopted::name).collect();
-        let known = if known.is_empty() { "no policy was adopted yet".to_owned() } else { format!("adopted are {}", known.join(", ")) };
+        let known = if known.is_empty() {
+            "no policy was adopted yet".to_owned()
+        } else {
+            format!("adopted are {}", known.join(", "))
+        };
         CliError::Usage(format!("no version `{name}`: {known}; a built-in pack is `PACK@built-in`"))
     })
 }

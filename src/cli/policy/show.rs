@@ -33,7 +33,10 @@ pub fn run(args: Show) -> Result<Exit, CliError> {
         return print_line(&mut out, object).map(|()| Exit::Done);
     }
     let until = body.in_force_until.map_or_else(|| "until replaced".to_owned(), |time| format!("until {time}"));
-    print_line(&mut out, format!("{} ({}), in force from {} {until}", found.name(), body.role.name(), body.in_force_from))?;
+    print_line(
+        &mut out,
+        format!("{} ({}), in force from {} {until}", found.name(), body.role.name(), body.in_force_from),
+    )?;
     let origin = body.pack.as_ref().map_or_else(|| "a text of its own".to_owned(), |pack| format!("the pack `{pack}`"));
     print_line(&mut out, format!("recorded {} as entry {}, from {origin}", found.recorded_at, found.seq))?;
     if found.is_backdated() {

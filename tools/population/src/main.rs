@@ -41,7 +41,8 @@ const BREACHES: &[(&str, &str)] = &[
     ("business-agent", "indeterminate"),
 ];
 
-const TOPICS: &[&str] = &["hiking", "cooking", "cars", "travel", "games", "fashion", "gardening", "pets", "music", "film"];
+const TOPICS: &[&str] =
+    &["hiking", "cooking", "cars", "travel", "games", "fashion", "gardening", "pets", "music", "film"];
 const REGIONS: &[&str] = &["US", "BR", "IN", "MX", "CA", "AU", "JP", "ID", "NG", "ZA"];
 const DIGEST: &str = "d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1";
 
@@ -104,7 +105,8 @@ fn write(arguments: &Arguments, out: &mut impl Write) -> std::io::Result<String>
     let mut truth: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut deny, mut indeterminate) = (0, 0);
     for number in 0..arguments.decisions {
-        let wrong = (random.below(100) < arguments.breaches).then(|| BREACHES[(number % BREACHES.len() as u64) as usize]);
+        let wrong =
+            (random.below(100) < arguments.breaches).then(|| BREACHES[(number % BREACHES.len() as u64) as usize]);
         if let Some((rule, outcome)) = wrong {
             *truth.entry(rule).or_default() += 1;
             if outcome == "deny" { deny += 1 } else { indeterminate += 1 }
@@ -122,7 +124,13 @@ fn write(arguments: &Arguments, out: &mut impl Write) -> std::io::Result<String>
 }
 
 /// The four facts of one decision.
-fn one(number: u64, wrong: &str, arguments: &Arguments, random: &mut Random, out: &mut impl Write) -> std::io::Result<()> {
+fn one(
+    number: u64,
+    wrong: &str,
+    arguments: &Arguments,
+    random: &mut Random,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     let account = random.below(arguments.accounts);
     let chatter = if wrong == "not-own-interaction" { (account + 1) % arguments.accounts } else { account };
     let topic = TOPICS[random.below(TOPICS.len() as u64) as usize];
@@ -139,7 +147,9 @@ fn one(number: u64, wrong: &str, arguments: &Arguments, random: &mut Random, out
     };
     let (modality, microphone) = match wrong {
         "microphone" => ("voice", r#","microphone":{"permission":false,"feature_active":true,"indicator":true}"#),
-        _ if random.below(4) == 0 => ("voice", r#","microphone":{"permission":true,"feature_active":true,"indicator":true}"#),
+        _ if random.below(4) == 0 => {
+            ("voice", r#","microphone":{"permission":true,"feature_active":true,"indicator":true}"#)
+        }
         _ => ("text", ""),
     };
     // Three months from December 18, a decision every few seconds; a chat two days before use began where that is wrong.
