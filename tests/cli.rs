@@ -206,7 +206,7 @@ fn every_changed_byte_of_the_journal_is_found_and_the_first_bad_entry_is_named()
 /// Where the headers of the segment and of its groups stand.
 fn group_headers(segment: &[u8]) -> Vec<std::ops::Range<usize>> {
     let number = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("four bytes")) as usize;
-    let (mut at, mut headers) = (32, vec![0..32]);
+    let (mut at, mut headers) = (32, Vec::from_iter([0..32]));
     while at < segment.len() {
         headers.push(at..at + 24);
         at += 24 + number(at + 16);

@@ -124,7 +124,7 @@ impl Index {
             };
         }
         assert_eq!(seq, self.next, "entries are indexed in order");
-        if (seq + 1) % LOCATIONS == 0 {
+        if (seq + 1).is_multiple_of(LOCATIONS) {
             self.boundary = hash.0;
         }
         self.recent.push((id, seq));
@@ -132,7 +132,7 @@ impl Index {
         self.recent_ids.insert(id, seq);
         self.recent_locations.push(location);
         self.next += 1;
-        if self.recent.len() >= RUN && self.next % LOCATIONS == 0 {
+        if self.recent.len() >= RUN && self.next.is_multiple_of(LOCATIONS) {
             self.flush()?;
         }
         Ok(())
@@ -276,7 +276,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let even = Term::new(Field::Kind, b"even");
         let mut index = Index::open(dir.path()).expect("opens");
-        let mut fill = |index: &mut Index, range: std::ops::Range<u64>| {
+        let fill = |index: &mut Index, range: std::ops::Range<u64>| {
             for seq in range {
                 let terms = if seq % 2 == 0 { vec![even] } else { vec![] };
                 index.add(seq, &EntryHash([seq as u8; 32]), seq * 10, Term::id(&identity(seq)), &terms).expect("added");

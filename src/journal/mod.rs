@@ -122,8 +122,9 @@ pub fn scan<E: From<JournalError>>(
     mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
 ) -> Result<End, E> {
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
+    let mut bytes = Vec::new();
     loop {
-        let bytes = segment::read(dir, at.segment)?;
+        segment::read(dir, at.segment, &mut bytes)?;
         if let Err(what) =
             segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
         {
@@ -155,7 +156,8 @@ pub fn scan<E: From<JournalError>>(
 
 /// The whole entries at the start of the damaged group that a pass ended at.
 pub fn intact<T>(dir: &Path, end: Location, next_seq: u64, open: impl FnOnce(&Group) -> T) -> Result<T, JournalError> {
-    let bytes = segment::read(dir, end.segment)?;
+    let mut bytes = Vec::new();
+    segment::read(dir, end.segment, &mut bytes)?;
     Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
 }
 

@@ -2,6 +2,7 @@
 
 use super::{JournalError, Location, group};
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -24,10 +25,12 @@ pub fn exists(dir: &Path, id: SegmentId) -> bool {
     path_of(dir, id).exists()
 }
 
-/// All bytes of a segment.
-pub fn read(dir: &Path, id: SegmentId) -> Result<Vec<u8>, JournalError> {
+/// Reads all bytes of a segment into `bytes`, whose space is used again.
+pub fn read(dir: &Path, id: SegmentId, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
     let path = path_of(dir, id);
-    std::fs::read(&path).map_err(|error| JournalError::Io(path, error))
+    bytes.clear();
+    let read = File::open(&path).and_then(|mut file| file.read_to_end(bytes));
+    read.map(drop).map_err(|error| JournalError::Io(path, error))
 }
 
 fn header(id: SegmentId, first_seq: u64) -> [u8; HEADER_LEN as usize] {

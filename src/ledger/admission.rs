@@ -108,10 +108,10 @@ impl Admission {
             Ok(at) => at,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };
-        if let Body::PolicyAdopted(adopted) = &mut fact.body {
-            if let Err(error) = crate::policy::resolve(adopted) {
-                return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
-            }
+        if let Body::PolicyAdopted(adopted) = &mut fact.body
+            && let Err(error) = crate::policy::resolve(adopted)
+        {
+            return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
         }
         let references = fact.body.references().into_iter().map(|reference| self.resolve(reference, catalog, keyring));
         let links = references.collect::<Result<Vec<Link>, LedgerError>>()?;

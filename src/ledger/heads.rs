@@ -66,12 +66,12 @@ impl Heads {
     pub fn pins(&self, account: StreamId, moment: Moment) -> [u8; 32] {
         let mut streams = self.policies.clone();
         let view = View { decision: moment, known: true };
-        if let Some(ix) = self.links.account_of_stream(account) {
-            if let Some(center) = self.links.center_at(ix, view, moment) {
-                streams.extend(self.center_names.get(&center.0));
-                let group = self.links.group_at(ix, view, moment).into_iter().filter(|&member| member != ix);
-                streams.extend(group.map(|member| self.links.stream_of_account(member)));
-            }
+        if let Some(ix) = self.links.account_of_stream(account)
+            && let Some(center) = self.links.center_at(ix, view, moment)
+        {
+            streams.extend(self.center_names.get(&center.0));
+            let group = self.links.group_at(ix, view, moment).into_iter().filter(|&member| member != ix);
+            streams.extend(group.map(|member| self.links.stream_of_account(member)));
         }
         let head = |stream: StreamId| self.heads.get(&stream).map(|&(revision, hash)| Head { stream, revision, hash });
         codec::pins(&mut streams.into_iter().filter_map(head).collect::<Vec<_>>())

@@ -115,6 +115,9 @@ fn error(key: &str, expected: impl Into<String>) -> ParamError {
     ParamError { key: key.to_owned(), expected: expected.into() }
 }
 
+/// Reads one pair of a map.
+type ParsePair<K, V> = fn(&str, &str) -> Result<(K, V), String>;
+
 /// Reads keys that [`merge`] has put in place.
 struct Reader<'a>(&'a Map<String, Value>);
 
@@ -139,11 +142,7 @@ impl Reader<'_> {
         strings.map(|text| parse(text?).map_err(|expected| error(key, expected))).collect()
     }
 
-    fn map<K: Ord, V>(
-        &self,
-        key: &str,
-        parse: fn(&str, &str) -> Result<(K, V), String>,
-    ) -> Result<BTreeMap<K, V>, ParamError> {
+    fn map<K: Ord, V>(&self, key: &str, parse: ParsePair<K, V>) -> Result<BTreeMap<K, V>, ParamError> {
         let items = self.0[key].as_object().ok_or_else(|| error(key, "expected a map"))?;
         let pair = |(name, value): (&String, &Value)| {
             let value = value.as_str().ok_or_else(|| error(key, "expected a map to strings"))?;
