@@ -34,26 +34,27 @@
 //! [`ledger::Ledger::create`] or [`ledger::Ledger::open`], then [`wire::parse`], [`ledger::Ledger::append`],
 //! [`ledger::Ledger::load`] and [`judge::judge`]. The README has it in one piece, and it compiles.
 
-pub mod checkpoint;
-pub mod cli;
-pub mod codec;
-pub mod demo;
-pub mod derive;
-pub mod entry;
-pub mod explain;
 pub mod fact;
-pub mod index;
-pub mod journal;
-pub mod judge;
-pub mod keyring;
-pub mod ledger;
-pub mod lineage;
-pub mod merkle;
-pub mod policy;
-pub mod replay;
-pub mod symbols;
-pub mod timeline;
 pub mod wire;
+pub mod codec;
+pub mod merkle;
+pub mod checkpoint;
+pub mod symbols;
+pub mod entry;
+pub mod policy;
+pub mod timeline;
+pub mod lineage;
+pub mod judge;
+pub mod explain;
+pub mod derive;
+pub mod journal;
+pub mod keyring;
+pub mod index;
+pub mod ledger;
+pub mod replay;
+pub mod demo;
+pub mod cli;
+pub mod replay;
 
 /// The code in README.md and docs/ compiles and runs.
 #[cfg(doctest)]

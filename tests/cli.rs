@@ -204,6 +204,7 @@ fn every_changed_byte_of_the_journal_is_found_and_the_first_bad_entry_is_named()
 }
 
 /// Where the headers of the segment and of its groups stand.
+#[allow(clippy::single_range_in_vec_init)]
 fn group_headers(segment: &[u8]) -> Vec<std::ops::Range<usize>> {
     let number = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("four bytes")) as usize;
     let (mut at, mut headers) = (32, Vec::from_iter([0..32]));
