@@ -54,7 +54,6 @@ pub mod ledger;
 pub mod replay;
 pub mod demo;
 pub mod cli;
-pub mod replay;
 
 /// The code in README.md and docs/ compiles and runs.
 #[cfg(doctest)]
