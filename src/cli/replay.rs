@@ -41,7 +41,9 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
 
 pub fn run(args: Replay) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
+    let start = std::time::Instant::now();
     let Loaded { mut world, bad } = ledger.load()?;
+    let read_in = start.elapsed();
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;
     }
@@ -55,12 +57,20 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
         args.since.is_none_or(|since| at >= since) && args.until.is_none_or(|until| at < until)
     });
     let mut out = BufWriter::new(io::stdout().lock());
+    let start = std::time::Instant::now();
     let summary = match &bad {
         Some(problem) => report_tampered(&world, &decisions, problem, args.common.json, &mut out)?,
         None => judge_all(&world, &decisions, args.common.json, &mut out)?,
     };
     out.flush().map_err(CliError::Stdout)?;
     tell(&summary, bad.as_ref());
+    let judged_in = start.elapsed();
+    let rate = summary.decisions as f64 / judged_in.as_secs_f64();
+    eprintln!(
+        "read and checked in {:.2} s, judged in {:.2} s ({rate:.0} a second)",
+        read_in.as_secs_f64(),
+        judged_in.as_secs_f64()
+    );
     // Of a ledger that was tampered with nothing is derived again either.
     let differs = args.rederive && bad.is_none() && rederive::run(&ledger, args.common.json, &mut out)?;
     // The process ends here: taking the world apart, string by string, would only cost time.
