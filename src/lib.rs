@@ -45,13 +45,13 @@ pub mod policy;
 pub mod timeline;
 pub mod lineage;
 pub mod judge;
-pub mod explain;
 pub mod derive;
 pub mod journal;
 pub mod keyring;
 pub mod index;
 pub mod ledger;
 pub mod replay;
+pub mod explain;
 pub mod demo;
 pub mod cli;
 

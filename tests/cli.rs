@@ -347,3 +347,51 @@ fn another_policy_can_be_tried_without_recording_it() {
     assert_eq!(one_object(&cli.run(&["verify", "--json"]))["entries"], size);
     assert_eq!(code(&cli.run(&["replay", "--all", "--pack", "nobody@1"])), 2);
 }
+
+#[test]
+fn a_text_that_is_too_deep_is_refused_and_the_lines_around_it_are_kept() {
+    let cli = Cli::new();
+    let (events, _) = case("S02");
+    let mut all: Vec<String> = events.lines().map(str::to_owned).collect();
+    let mut deep: Value = serde_json::from_str(&all[0]).expect("JSON");
+    deep["id"] = "deep@1".into();
+    deep["data"] = serde_json::json!({ "version": "1", "in_force_from": "2025-12-16T00:00:00Z", "cedar":
+        format!("@id(\"p\") permit(principal, action, resource) when {{ {}true{} }};", "(".repeat(5000), ")".repeat(5000)) });
+    all.insert(3, deep.to_string());
+    let counts = cli.import(&(all.join("\n") + "\n"));
+    assert_eq!((counts["appended"].as_u64(), counts["rejected"].as_u64()), (Some(6), Some(1)));
+}
+
+#[test]
+fn refused_lines_are_never_written_over_what_is_read_or_kept() {
+    let cli = Cli::new();
+    let file = cli.dir.path().join("facts.jsonl");
+    std::fs::write(&file, "{}\n").expect("written");
+    let name = file.to_str().expect("UTF-8");
+    assert_eq!(code(&cli.run(&["import", "--rejects", name, name])), 2);
+    assert_eq!(std::fs::read_to_string(&file).expect("readable"), "{}\n");
+    let inside = cli.ledger().join("keyring");
+    assert_eq!(code(&cli.run(&["import", "--rejects", inside.to_str().expect("UTF-8"), name])), 2);
+    assert_eq!(code(&cli.run(&["verify"])), 0);
+}
+
+#[test]
+fn damage_beside_the_journal_is_told_as_damage() {
+    for file in ["keyring", "checkpoint", "journal/00000000.seg"] {
+        let cli = Cli::new();
+        let (events, _) = case("S02");
+        cli.import(&events);
+        let path = cli.ledger().join(file);
+        let mut bytes = std::fs::read(&path).expect("readable");
+        let middle = if file == "keyring" { 40 } else { bytes.len() / 2 };
+        bytes[middle] ^= 1;
+        std::fs::write(&path, &bytes).expect("written");
+        let output = cli.run(&["verify", "--json"]);
+        assert_eq!((code(&output), &one_object(&output)["ok"]), (3, &Value::Bool(false)), "{file} changed");
+        std::fs::write(&path, &bytes[..bytes.len() - 9]).expect("written");
+        assert_eq!(code(&cli.run(&["verify", "--json"])), 3, "{file} cut");
+        std::fs::remove_file(&path).expect("removed");
+        let output = cli.run(&["verify", "--json"]);
+        assert_eq!(code(&output), 3, "{file} removed: {}", errors(&output));
+    }
+}

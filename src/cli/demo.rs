@@ -3,6 +3,7 @@
 use super::exit::print_line;
 use super::{CliError, Exit, progress};
 use crate::demo::{self, Conversation, Facts, Report, RuleRow};
+use crate::explain;
 use crate::fact::Kind;
 use crate::judge::{Conformance, Judgement};
 use crate::ledger::{Ledger, Loaded};
@@ -56,11 +57,11 @@ pub fn run(args: Demo) -> Result<Exit, CliError> {
     let bar = progress::bar("replaying", report.facts.get(&Kind::DecisionMade).copied().unwrap_or(0));
     report.replay(&world, || bar.inc(1));
     bar.finish_and_clear();
-    ledger.close()?;
     if args.json {
         let mut object = report.to_json();
         object["ledger"] = dir.display().to_string().into();
         print_line(&mut std::io::stdout().lock(), object)?;
+        ledger.close()?;
         return Ok(Exit::Done);
     }
     let columns = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0)).clamp(40, 100);
@@ -70,9 +71,10 @@ pub fn run(args: Demo) -> Result<Exit, CliError> {
     page.broken(&report)?;
     page.findings(&report)?;
     if let Some(judgement) = &report.example {
-        page.explained(&world, judgement)?;
+        page.explained(&ledger, &world, judgement)?;
     }
     page.next(&report, &dir)?;
+    ledger.close()?;
     Ok(Exit::Done)
 }
 
@@ -191,14 +193,12 @@ impl<W: Write> Page<W> {
         self.text(10, &format!("{:10}{}", "", row.title))
     }
 
-    fn explained(&mut self, world: &World, judgement: &Judgement) -> Result<(), CliError> {
+    /// What `inforce explain` says, whole.
+    fn explained(&mut self, ledger: &Ledger, world: &World, judgement: &Judgement) -> Result<(), CliError> {
         let name = world.name(judgement.decision).map_or_else(String::new, |name| name.id);
         self.head(&format!("One of them explained: {name}"))?;
-        for line in demo::explain(world, judgement) {
-            let indent = line.len() - line.trim_start().len() + 4;
-            self.text(indent, &format!("  {line}"))?;
-        }
-        Ok(())
+        let (explanation, _) = super::explain::judged(ledger, world, judgement.decision, true)?;
+        self.line(explain::to_text(&explanation, self.columns).trim_end())
     }
 
     fn next(&mut self, report: &Report, dir: &Path) -> Result<(), CliError> {

@@ -34,6 +34,8 @@ pub(super) const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bo
 pub enum CliError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error("the ledger is not what was recorded: {0}")]
+    Damaged(LedgerError),
     #[error("`{0}`: {1}")]
     File(String, io::Error),
     #[error("{0}")]
@@ -53,8 +55,8 @@ impl CliError {
         match self {
             CliError::Usage(_) => Exit::Usage,
             // What was recorded is not what is there: that is a finding, not a failure to look.
-            CliError::Ledger(LedgerError::BadEntry(_) | LedgerError::RolledBack(_)) => Exit::Broken,
-            CliError::Ledger(LedgerError::Journal(crate::journal::JournalError::Corrupt { .. })) => Exit::Broken,
+            CliError::Damaged(_) => Exit::Broken,
+            CliError::Ledger(error) if error.is_damage() => Exit::Broken,
             _ => Exit::Failure,
         }
     }

@@ -8,7 +8,7 @@ use crate::wire::{self, Line, Lines, Refusal};
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `inforce import`.
 #[derive(clap::Args)]
@@ -50,6 +50,9 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
             File::open(&args.file).map_err(|error| CliError::File(name.clone(), error))?,
         ))
     };
+    if let Some(rejects) = &args.rejects {
+        check_rejects(rejects, &args.file, &args.common.ledger)?;
+    }
     let rejects = args
         .rejects
         .as_ref()
@@ -85,6 +88,27 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
         )?;
     }
     Ok(if rejected == 0 { Exit::Done } else { Exit::Failure })
+}
+
+/// The file for refused lines is written over: it must be neither what is read nor part of the ledger.
+fn check_rejects(rejects: &Path, input: &Path, ledger: &Path) -> Result<(), CliError> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let same = identity(rejects).is_some_and(|own| identity(input) == Some(own));
+    let folder = rejects.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let inside = folder
+        .canonicalize()
+        .ok()
+        .zip(ledger.canonicalize().ok())
+        .is_some_and(|(folder, ledger)| folder.starts_with(ledger));
+    if same || inside {
+        let what = if same { "the file that is read" } else { "in the ledger's folder" };
+        return Err(CliError::Usage(format!(
+            "--rejects `{}` is {what}: expected a file of its own",
+            rejects.display()
+        )));
+    }
+    Ok(())
 }
 
 #[derive(Default)]

@@ -75,6 +75,10 @@ pub fn main() -> Exit {
         }
     };
     start_log(cli.verbose);
+    // Judging must not depend on which thread does it: all have the stack of the first.
+    if let Err(error) = rayon::ThreadPoolBuilder::new().stack_size(8 << 20).build_global() {
+        tracing::warn!("threads: {error}");
+    }
     match run(cli.command) {
         Ok(exit) => exit,
         Err(CliError::ClosedPipe) => Exit::Done,

@@ -13,8 +13,18 @@ pub struct Verify {
 }
 
 pub fn run(args: Verify) -> Result<Exit, CliError> {
-    let report = Ledger::open_read_only(&args.common.ledger)?.verify()?;
     let mut out = std::io::stdout().lock();
+    let report = match Ledger::open_read_only(&args.common.ledger).and_then(|ledger| ledger.verify()) {
+        Ok(report) => report,
+        Err(error) if error.is_damage() => {
+            if args.common.json {
+                let problems = [json!({ "seq": null, "what": error.to_string() })];
+                print_line(&mut out, json!({ "ok": false, "entries": null, "root": null, "problems": problems }))?;
+            }
+            return Err(CliError::Damaged(error));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let (entries, root, ok) = (report.size.0, report.root.to_string(), report.problems.is_empty());
     if args.common.json {
         let problems: Vec<_> = report.problems.iter().map(to_json).collect();

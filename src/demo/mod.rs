@@ -6,7 +6,6 @@
 //! give the same facts. Deliberately absent: printing and progress bars (cli), and judging: what broke is what the
 //! replay says.
 
-mod brief;
 mod conversation;
 mod crowd;
 mod log;
@@ -15,7 +14,6 @@ mod report;
 mod scenes;
 mod selector;
 
-pub use brief::explain;
 pub use conversation::{BadLine, Conversation, Speaker, built_in, read};
 pub use report::{Report, RuleRow};
 pub use scenes::{SCENES, Scene};

@@ -46,3 +46,22 @@ pub enum LedgerError {
     #[error("checkpoint: {0}")]
     Checkpoint(#[from] NoteError),
 }
+
+impl LedgerError {
+    /// True if what is there is not what was recorded, or part of it is gone.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            LedgerError::BadEntry(_)
+            | LedgerError::RolledBack(_)
+            | LedgerError::WrongKeyring(_)
+            | LedgerError::Checkpoint(_) => true,
+            LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {
+                true
+            }
+            LedgerError::Journal(JournalError::Io(_, error)) | LedgerError::Keyring(KeyringError::Io(_, error)) => {
+                error.kind() == io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
+}

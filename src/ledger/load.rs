@@ -164,6 +164,12 @@ impl<'a> Pass<'a> {
         if damage.seq >= acknowledged && !follows {
             return Ok(());
         }
+        let location = Location { segment: end.segment, offset: damage.offset as u32 };
+        if damage.offset < end.offset as usize {
+            // The segment's own header: nothing behind it is believed.
+            self.note(damage.seq, Some(location), damage.what);
+            return Ok(());
+        }
         // The entries of the damaged group that stand before the damage are whole.
         let intact = journal::intact(&dir, end, self.frontier.size().0, |group| {
             open_group(group, end.segment, keyring, content)
@@ -171,8 +177,7 @@ impl<'a> Pass<'a> {
         for opened in intact {
             self.take(opened, keyring, visit);
         }
-        let location = Location { segment: end.segment, offset: damage.offset as u32 };
-        self.note(damage.seq, Some(location), damage.what);
+        self.note(damage.seq.max(self.frontier.size().0), Some(location), damage.what);
         Ok(())
     }
 

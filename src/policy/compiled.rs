@@ -68,6 +68,7 @@ impl Compiled {
     /// Compiles a version as it was adopted.
     pub fn new(id: &str, adopted: &PolicyAdopted, symbols: &mut Symbols) -> Result<Compiled, PolicyError> {
         let params = adopted_params(adopted)?;
+        super::shape::check(&adopted.cedar).map_err(PolicyError::Text)?;
         let set: PolicySet = adopted.cedar.parse().map_err(|error| PolicyError::syntax(&error))?;
         let (mut forbids, mut permits) = (PolicySet::new(), PolicySet::new());
         let (mut rules, mut by_id, mut texts) = (Vec::new(), HashMap::default(), Vec::new());

@@ -8,6 +8,7 @@ mod features;
 mod pack;
 mod params;
 mod question;
+mod shape;
 
 pub use compiled::{Answer, Compiled, Memo, Rule};
 pub use pack::{PACKS, Pack};
@@ -131,6 +132,7 @@ static VALIDATOR: std::sync::LazyLock<Validator> = std::sync::LazyLock::new(|| {
 
 /// Checks a text against the schema, strictly, and every rule's annotations.
 pub fn validate(text: &str) -> Result<(), PolicyError> {
+    shape::check(text).map_err(PolicyError::Text)?;
     let set: PolicySet = text.parse().map_err(|error| PolicyError::syntax(&error))?;
     let result = VALIDATOR.validate(&set, ValidationMode::Strict);
     let errors: Vec<String> = result.validation_errors().map(ToString::to_string).collect();
@@ -189,6 +191,7 @@ fn rule_of(policy: &Policy) -> Result<Rule, PolicyError> {
 
 /// The rules of a text, for people.
 pub fn rules(text: &str) -> Result<Vec<Rule>, PolicyError> {
+    shape::check(text).map_err(PolicyError::Text)?;
     let set: PolicySet = text.parse().map_err(|error| PolicyError::syntax(&error))?;
     let forbids = rules_of(&set)?.into_iter().filter(|(policy, _)| policy.effect() == Effect::Forbid);
     Ok(forbids.map(|(_, rule)| rule).collect())

@@ -37,13 +37,18 @@ impl Pack {
         PACKS.iter().find(|pack| pack.name == name)
     }
 
+    /// What it is meant to be adopted as.
+    pub fn role(&self) -> Role {
+        if self.name.starts_with("overlay-") { Role::Overlay } else { Role::Platform }
+    }
+
     /// The pack as a version `built-in` that has always been in force.
     pub fn as_adopted(&self) -> Result<PolicyAdopted, PolicyError> {
         let mut adopted = PolicyAdopted {
             version: "built-in".to_owned(),
             in_force_from: Time::utc(Instant(0)),
             in_force_until: None,
-            role: if self.name.starts_with("overlay-") { Role::Overlay } else { Role::Platform },
+            role: self.role(),
             pack: Some(self.name.to_owned()),
             overrides: "{}".to_owned(),
             cedar: String::new(),

@@ -79,8 +79,17 @@ impl World {
         let (policy, version) = name.split_once('@').ok_or_else(|| format!("`{name}`: expected `POLICY@VERSION`"))?;
         let mut line = match version {
             "built-in" => {
-                let line = self.built_in(policy)?;
+                let mut line = self.built_in(policy)?;
                 let role = line.versions[0].role;
+                // It stands for the platform policy that it replaces: notices were given under that one's id.
+                let platform =
+                    |other: &&PolicyLine| other.versions.iter().all(|version| version.role == Role::Platform);
+                line.id = self
+                    .policies
+                    .iter()
+                    .find(platform)
+                    .filter(|_| role == Role::Platform)
+                    .map_or(line.id, |other| other.id);
                 let replaced = |other: &PolicyLine| other.versions.iter().all(|version| version.role == Role::Platform);
                 self.policies.retain(|other| other.id != line.id && !(role == Role::Platform && replaced(other)));
                 line

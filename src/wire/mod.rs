@@ -99,6 +99,7 @@ fn typed<'de, T: Deserialize<'de>>(json: &'de str, at: &str) -> Result<T, Refusa
     };
     let message = error.inner().to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
+    let message = &in_words(message);
     let path = error.path().to_string();
     let parts = [at, path.as_str(), missing(message)].into_iter().filter(|part| !part.is_empty() && *part != ".");
     let field = match parts.collect::<Vec<_>>().join(".") {
@@ -109,6 +110,19 @@ fn typed<'de, T: Deserialize<'de>>(json: &'de str, at: &str) -> Result<T, Refusa
         return Err(Refusal::new(field, format!("not JSON: {message}")));
     }
     Err(Refusal::new(field, message))
+}
+
+/// The parser's words for types in those of JSON.
+fn in_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: object"),
+        ("expected a boolean", "expected true or false"),
+        ("floating point", "number"),
+    ];
+    WORDS.iter().fold(message.to_owned(), |message, (from, to)| message.replace(from, to))
 }
 
 /// The name in "missing field `x`", where the path ends one level above it; else nothing.

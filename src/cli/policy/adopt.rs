@@ -4,6 +4,7 @@ use crate::cli::exit::print_line;
 use crate::cli::{CliError, Common, Exit};
 use crate::fact::{Body, Digest, Document, Fact, FactId, PolicyAdopted, Role, Time};
 use crate::ledger::{Ledger, system_now};
+use crate::policy::Pack;
 use serde_json::{Map, Value};
 use sha2::Digest as _;
 use std::path::{Path, PathBuf};
@@ -25,9 +26,9 @@ pub struct Adopt {
     /// Until when, exclusive.
     #[arg(long, value_name = "T", value_parser = time)]
     until: Option<Time>,
-    /// A platform policy permits; an overlay only restricts.
-    #[arg(long, value_name = "ROLE", default_value = "platform", value_parser = role)]
-    role: Role,
+    /// `platform` permits, `overlay` only restricts; that of the pack, or `platform`, if left out.
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    role: Option<Role>,
     /// The built-in pack to take the text from.
     #[arg(long, value_name = "PACK", conflicts_with = "cedar", required_unless_present = "cedar")]
     pack: Option<String>,
@@ -97,7 +98,9 @@ fn fact(args: &Adopt) -> Result<Fact, CliError> {
         version: args.version.clone(),
         in_force_from: args.from,
         in_force_until: args.until,
-        role: args.role,
+        role: args
+            .role
+            .unwrap_or_else(|| args.pack.as_deref().and_then(Pack::named).map_or(Role::Platform, Pack::role)),
         pack: args.pack.clone(),
         overrides: Value::Object(params).to_string(),
         cedar,
