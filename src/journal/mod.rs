@@ -8,7 +8,7 @@ mod group;
 mod segment;
 
 pub use group::{Damage, Frame, Group, RawEntry, groups, read_frame};
-pub use segment::{SegmentId, first_seq as segment_first_seq, path_of as segment_path};
+pub use segment::{SegmentId, path_of as segment_path};
 
 use segment::{HEADER_LEN, Segment};
 use std::io;

@@ -54,7 +54,7 @@ pub fn check_header(bytes: &[u8], id: SegmentId, expected: Option<u64>) -> Resul
 }
 
 /// The first seq that a segment's header claims.
-pub fn first_seq(bytes: &[u8]) -> Option<u64> {
+fn first_seq(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(..HEADER_LEN as usize)?[20..28].try_into().ok()?))
 }
 

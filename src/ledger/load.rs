@@ -121,7 +121,7 @@ impl<'a> Pass<'a> {
 
     /// Passes over the journal, handing every entry that opens to `visit`. Entries are opened on other threads while
     /// those before them are checked on this one.
-    pub fn run(mut self, content: Content, mut visit: impl FnMut(&Entry)) -> Result<Passed, LedgerError> {
+    pub fn run(mut self, content: Content, mut visit: impl FnMut(&Entry)) -> Result<Report, LedgerError> {
         let dir = Paths(&self.ledger.dir).journal();
         let keyring = self.ledger.keyring.read().expect("no holder panics");
         let keyring: &Keyring = &keyring;
@@ -246,7 +246,7 @@ impl<'a> Pass<'a> {
         self.heads.expect_end(stream, seq);
     }
 
-    fn finish(mut self) -> Passed {
+    fn finish(mut self) -> Report {
         let size = self.frontier.size();
         // Where an entry is bad, what follows from that is not told again.
         if self.problems.is_empty() {
@@ -266,17 +266,18 @@ impl<'a> Pass<'a> {
             self.problems.push(Problem { seq: size.0, place: Some(("checkpoint".to_owned(), 0)), what });
         }
         self.problems.sort_by_key(|problem| problem.seq);
-        Passed { size, root: self.frontier.root(), problems: self.problems }
+        Report { size, root: self.frontier.root(), problems: self.problems }
     }
 }
 
-/// What a pass found.
-pub struct Passed {
+/// What a pass over everything found.
+#[derive(Debug, Clone)]
+pub struct Report {
     /// How many entries.
     pub size: TreeSize,
     /// The root over them.
     pub root: NodeHash,
-    /// What is wrong, ascending in seq.
+    /// What is wrong, ascending in seq; empty if nothing is.
     pub problems: Vec<Problem>,
 }
 
@@ -288,7 +289,7 @@ impl Ledger {
         content: Content,
         start: fn() -> T,
         take: fn(&mut T, &Entry),
-    ) -> Result<(T, Passed), LedgerError> {
+    ) -> Result<(T, Report), LedgerError> {
         const TRIES: usize = 3;
         let mut tries = 0;
         loop {

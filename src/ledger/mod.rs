@@ -23,9 +23,8 @@ mod writer;
 pub use clock::{Clock, system_now};
 pub use config::Config;
 pub use error::LedgerError;
-pub use load::{Loaded, Problem};
+pub use load::{Loaded, Problem, Report};
 pub use read::BadEntry;
-pub use verify::Report;
 pub use writer::{Expected, Receipt, Stream};
 
 use crate::checkpoint::{Checkpoint, VerifierKey};
