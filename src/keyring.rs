@@ -8,6 +8,7 @@
 //! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
 
 use crate::codec::{self, Commitment, StreamId};
+use crate::exhibit::Opening;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use ed25519_dalek::SigningKey;
@@ -304,6 +305,16 @@ impl EntryKey {
     /// Decrypts, or `None` if the bytes were not sealed under this key.
     pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         self.cipher().decrypt(&Nonce::default(), sealed).ok()
+    }
+
+    /// The key and the plaintext of sealed bytes, to be shown to somebody.
+    pub fn disclose(&self, sealed: &[u8]) -> Option<Opening> {
+        Some(Opening { key: self.0, plaintext: self.unseal(sealed)? })
+    }
+
+    /// The same for bytes that were never sealed.
+    pub fn disclose_open(&self, plaintext: &[u8]) -> Option<Opening> {
+        Some(Opening { key: self.0, plaintext: plaintext.to_vec() })
     }
 
     fn cipher(&self) -> ChaCha20Poly1305 {

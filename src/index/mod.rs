@@ -9,6 +9,7 @@ mod filter;
 use crate::codec::{self, EntryHash, Identity};
 use filter::Filter;
 use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 /// Postings in memory before they are written as a run.
@@ -17,11 +18,20 @@ const RUN: usize = 1 << 20;
 const CHUNK: usize = 256;
 /// Locations a chunk: 8 bytes each, a value of 2 KiB.
 const LOCATIONS: u64 = 256;
+/// What an entry is filed under; an index that was made otherwise is made again.
+const VERSION: u64 = 2;
 
 /// Why the index could not be used: it can always be rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[error("index `{}`: {}; run `inforce reindex` to rebuild it from the journal", .0.display(), .1)]
 pub struct IndexError(pub PathBuf, pub String);
+
+impl IndexError {
+    /// True if another process has it open.
+    pub fn is_held(&self) -> bool {
+        self.1.contains("could not acquire lock")
+    }
+}
 
 /// What entries can be found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +47,7 @@ pub enum Field {
     Conversation = 7,
     Target = 8,
     Day = 9,
+    Decision = 10,
 }
 
 /// A term: a field and a value, hashed.
@@ -55,6 +66,14 @@ impl Term {
     }
 }
 
+/// The first entry of a group, and where the group begins: from there the journal can be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct GroupStart {
+    pub seq: u64,
+    pub location: u64,
+}
+
 /// The index of one ledger.
 pub struct Index {
     path: PathBuf,
@@ -65,6 +84,8 @@ pub struct Index {
     recent: Vec<(Term, u64)>,
     recent_ids: HashMap<Term, u64>,
     recent_locations: Vec<u64>,
+    /// The groups of what is not yet in a run.
+    recent_groups: VecDeque<GroupStart>,
     covered: u64,
     next: u64,
     runs: u32,
@@ -83,6 +104,9 @@ impl Index {
             Ok(value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0))
         };
         let (covered, runs, purged) = (number(b"m/covered")?, number(b"m/runs")? as u32, number(b"m/purged")?);
+        if covered > 0 && number(b"m/version")? != VERSION {
+            return Err(IndexError(path.to_owned(), "another version of this program made it".to_owned()));
+        }
         let ids = Filter::load(&db, covered).map_err(fail)?;
         let boundary =
             db.get(b"m/boundary").map_err(fail)?.and_then(|hash| hash.as_ref().try_into().ok()).unwrap_or([0; 32]);
@@ -93,6 +117,7 @@ impl Index {
             recent: Vec::new(),
             recent_ids: HashMap::default(),
             recent_locations: Vec::new(),
+            recent_groups: VecDeque::new(),
             covered,
             next: covered,
             runs,
@@ -106,12 +131,27 @@ impl Index {
         self.covered
     }
 
-    /// Adds the next entry; one that is covered is only compared with what was added.
+    /// From where the journal must be read for what is not covered yet; none if nothing is.
+    pub fn resume(&self) -> Result<Option<GroupStart>, IndexError> {
+        let value = self.db.get(b"m/resume").map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
+        Ok(value.filter(|value| value.len() == 16).map(|value| {
+            let number = |at: usize| u64::from_be_bytes(value[at..at + 8].try_into().expect("eight bytes"));
+            GroupStart { seq: number(0), location: number(8) }
+        }))
+    }
+
+    /// The hash of entry `covered() - 1`: an index of another journal is found out by it.
+    pub fn boundary(&self) -> EntryHash {
+        EntryHash(self.boundary)
+    }
+
+    /// Adds the next entry, of the group that begins at `group`; one that is covered is only compared with what was added.
     pub fn add(
         &mut self,
         seq: u64,
         hash: &EntryHash,
         location: u64,
+        group: GroupStart,
         id: Term,
         terms: &[Term],
     ) -> Result<(), IndexError> {
@@ -131,6 +171,9 @@ impl Index {
         self.recent.extend(terms.iter().map(|&term| (term, seq)));
         self.recent_ids.insert(id, seq);
         self.recent_locations.push(location);
+        if self.recent_groups.back() != Some(&group) {
+            self.recent_groups.push_back(group);
+        }
         self.next += 1;
         if self.recent.len() >= RUN && self.next.is_multiple_of(LOCATIONS) {
             self.flush()?;
@@ -157,6 +200,10 @@ impl Index {
             self.db.insert(key, chunk.iter().flat_map(|at| at.to_be_bytes()).collect::<Vec<u8>>()).map_err(fail)?;
         }
         self.recent_locations.drain(..whole);
+        while self.recent_groups.get(1).is_some_and(|next| next.seq <= end) {
+            self.recent_groups.pop_front();
+        }
+        let resume = *self.recent_groups.front().expect("every entry is of a group");
         let (flushed, kept) = std::mem::take(&mut self.recent_ids).into_iter().partition(|&(_, seq)| seq < end);
         let flushed: HashMap<Term, u64> = flushed;
         self.recent_ids = kept;
@@ -167,6 +214,9 @@ impl Index {
         self.ids.save(&self.db).map_err(fail)?;
         self.db.insert(b"m/runs", &u64::from(self.runs).to_be_bytes()).map_err(fail)?;
         self.db.insert(b"m/boundary", &self.boundary).map_err(fail)?;
+        self.db.insert(b"m/version", &VERSION.to_be_bytes()).map_err(fail)?;
+        let resume = [resume.seq.to_be_bytes(), resume.location.to_be_bytes()].concat();
+        self.db.insert(b"m/resume", resume).map_err(fail)?;
         self.db.insert(b"m/covered", &self.covered.to_be_bytes()).map_err(fail)?;
         self.db.flush().map_err(fail)?;
         Ok(())
@@ -279,7 +329,9 @@ mod tests {
         let fill = |index: &mut Index, range: std::ops::Range<u64>| {
             for seq in range {
                 let terms = if seq % 2 == 0 { vec![even] } else { vec![] };
-                index.add(seq, &EntryHash([seq as u8; 32]), seq * 10, Term::id(&identity(seq)), &terms).expect("added");
+                let group = GroupStart { seq: seq - seq % 7, location: (seq - seq % 7) * 10 };
+                let hash = EntryHash([seq as u8; 32]);
+                index.add(seq, &hash, seq * 10, group, Term::id(&identity(seq)), &terms).expect("added");
             }
         };
         let check = |index: &Index, end: u64| {
@@ -300,7 +352,10 @@ mod tests {
         drop(index);
         let mut index = Index::open(dir.path()).expect("opens");
         assert_eq!(index.covered(), 1792);
-        assert!(index.add(1791, &EntryHash([1; 32]), 0, Term::id(&identity(0)), &[]).is_err(), "another journal");
+        let resume = GroupStart { seq: 1792, location: 17_920 };
+        assert_eq!(index.resume().expect("read"), Some(resume), "the group of the first entry that is not covered");
+        let foreign = index.add(1791, &EntryHash([1; 32]), 0, resume, Term::id(&identity(0)), &[]);
+        assert!(foreign.is_err(), "another journal");
         fill(&mut index, 1792..3000);
         check(&index, 3000);
     }

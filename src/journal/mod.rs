@@ -82,8 +82,9 @@ impl Journal {
         Ok(Journal { dir: dir.to_owned(), segment })
     }
 
-    /// Writes one group and syncs. Returns where each entry stands. After an error nothing more may be written.
-    pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<Vec<Location>, JournalError> {
+    /// Writes one group and syncs. Returns where it and each of its entries stand. After an error nothing more may be
+    /// written.
+    pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<(Location, Vec<Location>), JournalError> {
         if self.segment.len() > SEGMENT_LEN {
             self.segment.close()?;
             self.segment = Segment::create(&self.dir, SegmentId(self.segment.id().0 + 1), first_seq)?;
@@ -92,7 +93,8 @@ impl Journal {
         let start = self.segment.len();
         self.segment.write(&bytes, if bytes.len() < SMALL_GROUP { ZERO_AHEAD } else { 0 })?;
         let segment = self.segment.id();
-        Ok(offsets.into_iter().map(|offset| Location { segment, offset: (start + offset) as u32 }).collect())
+        let at = |offset: u64| Location { segment, offset: (start + offset) as u32 };
+        Ok((at(0), offsets.into_iter().map(at).collect()))
     }
 
     /// Gives back the space zeroed ahead.
@@ -114,7 +116,7 @@ pub struct End {
 
 /// Passes over every group from `from` on, in order; `visit` may stop the pass with an error.
 ///
-/// Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
+/// What stands before `from` in its segment is not read. Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
 /// knows how much was acknowledged.
 pub fn scan<E: From<JournalError>>(
     dir: &Path,
@@ -124,7 +126,7 @@ pub fn scan<E: From<JournalError>>(
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
     let mut bytes = Vec::new();
     loop {
-        segment::read(dir, at.segment, &mut bytes)?;
+        segment::read(dir, at.segment, u64::from(at.offset), &mut bytes)?;
         if let Err(what) =
             segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
         {
@@ -157,7 +159,7 @@ pub fn scan<E: From<JournalError>>(
 /// The whole entries at the start of the damaged group that a pass ended at.
 pub fn intact<T>(dir: &Path, end: Location, next_seq: u64, open: impl FnOnce(&Group) -> T) -> Result<T, JournalError> {
     let mut bytes = Vec::new();
-    segment::read(dir, end.segment, &mut bytes)?;
+    segment::read(dir, end.segment, HEADER_LEN, &mut bytes)?;
     Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{JournalError, Location, group};
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -25,12 +25,20 @@ pub fn exists(dir: &Path, id: SegmentId) -> bool {
     path_of(dir, id).exists()
 }
 
-/// Reads all bytes of a segment into `bytes`, whose space is used again.
-pub fn read(dir: &Path, id: SegmentId, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+/// Reads a segment into `bytes`, whose space is used again: its header, and everything from `from` on. Between them
+/// stand zeros, so that offsets are those in the file.
+pub fn read(dir: &Path, id: SegmentId, from: u64, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
     let path = path_of(dir, id);
+    let io = |error| JournalError::Io(path.clone(), error);
     bytes.clear();
-    let read = File::open(&path).and_then(|mut file| file.read_to_end(bytes));
-    read.map(drop).map_err(|error| JournalError::Io(path, error))
+    let mut file = File::open(&path).map_err(io)?;
+    if from > HEADER_LEN && file.metadata().map_err(io)?.len() >= from {
+        // Zeros of fresh memory cost nothing until they are touched.
+        *bytes = vec![0; from as usize];
+        file.read_exact_at(&mut bytes[..HEADER_LEN as usize], 0).map_err(io)?;
+        file.seek(SeekFrom::Start(from)).map_err(io)?;
+    }
+    file.read_to_end(bytes).map(drop).map_err(io)
 }
 
 fn header(id: SegmentId, first_seq: u64) -> [u8; HEADER_LEN as usize] {

@@ -8,8 +8,8 @@ use super::{LedgerError, Paths};
 use crate::codec::{EntryHash, Identity};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Scope};
-use crate::index::{Index, IndexError, Term};
-use crate::journal::{self, Location};
+use crate::index::{GroupStart, Index, IndexError, Term};
+use crate::journal::{self, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use foldhash::HashMap;
 use std::path::{Path, PathBuf};
@@ -80,8 +80,8 @@ impl Catalog {
         })
     }
 
-    /// Takes an entry that the journal holds; its streams were taken before.
-    pub fn take(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
+    /// Takes an entry that the journal holds, of the group at `group`; its streams were taken before.
+    pub fn take(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
         let header = &entry.header;
         self.next_seq = header.seq + 1;
         self.last_recorded = header.recorded_at;
@@ -90,19 +90,14 @@ impl Catalog {
             self.last_erasure = Some(header.seq);
         }
         if !self.stale {
-            self.add_to_index(entry, location)?;
+            add(self.index.as_mut().expect(INDEX), entry, location, group)?;
         }
         Ok(())
     }
 
-    fn add_to_index(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
-        let index = self.index.as_mut().expect(INDEX);
-        Ok(add(index, entry, location)?)
-    }
-
     /// As [`Catalog::take`], while opening: an index of another journal is noted, not fatal.
-    pub fn retake(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
-        match self.take(entry, location) {
+    pub fn retake(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
+        match self.take(entry, location, group) {
             Err(LedgerError::Index(error)) => {
                 tracing::warn!("{error}; it is rebuilt now");
                 self.stale = true;
@@ -161,8 +156,8 @@ impl Catalog {
         // sled lets nobody else in before it is closed.
         self.index = None;
         let mut index = fresh_index(&paths.index())?;
-        super::load::each_entry(&paths.journal(), keyring, read::Content::Leave, |entry, location| {
-            Ok(add(&mut index, &entry, location)?)
+        super::load::each_entry(&paths.journal(), keyring, read::Content::Leave, |entry, location, group| {
+            Ok(add(&mut index, &entry, location, group)?)
         })?;
         index.purge(self.next_seq)?;
         self.index = Some(index);
@@ -185,9 +180,17 @@ impl Catalog {
     }
 }
 
-fn add(index: &mut Index, entry: &Entry, location: Location) -> Result<(), IndexError> {
+/// Adds one entry to an index.
+pub fn add(index: &mut Index, entry: &Entry, location: Location, group: GroupStart) -> Result<(), IndexError> {
     let header = &entry.header;
-    index.add(header.seq, &entry.hash, location.pack(), Term::id(&header.identity), &stage::terms(entry))
+    index.add(header.seq, &entry.hash, location.pack(), group, Term::id(&header.identity), &stage::terms(entry))
+}
+
+/// Where a group of the journal begins.
+pub fn group_start(group: &Group, segment: SegmentId) -> GroupStart {
+    let first = group.entries.first().expect("a group is not empty");
+    let location = Location { segment, offset: group.start as u32 };
+    GroupStart { seq: first.seq, location: location.pack() }
 }
 
 fn fresh_index(path: &Path) -> Result<Index, LedgerError> {

@@ -1,11 +1,13 @@
 //! Reading: passes over every entry, and worlds to judge by.
 
+use super::catalog::group_start;
 use super::heads::Heads;
 use super::read::{self, BadEntry, Content};
 use super::tree::{self, Held};
 use super::{Ledger, LedgerError, Paths};
 use crate::codec::{EntryHash, Link};
 use crate::entry::Entry;
+use crate::index::GroupStart;
 use crate::journal::{self, Group, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
@@ -37,11 +39,12 @@ pub fn each_entry(
     dir: &Path,
     keyring: &Keyring,
     content: Content,
-    mut visit: impl FnMut(Entry, Location) -> Result<(), LedgerError>,
+    mut visit: impl FnMut(Entry, Location, GroupStart) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     let end = journal::scan(dir, None, |group, segment| {
+        let start = group_start(group, segment);
         for opened in open_group(group, segment, keyring, content) {
-            visit(opened.entry?, opened.location)?;
+            visit(opened.entry?, opened.location, start)?;
         }
         Ok::<(), LedgerError>(())
     })?;
@@ -329,7 +332,7 @@ impl Ledger {
     pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        each_entry(&Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _| {
+        each_entry(&Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _, _| {
             visit(&entry);
             Ok(())
         })

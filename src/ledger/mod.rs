@@ -11,10 +11,12 @@ mod catalog;
 mod clock;
 mod config;
 mod error;
+mod gather;
 mod heads;
 mod load;
 mod opening;
 mod read;
+mod shelf;
 mod stage;
 mod tree;
 mod verify;
@@ -23,6 +25,7 @@ mod writer;
 pub use clock::{Clock, system_now};
 pub use config::Config;
 pub use error::LedgerError;
+pub use gather::Exhibits;
 pub use load::{Loaded, Problem, Report};
 pub use read::BadEntry;
 pub use writer::{Expected, Receipt, Stream};
@@ -30,13 +33,15 @@ pub use writer::{Expected, Receipt, Stream};
 use crate::checkpoint::{Checkpoint, VerifierKey};
 use crate::entry::Entry;
 use crate::fact::Fact;
+use crate::index::Index;
 use crate::journal;
 use crate::keyring::Keyring;
 use crate::wire::Refusal;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
 use writer::{Request, Writer};
 
 /// A ledger in a folder.
@@ -48,6 +53,8 @@ pub struct Ledger {
     keyring: RwLock<Keyring>,
     /// Held by the process that may write.
     writer: Option<Mutex<Writer>>,
+    /// The index, where it was opened for looking things up.
+    reader: Option<Mutex<Index>>,
     /// What callers have handed in and nobody has committed yet.
     queue: Mutex<Vec<Arc<Request>>>,
     _lock: Option<File>,
@@ -117,7 +124,9 @@ impl Ledger {
         let mut keyring = Keyring::open(&paths.keyring(), true)?;
         config.check_key(&keyring, dir)?;
         let writer = opening::open(dir, &config, &mut keyring, now)?;
-        Ok(Ledger::assemble(dir, config, keyring, Some(writer), Some(lock)))
+        let mut ledger = Ledger::assemble(dir, config, keyring);
+        (ledger.writer, ledger._lock) = (Some(Mutex::new(writer)), Some(lock));
+        Ok(ledger)
     }
 
     /// Opens for reading, beside a writer or without one; changes nothing.
@@ -125,17 +134,31 @@ impl Ledger {
         let config = Config::read(dir)?;
         let keyring = Keyring::open(&Paths(dir).keyring(), false)?;
         config.check_key(&keyring, dir)?;
-        Ok(Ledger::assemble(dir, config, keyring, None, None))
+        Ok(Ledger::assemble(dir, config, keyring))
     }
 
-    fn assemble(dir: &Path, config: Config, keyring: Keyring, writer: Option<Writer>, lock: Option<File>) -> Ledger {
+    /// Opens for looking single things up through the index, so that a bundle or an explanation reads what it needs and
+    /// nothing else. Where a process writes, or the index is not whole, the journal is read instead. A writer waits
+    /// until this is dropped.
+    pub fn open_indexed(dir: &Path) -> Result<Ledger, LedgerError> {
+        let mut ledger = Ledger::open_read_only(dir)?;
+        let paths = Paths(dir);
+        let Some(lock) = share_lock(&paths) else { return Ok(ledger) };
+        let index = shelf::open_index(&paths, &ledger.keyring.read().expect("no holder panics"))?;
+        ledger._lock = index.is_some().then_some(lock);
+        ledger.reader = index.map(Mutex::new);
+        Ok(ledger)
+    }
+
+    fn assemble(dir: &Path, config: Config, keyring: Keyring) -> Ledger {
         Ledger {
             dir: dir.to_owned(),
             config,
             keyring: RwLock::new(keyring),
-            writer: writer.map(Mutex::new),
+            writer: None,
+            reader: None,
             queue: Mutex::new(Vec::new()),
-            _lock: lock,
+            _lock: None,
         }
     }
 
@@ -249,18 +272,29 @@ impl Drop for Ledger {
 
 /// True if a process holds the lock; changes nothing.
 fn is_locked(paths: &Paths) -> bool {
-    let held = |file: File| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
+    let held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
     File::open(paths.lock()).is_ok_and(held)
 }
 
-/// The lock, or `None` if another process holds it.
+/// The lock, shared with others that read by the index; `None` if a process writes.
+fn share_lock(paths: &Paths) -> Option<File> {
+    let file = File::open(paths.lock()).ok()?;
+    file.try_lock_shared().is_ok().then_some(file)
+}
+
+/// The lock, or `None` if another process writes. One that only looks something up is waited for.
 fn take_lock(paths: &Paths) -> Result<Option<File>, LedgerError> {
+    const WAIT: Duration = Duration::from_secs(10);
     let path = paths.lock();
     let io = |error| LedgerError::Io(path.clone(), error);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => Err(io(error)),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if is_locked(paths) || begun.elapsed() > WAIT => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Opening: the journal is read once, and whatever an earlier process left unfinished is finished by the everyday code.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, group_start};
 use super::read::{self, BadEntry, Content};
 use super::tree::{self, Held};
 use super::writer::{Writer, finish_erasure};
@@ -62,9 +62,10 @@ impl Opening {
         let shared: &Keyring = keyring;
         let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
         let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
+        let start = group_start(group, segment);
         for (raw, entry) in group.entries.iter().zip(&entries) {
             self.catalog.heads.take(entry);
-            self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 })?;
+            self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 }, start)?;
             self.catalog.tree.replay(tree::leaf(&entry.hash), stored.get(raw.seq as usize))?;
             self.held.note(self.catalog.tree.frontier());
             self.finish(entry, keyring)?;

@@ -3,6 +3,7 @@
 use super::LedgerError;
 use crate::codec::{self, EntryHash, Header, Record};
 use crate::entry::Entry;
+use crate::exhibit::Exhibit;
 use crate::fact::Kind;
 use crate::journal::{Location, RawEntry};
 use crate::keyring::{EntryKey, Keyring, Part, Slot};
@@ -61,6 +62,20 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
         Content::Leave => None,
     };
     Ok(Entry { header, hash, record: Some(record), content })
+}
+
+/// Opens one entry and keeps what shows that it says what it committed to.
+pub fn exhibit(raw: &RawEntry, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
+    let entry = open(raw, keyring, Content::Read)?;
+    let slot = entry.header.streams.first().and_then(|link| keyring.slot_of_stream(link.stream));
+    let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
+    let body = match entry.record {
+        Some(_) if is_sealed(entry.header.kind) => key(Part::Body).and_then(|key| key.disclose(raw.body)),
+        Some(_) => EntryKey::OPEN.disclose_open(raw.body),
+        None => None,
+    };
+    let content = entry.content.is_some().then(|| key(Part::Content)?.disclose(raw.content)).flatten();
+    Ok(Exhibit { header: raw.header.to_vec(), entry, body, content })
 }
 
 fn open_body(raw: &RawEntry, header: &Header, key: &EntryKey, plaintext: &[u8]) -> Result<Record, BadEntry> {

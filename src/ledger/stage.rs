@@ -141,6 +141,9 @@ pub fn terms(entry: &Entry) -> Vec<Term> {
             Link::Unresolved { .. } => None,
         }));
     }
+    if let Some(record) = entry.record.as_ref().filter(|record| record.body.kind() == Kind::DecisionMade) {
+        terms.push(Term::new(Field::Decision, record.id.id.as_bytes()));
+    }
     match entry.record.as_ref().map(|record| &record.body) {
         Some(Body::DecisionMade(body)) => {
             terms.extend(body.item.advertiser.iter().map(|name| Term::new(Field::Advertiser, name.as_bytes())));

@@ -6,6 +6,7 @@ use super::{Clock, Config, LedgerError, Paths, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Fact, Instant, Kind, Scope};
+use crate::index::GroupStart;
 use crate::journal::Journal;
 use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
@@ -220,11 +221,13 @@ impl Writer {
         let (entries, frames): (Vec<Entry>, Vec<_>) =
             stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
-        let locations = self.journal.commit(self.catalog.next_seq, &frames)?;
+        let first_seq = self.catalog.next_seq;
+        let (start, locations) = self.journal.commit(first_seq, &frames)?;
         // The group is recorded. What follows can be told again from the journal.
         self.catalog.grow(&entries)?;
+        let start = GroupStart { seq: first_seq, location: start.pack() };
         for (entry, location) in entries.iter().zip(locations) {
-            self.catalog.take(entry, location)?;
+            self.catalog.take(entry, location, start)?;
         }
         self.erase(entries.last().expect("not empty"), keyring)?;
         Ok(entries.iter().map(|entry| entry.hash).collect())
