@@ -8,14 +8,13 @@
 //! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
 
 use crate::codec::{self, Commitment, StreamId};
+use crate::disk::{Disk, DiskFile, Open};
 use crate::exhibit::Opening;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use ed25519_dalek::SigningKey;
 use foldhash::HashMap;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroize;
 
@@ -68,7 +67,7 @@ struct Keys {
 /// Every key of a ledger.
 pub struct Keyring {
     path: PathBuf,
-    file: File,
+    file: Box<dyn DiskFile>,
     signing: SigningKey,
     identity: [u8; 32],
     slots: Vec<Keys>,
@@ -79,9 +78,9 @@ pub struct Keyring {
 
 impl Keyring {
     /// Makes a new keyring, readable by its owner only.
-    pub fn create(path: &Path) -> Result<Keyring, KeyringError> {
+    pub fn create(disk: &dyn Disk, path: &Path) -> Result<Keyring, KeyringError> {
         let io = |error| KeyringError::Io(path.to_owned(), error);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let file = disk.open(path, Open::CreateNew).map_err(io)?;
         let mut header = vec![0u8; HEADER_LEN as usize];
         header[..16].copy_from_slice(MAGIC);
         header[16..80].copy_from_slice(&random::<64>());
@@ -91,15 +90,15 @@ impl Keyring {
         file.sync_all().map_err(io)?;
         header.zeroize();
         drop(file);
-        Keyring::open(path, true)
+        Keyring::open(disk, path, true)
     }
 
     /// Opens a keyring; `writable` where accounts are to be added or erased.
-    pub fn open(path: &Path, writable: bool) -> Result<Keyring, KeyringError> {
+    pub fn open(disk: &dyn Disk, path: &Path, writable: bool) -> Result<Keyring, KeyringError> {
         let io = |error| KeyringError::Io(path.to_owned(), error);
         let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
-        let file = OpenOptions::new().read(true).write(writable).open(path).map_err(io)?;
-        let mut bytes = std::fs::read(path).map_err(io)?;
+        let file = disk.open(path, if writable { Open::Write } else { Open::Read }).map_err(io)?;
+        let mut bytes = disk.read(path).map_err(io)?;
         if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
             return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
         }
@@ -376,10 +375,11 @@ fn random<const N: usize>() -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::RealDisk;
 
     fn keyring() -> (tempfile::TempDir, Keyring) {
         let dir = tempfile::tempdir().expect("a folder");
-        let keyring = Keyring::create(&dir.path().join("keyring")).expect("made");
+        let keyring = Keyring::create(&RealDisk, &dir.path().join("keyring")).expect("made");
         (dir, keyring)
     }
 
@@ -408,7 +408,7 @@ mod tests {
         for secret in [&secrets[0][..], &secrets[1][..], &stream.0[..]] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret));
         }
-        let mut again = Keyring::open(&path, true).expect("opens");
+        let mut again = Keyring::open(&RealDisk, &path, true).expect("opens");
         assert_eq!(again.slot_of("facebook/s1"), None);
         assert_eq!(again.slot_of("facebook/s2").map(|slot| again.stream(slot)), Some(kept));
         let back = again.claim("facebook/s1").expect("a slot");
@@ -426,7 +426,7 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).expect("written");
-            assert!(matches!(Keyring::open(&path, false), Err(KeyringError::Corrupt(..))), "byte {at}");
+            assert!(matches!(Keyring::open(&RealDisk, &path, false), Err(KeyringError::Corrupt(..))), "byte {at}");
         }
     }
 }

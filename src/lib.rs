@@ -23,6 +23,7 @@
 //! - [`lineage`]: from a decision's signals down to its uses
 //! - [`judge`]: facts in, verdict out
 //! - [`derive`](mod@derive): the reference deriver: labels and signals from text
+//! - [`disk`]: what a ledger asks of a disk, so that tests can put a failing one beneath it
 //! - [`journal`]: segment files of commit groups: the truth
 //! - [`keyring`]: sealing and erasing
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
@@ -48,6 +49,7 @@ pub mod timeline;
 pub mod lineage;
 pub mod judge;
 pub mod derive;
+pub mod disk;
 pub mod journal;
 pub mod keyring;
 pub mod index;

@@ -58,10 +58,16 @@ impl Frontier {
 
     /// Appends a leaf.
     pub fn append(&mut self, leaf: NodeHash) {
+        self.append_noting(leaf, |_, _| ());
+    }
+
+    /// Appends a leaf, and tells of every subtree that it completes: its height, at least 1, and its root.
+    pub fn append_noting(&mut self, leaf: NodeHash, mut note: impl FnMut(u32, NodeHash)) {
         let mut hash = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             let left = self.peaks.pop().expect("one peak a bit");
             hash = node(&left, &hash);
+            note(height, hash);
         }
         self.peaks.push(hash);
         self.size += 1;
@@ -89,7 +95,7 @@ impl Nodes for [NodeHash] {
 }
 
 /// The root over `leaves`, however many.
-fn subtree(leaves: &[NodeHash]) -> NodeHash {
+pub fn subtree(leaves: &[NodeHash]) -> NodeHash {
     let mut frontier = Frontier::default();
     leaves.iter().for_each(|&leaf| frontier.append(leaf));
     frontier.root()

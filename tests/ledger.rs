@@ -4,6 +4,7 @@ mod common;
 
 use common::{Scratch, check_ledger, facts, import, replayed};
 use inforce::ledger::{Clock, Expected, Ledger, LedgerError, Stream};
+use inforce::merkle::{self, TreeSize};
 use serde_json::{Value, json};
 
 fn event(id: &str, kind: &str, subject: &str, time: &str, data: Value) -> Value {
@@ -307,4 +308,82 @@ fn damage_in_the_middle_of_a_group_names_its_own_entry() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!((26..30).contains(&problems[0].seq), "{problems:?}");
     assert!(matches!(Ledger::open(&scratch.path()), Err(LedgerError::Journal(_))));
+}
+
+/// Files of the tree, by name.
+fn tree_files(scratch: &Scratch) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(scratch.path().join("tree")).expect("there").map(|file| file.expect("readable"));
+    files
+        .map(|file| (file.file_name().into_string().expect("a name"), std::fs::read(file.path()).expect("read")))
+        .collect()
+}
+
+#[test]
+fn levels_of_the_tree_are_checked_and_made_again_where_they_are_missing_short_or_wrong() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let many: Vec<Value> = (0..600).map(|n| age(&n.to_string(), &format!("facebook/{}", n % 7))).collect();
+    many.chunks(97).for_each(|part| drop(import(&ledger, part, Clock::Ledger)));
+    ledger.close().expect("closed");
+    let (good, level) = (tree_files(&scratch), scratch.path().join("tree/level-1"));
+    assert_eq!(
+        good.iter().map(|(name, bytes)| (name.as_str(), bytes.len())).collect::<Vec<_>>(),
+        [("leaves", 19_200), ("level-1", 64)]
+    );
+    let mut wrong = good["level-1"].clone();
+    wrong[40] ^= 1;
+    let cases =
+        [(Some(wrong), true), (Some(good["level-1"][..33].to_vec()), false), (Some(Vec::new()), false), (None, false)];
+    for (bytes, is_wrong) in cases {
+        match bytes {
+            Some(bytes) => std::fs::write(&level, bytes).expect("written"),
+            None => std::fs::remove_file(&level).expect("removed"),
+        }
+        let problems = scratch.read().verify().expect("verifies").problems;
+        if is_wrong {
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!((problems[0].seq, problems[0].place.clone()), (256, Some(("tree/level-1".to_owned(), 32))));
+        } else {
+            assert_eq!(problems, []);
+        }
+        scratch.open().close().expect("closed");
+        assert_eq!(tree_files(&scratch), good);
+    }
+    // More of it than the journal has entries: the journal was rolled back.
+    std::fs::write(&level, [&good["level-1"][..], &[7; 32]].concat()).expect("written");
+    assert!(matches!(Ledger::open(&scratch.path()), Err(LedgerError::RolledBack(_))));
+    assert_eq!(scratch.read().verify().expect("verifies").problems.len(), 1);
+    std::fs::write(&level, &good["level-1"]).expect("written");
+    check_ledger(&scratch);
+}
+
+#[test]
+fn proofs_of_a_reader_and_of_the_writer_verify() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let many: Vec<Value> = (0..300).map(|n| age(&n.to_string(), "facebook/a")).collect();
+    import(&ledger, &many, Clock::Ledger).into_iter().for_each(|outcome| assert!(outcome.is_ok()));
+    ledger.checkpoint().expect("signed");
+    let signed = ledger.last_checkpoint().expect("there");
+    assert_eq!(signed.size, TreeSize(300));
+    for ledger in [&ledger, &scratch.read()] {
+        assert_eq!(ledger.root_at(signed.size).expect("known"), signed.root);
+        for seq in [0, 1, 255, 256, 299] {
+            let path = ledger.inclusion_proof(seq, signed.size).expect("proved");
+            let leaf = merkle::leaf(&ledger.entry(seq).expect("read").expect("there").hash);
+            assert!(merkle::verify_inclusion(leaf, seq, signed.size, &path, signed.root));
+            let (old, root) = (TreeSize(seq), ledger.root_at(TreeSize(seq)).expect("known"));
+            let proof = ledger.consistency_proof(old, signed.size).expect("proved");
+            assert!(merkle::verify_consistency(old, root, signed.size, signed.root, &proof));
+        }
+        for error in [
+            ledger.root_at(TreeSize(301)).expect_err("beyond"),
+            ledger.inclusion_proof(300, signed.size).expect_err("beyond"),
+            ledger.consistency_proof(TreeSize(300), TreeSize(299)).expect_err("beyond"),
+        ] {
+            assert!(matches!(error, LedgerError::BeyondTree { .. }), "{error}");
+        }
+    }
+    ledger.close().expect("closed");
+    check_ledger(&scratch);
 }

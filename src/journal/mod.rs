@@ -10,12 +10,14 @@ mod segment;
 pub use group::{Damage, Frame, Group, RawEntry, groups, read_frame};
 pub use segment::{SegmentId, path_of as segment_path};
 
+use crate::disk::Disk;
 use segment::{HEADER_LEN, Segment};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// A segment longer than this is closed and the next one begun.
-const SEGMENT_LEN: u64 = 64 << 20;
+/// A segment longer than this is closed and the next one begun, if nothing shorter is asked for.
+pub const SEGMENT_LEN: u64 = 64 << 20;
 /// Groups smaller than this are written into space that was zeroed ahead, so that their sync has no metadata to flush.
 const SMALL_GROUP: usize = 64 << 10;
 /// How far ahead space is zeroed.
@@ -64,30 +66,39 @@ pub enum JournalError {
 
 /// The journal's one writer.
 pub struct Journal {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
+    /// A segment longer than this is closed.
+    segment_len: u64,
     segment: Segment,
 }
 
 impl Journal {
     /// Makes an empty journal in `dir`.
-    pub fn create(dir: &Path) -> Result<Journal, JournalError> {
-        std::fs::create_dir(dir).map_err(|error| JournalError::Io(dir.to_owned(), error))?;
-        let segment = Segment::create(dir, SegmentId(0), 0)?;
-        Ok(Journal { dir: dir.to_owned(), segment })
+    pub fn create(disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
+        disk.create_dir(dir).map_err(|error| JournalError::Io(dir.to_owned(), error))?;
+        Segment::create(disk, dir, SegmentId(0), 0)?.close()
     }
 
-    /// Opens for appending entry `next_seq` at `end`, cutting whatever stands behind it.
-    pub fn open(dir: &Path, end: Location, next_seq: u64) -> Result<Journal, JournalError> {
-        let segment = Segment::open(dir, end.segment, u64::from(end.offset), next_seq)?;
-        Ok(Journal { dir: dir.to_owned(), segment })
+    /// Opens for appending entry `next_seq` at `end`, cutting whatever stands behind it. Segments are closed once they
+    /// are longer than `segment_len`.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        end: Location,
+        next_seq: u64,
+        segment_len: u64,
+    ) -> Result<Journal, JournalError> {
+        let segment = Segment::open(&*disk, dir, end.segment, u64::from(end.offset), next_seq)?;
+        Ok(Journal { disk, dir: dir.to_owned(), segment_len, segment })
     }
 
     /// Writes one group and syncs. Returns where it and each of its entries stand. After an error nothing more may be
     /// written.
     pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<(Location, Vec<Location>), JournalError> {
-        if self.segment.len() > SEGMENT_LEN {
+        if self.segment.len() > self.segment_len {
             self.segment.close()?;
-            self.segment = Segment::create(&self.dir, SegmentId(self.segment.id().0 + 1), first_seq)?;
+            self.segment = Segment::create(&*self.disk, &self.dir, SegmentId(self.segment.id().0 + 1), first_seq)?;
         }
         let (bytes, offsets) = group::encode(first_seq, frames);
         let start = self.segment.len();
@@ -119,6 +130,7 @@ pub struct End {
 /// What stands before `from` in its segment is not read. Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
 /// knows how much was acknowledged.
 pub fn scan<E: From<JournalError>>(
+    disk: &dyn Disk,
     dir: &Path,
     from: Option<(Location, u64)>,
     mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
@@ -126,7 +138,7 @@ pub fn scan<E: From<JournalError>>(
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
     let mut bytes = Vec::new();
     loop {
-        segment::read(dir, at.segment, u64::from(at.offset), &mut bytes)?;
+        segment::read(disk, dir, at.segment, u64::from(at.offset), &mut bytes)?;
         if let Err(what) =
             segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
         {
@@ -147,7 +159,7 @@ pub fn scan<E: From<JournalError>>(
             }
         }
         let next = SegmentId(at.segment.0 + 1);
-        let follows = segment::exists(dir, next);
+        let follows = segment::exists(disk, dir, next);
         let rest_is_empty = bytes[(at.offset as usize).min(bytes.len())..].iter().all(|&byte| byte == 0);
         if damage.is_some() || !follows || !rest_is_empty {
             return Ok(End { location: at, next_seq, damage });
@@ -157,13 +169,19 @@ pub fn scan<E: From<JournalError>>(
 }
 
 /// The whole entries at the start of the damaged group that a pass ended at.
-pub fn intact<T>(dir: &Path, end: Location, next_seq: u64, open: impl FnOnce(&Group) -> T) -> Result<T, JournalError> {
+pub fn intact<T>(
+    disk: &dyn Disk,
+    dir: &Path,
+    end: Location,
+    next_seq: u64,
+    open: impl FnOnce(&Group) -> T,
+) -> Result<T, JournalError> {
     let mut bytes = Vec::new();
-    segment::read(dir, end.segment, HEADER_LEN, &mut bytes)?;
+    segment::read(disk, dir, end.segment, HEADER_LEN, &mut bytes)?;
     Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
 }
 
 /// Reads one entry's frame.
-pub fn read_entry(dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
-    segment::read_frame(dir, at)
+pub fn read_entry(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
+    segment::read_frame(disk, dir, at)
 }

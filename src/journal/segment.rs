@@ -1,9 +1,7 @@
 //! Segment files: `NNNNNNNN.seg`.
 
 use super::{JournalError, Location, group};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use crate::disk::{Disk, DiskFile, Open};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 12] = b"inforce-jrnl";
@@ -21,24 +19,27 @@ pub fn path_of(dir: &Path, id: SegmentId) -> PathBuf {
 }
 
 /// True if the segment is there.
-pub fn exists(dir: &Path, id: SegmentId) -> bool {
-    path_of(dir, id).exists()
+pub fn exists(disk: &dyn Disk, dir: &Path, id: SegmentId) -> bool {
+    disk.exists(&path_of(dir, id))
 }
 
 /// Reads a segment into `bytes`, whose space is used again: its header, and everything from `from` on. Between them
 /// stand zeros, so that offsets are those in the file.
-pub fn read(dir: &Path, id: SegmentId, from: u64, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, from: u64, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
     let path = path_of(dir, id);
     let io = |error| JournalError::Io(path.clone(), error);
-    bytes.clear();
-    let mut file = File::open(&path).map_err(io)?;
-    if from > HEADER_LEN && file.metadata().map_err(io)?.len() >= from {
-        // Zeros of fresh memory cost nothing until they are touched.
-        *bytes = vec![0; from as usize];
-        file.read_exact_at(&mut bytes[..HEADER_LEN as usize], 0).map_err(io)?;
-        file.seek(SeekFrom::Start(from)).map_err(io)?;
+    if from <= HEADER_LEN {
+        return disk.read_into(&path, bytes).map_err(io);
     }
-    file.read_to_end(bytes).map(drop).map_err(io)
+    let file = disk.open(&path, Open::Read).map_err(io)?;
+    let len = file.len().map_err(io)?;
+    // Zeros of fresh memory cost nothing until they are touched.
+    *bytes = vec![0; len as usize];
+    file.read_exact_at(&mut bytes[..HEADER_LEN.min(len) as usize], 0).map_err(io)?;
+    match bytes.get_mut(from as usize..) {
+        Some(rest) => file.read_exact_at(rest, from).map_err(io),
+        None => Ok(()),
+    }
 }
 
 fn header(id: SegmentId, first_seq: u64) -> [u8; HEADER_LEN as usize] {
@@ -67,15 +68,15 @@ fn first_seq(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Reads the frame at `at`.
-pub fn read_frame(dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
+pub fn read_frame(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
     let path = path_of(dir, at.segment);
     let io = |error| JournalError::Io(path.clone(), error);
-    let file = File::open(&path).map_err(io)?;
+    let file = disk.open(&path, Open::Read).map_err(io)?;
     let mut bytes = vec![0; 1024];
     let read = file.read_at(&mut bytes, u64::from(at.offset)).map_err(io)?;
     bytes.truncate(read);
     let len = group::frame_len(&bytes).map_or(0, |len| len + 8);
-    if len > bytes.len() && u64::from(at.offset) + len as u64 <= file.metadata().map_err(io)?.len() {
+    if len > bytes.len() && u64::from(at.offset) + len as u64 <= file.len().map_err(io)? {
         bytes.resize(len, 0);
         file.read_exact_at(&mut bytes, u64::from(at.offset)).map_err(io)?;
     }
@@ -86,7 +87,7 @@ pub fn read_frame(dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
 pub struct Segment {
     id: SegmentId,
     path: PathBuf,
-    file: File,
+    file: Box<dyn DiskFile>,
     len: u64,
     /// Up to where the file holds bytes, zeros included.
     allocated: u64,
@@ -94,23 +95,23 @@ pub struct Segment {
 
 impl Segment {
     /// Makes a new segment and its name durable.
-    pub fn create(dir: &Path, id: SegmentId, first_seq: u64) -> Result<Segment, JournalError> {
+    pub fn create(disk: &dyn Disk, dir: &Path, id: SegmentId, first_seq: u64) -> Result<Segment, JournalError> {
         let path = path_of(dir, id);
         let io = |error| JournalError::Io(path.clone(), error);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
+        let file = disk.open(&path, Open::CreateNew).map_err(io)?;
         file.write_all_at(&header(id, first_seq), 0).map_err(io)?;
         file.sync_all().map_err(io)?;
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+        disk.sync_dir(dir).map_err(io)?;
         Ok(Segment { id, path, file, len: HEADER_LEN, allocated: HEADER_LEN })
     }
 
     /// Opens an existing segment and cuts everything from `len` on. One without entries gets its header again: whoever
     /// made it may have died before the header was whole.
-    pub fn open(dir: &Path, id: SegmentId, len: u64, first_seq: u64) -> Result<Segment, JournalError> {
+    pub fn open(disk: &dyn Disk, dir: &Path, id: SegmentId, len: u64, first_seq: u64) -> Result<Segment, JournalError> {
         let path = path_of(dir, id);
         let io = |error| JournalError::Io(path.clone(), error);
-        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(io)?;
-        if file.metadata().map_err(io)?.len() > len {
+        let file = disk.open(&path, Open::Write).map_err(io)?;
+        if file.len().map_err(io)? > len {
             file.set_len(len).map_err(io)?;
             file.sync_all().map_err(io)?;
         }

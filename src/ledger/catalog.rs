@@ -4,7 +4,7 @@ use super::heads::Heads;
 use super::read::{self, BadEntry};
 use super::stage;
 use super::tree::{self, Tree};
-use super::{LedgerError, Paths};
+use super::{LedgerError, Options, Paths};
 use crate::codec::{EntryHash, Identity};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Scope};
@@ -43,6 +43,7 @@ const INDEX: &str = "the index is open";
 /// Streams, tree and index as far as the journal goes.
 pub struct Catalog {
     dir: PathBuf,
+    options: Options,
     /// Where every stream stands.
     pub heads: Heads,
     /// The tree.
@@ -61,16 +62,17 @@ pub struct Catalog {
 
 impl Catalog {
     /// An empty catalog over what is stored of index and tree.
-    pub fn open(dir: &Path) -> Result<Catalog, LedgerError> {
-        let paths = Paths(dir);
-        let index = Index::open(&paths.index()).or_else(|error| {
+    pub fn open(dir: &Path, options: &Options) -> Result<Catalog, LedgerError> {
+        let path = options.index(dir);
+        let index = Index::open(&path).or_else(|error| {
             tracing::warn!("{error}; it is rebuilt now");
-            fresh_index(&paths.index())
+            fresh_index(&path)
         })?;
         Ok(Catalog {
             dir: dir.to_owned(),
+            options: options.clone(),
             heads: Heads::default(),
-            tree: Tree::open(&paths.tree())?,
+            tree: Tree::open(options.disk.clone(), &Paths(dir).tree())?,
             index: Some(index),
             recent: Recent::default(),
             next_seq: 0,
@@ -147,16 +149,16 @@ impl Catalog {
     fn frame(&self, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
         let location =
             self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
-        Ok((journal::read_entry(&Paths(&self.dir).journal(), location)?, location))
+        Ok((journal::read_entry(&*self.options.disk, &Paths(&self.dir).journal(), location)?, location))
     }
 
     /// Throws the index away and makes it again from the journal.
     pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
-        let paths = Paths(&self.dir);
+        let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
         // sled lets nobody else in before it is closed.
         self.index = None;
-        let mut index = fresh_index(&paths.index())?;
-        super::load::each_entry(&paths.journal(), keyring, read::Content::Leave, |entry, location, group| {
+        let mut index = fresh_index(&self.options.index(&self.dir))?;
+        super::load::each_entry(disk, &journal, keyring, read::Content::Leave, |entry, location, group| {
             Ok(add(&mut index, &entry, location, group)?)
         })?;
         index.purge(self.next_seq)?;

@@ -2,10 +2,9 @@
 
 use super::{LedgerError, Paths};
 use crate::checkpoint::VerifierKey;
+use crate::disk::{Disk, Open};
 use crate::keyring::Keyring;
 use ed25519_dalek::VerifyingKey;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The version of everything on disk.
@@ -36,10 +35,10 @@ impl Config {
         Config { public_key: VerifierKey::new(&origin, key), origin }
     }
 
-    pub(super) fn read(dir: &Path) -> Result<Config, LedgerError> {
+    pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Config, LedgerError> {
         let path = Paths(dir).config();
         let no_ledger = |what: String| LedgerError::NoLedger(dir.to_owned(), what);
-        let text = std::fs::read_to_string(&path).map_err(|error| no_ledger(format!("ledger.toml: {error}")))?;
+        let text = read_text(disk, &path).map_err(|error| no_ledger(format!("ledger.toml: {error}")))?;
         let file: File =
             toml::from_str(&text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
         if file.format != FORMAT {
@@ -52,16 +51,22 @@ impl Config {
         Ok(Config { origin: file.origin, public_key })
     }
 
-    pub(super) fn write(&self, path: &Path) -> Result<(), LedgerError> {
+    pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), LedgerError> {
         let file = File { format: FORMAT, origin: self.origin.clone(), public_key: self.public_key.to_string() };
         let text = toml::to_string(&file).expect("three plain fields");
         let io = |error| LedgerError::Io(path.to_owned(), error);
-        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-        out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(io)
+        let out = disk.open(path, Open::CreateNew).map_err(io)?;
+        out.write_all_at(text.as_bytes(), 0).and_then(|()| out.sync_all()).map_err(io)
     }
 
     pub(super) fn check_key(&self, keyring: &Keyring, dir: &Path) -> Result<(), LedgerError> {
         let own = VerifierKey::new(&self.origin, keyring.signing_key().verifying_key());
         if own == self.public_key { Ok(()) } else { Err(LedgerError::WrongKeyring(dir.to_owned())) }
     }
+}
+
+/// A file that is text.
+pub(super) fn read_text(disk: &dyn Disk, path: &Path) -> std::io::Result<String> {
+    const NO_TEXT: &str = "stream did not contain valid UTF-8";
+    String::from_utf8(disk.read(path)?).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, NO_TEXT))
 }

@@ -29,6 +29,8 @@ pub enum LedgerError {
     Refused { index: usize, refusal: Refusal },
     #[error("nothing was appended: the stream `{stream}` is at {found}, expected {expected}")]
     Conflict { stream: String, expected: String, found: String },
+    #[error("`{asked}` is beyond the tree: expected {expected}")]
+    BeyondTree { asked: u64, expected: String },
     #[error("{0} bytes of facts in one request: expected at most {1}; hand them in in parts")]
     TooLarge(usize, usize),
     #[error("nothing more is appended until the ledger is opened anew: {0}")]

@@ -6,6 +6,7 @@
 use super::shelf::Shelf;
 use super::{Ledger, LedgerError, Paths};
 use crate::codec::{self, Link, StreamId};
+use crate::disk::Disk;
 use crate::exhibit::Exhibit;
 use crate::fact::{Body, FactId, Kind, Source};
 use crate::index::{Field, Term};
@@ -28,6 +29,7 @@ impl Ledger {
         let keyring = self.keyring.read().expect("no holder panics");
         let mut gathering = Gathering {
             shelf: self.shelf(&keyring)?,
+            disk: self.disk(),
             journal: Paths(&self.dir).journal(),
             keyring: &keyring,
             size,
@@ -57,7 +59,7 @@ impl Ledger {
         let journal = Paths(&self.dir).journal();
         let mut found = Vec::new();
         for seq in shelf.postings(term)? {
-            let exhibit = shelf.exhibit(&journal, seq, &keyring)?;
+            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
             let record = exhibit.as_ref().and_then(|exhibit| exhibit.entry.record.as_ref());
             if record.is_some_and(|record| record.body.kind() == Kind::DecisionMade && wanted(&record.id)) {
                 found.push(seq);
@@ -69,6 +71,7 @@ impl Ledger {
 
 struct Gathering<'a> {
     shelf: Shelf<'a>,
+    disk: &'a dyn Disk,
     journal: PathBuf,
     keyring: &'a Keyring,
     size: TreeSize,
@@ -216,7 +219,7 @@ impl Gathering<'_> {
         if seq >= self.size.0 {
             return Ok(false);
         }
-        let exhibit = self.shelf.exhibit(&self.journal, seq, self.keyring)?;
+        let exhibit = self.shelf.exhibit(self.disk, &self.journal, seq, self.keyring)?;
         let exhibit = exhibit.ok_or_else(|| super::BadEntry::new(seq, "the index does not know where it stands"))?;
         let is_wanted = wanted(&exhibit);
         if is_wanted {

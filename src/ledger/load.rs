@@ -3,9 +3,11 @@
 use super::catalog::group_start;
 use super::heads::Heads;
 use super::read::{self, BadEntry, Content};
+use super::stored::{Stored, level_of};
 use super::tree::{self, Held};
 use super::{Ledger, LedgerError, Paths};
 use crate::codec::{EntryHash, Link};
+use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::index::GroupStart;
 use crate::journal::{self, Group, JournalError, Location, SegmentId};
@@ -36,12 +38,13 @@ pub struct Loaded {
 
 /// Passes over every entry that opens; the first that does not ends the pass.
 pub fn each_entry(
+    disk: &dyn Disk,
     dir: &Path,
     keyring: &Keyring,
     content: Content,
     mut visit: impl FnMut(Entry, Location, GroupStart) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
-    let end = journal::scan(dir, None, |group, segment| {
+    let end = journal::scan(disk, dir, None, |group, segment| {
         let start = group_start(group, segment);
         for opened in open_group(group, segment, keyring, content) {
             visit(opened.entry?, opened.location, start)?;
@@ -86,7 +89,7 @@ pub struct Pass<'a> {
     hashes: Vec<EntryHash>,
     frontier: Frontier,
     held: Option<Held>,
-    stored: Vec<NodeHash>,
+    stored: Stored,
     problems: Vec<Problem>,
     last_recorded: crate::fact::Instant,
 }
@@ -94,20 +97,20 @@ pub struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// A pass over `ledger`.
     pub fn new(ledger: &'a Ledger) -> Result<Pass<'a>, LedgerError> {
-        let paths = Paths(&ledger.dir);
-        let beside_writer = ledger.writer.is_none() && super::is_locked(&paths);
+        let (paths, disk) = (Paths(&ledger.dir), ledger.disk());
+        let beside_writer = ledger.writer.is_none() && disk.is_locked(&paths.lock());
         let mut problems = Vec::new();
-        let held = match tree::read_checkpoint(&paths.checkpoint(), &ledger.config) {
+        let held = match tree::read_checkpoint(disk, &paths.checkpoint(), &ledger.config) {
             Ok(checkpoint) => Some(Held::to(checkpoint)),
             Err(error) => {
                 problems.push(Problem { seq: 0, place: Some(("checkpoint".to_owned(), 0)), what: error.to_string() });
                 None
             }
         };
-        let stored = tree::stored_leaves(&paths.tree());
+        let stored = Stored::read(disk, &paths.tree());
         // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
         // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
-        let bound = beside_writer.then_some(stored.len() as u64);
+        let bound = beside_writer.then_some(stored.leaves.len() as u64);
         ledger.refresh_keyring()?;
         Ok(Pass {
             ledger,
@@ -130,9 +133,9 @@ impl<'a> Pass<'a> {
         let keyring: &Keyring = &keyring;
         let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
         let end = std::thread::scope(|scope| {
-            let journal = &dir;
+            let (disk, journal) = (self.ledger.disk(), &dir);
             let reader = scope.spawn(move || {
-                journal::scan(journal, None, |group, segment| {
+                journal::scan(disk, journal, None, |group, segment| {
                     // Whoever checks has gone only if it panicked.
                     let _ = sender.send(open_group(group, segment, keyring, content));
                     Ok::<(), LedgerError>(())
@@ -161,9 +164,10 @@ impl<'a> Pass<'a> {
         content: Content,
         visit: &mut impl FnMut(&Entry),
     ) -> Result<(), LedgerError> {
-        let dir = Paths(&self.ledger.dir).journal();
-        let acknowledged = (self.stored.len() as u64).max(self.held.as_ref().map_or(0, |held| held.size().0));
-        let follows = self.bound.is_none() && journal::segment_path(&dir, SegmentId(end.segment.0 + 1)).exists();
+        let (disk, dir) = (self.ledger.disk(), Paths(&self.ledger.dir).journal());
+        let acknowledged = self.stored.covered().max(self.held.as_ref().map_or(0, |held| held.size().0));
+        let next_segment = journal::segment_path(&dir, SegmentId(end.segment.0 + 1));
+        let follows = self.bound.is_none() && disk.exists(&next_segment);
         if damage.seq >= acknowledged && !follows {
             return Ok(());
         }
@@ -174,7 +178,7 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         // The entries of the damaged group that stand before the damage are whole.
-        let intact = journal::intact(&dir, end, self.frontier.size().0, |group| {
+        let intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
             open_group(group, end.segment, keyring, content)
         })?;
         for opened in intact {
@@ -186,10 +190,13 @@ impl<'a> Pass<'a> {
 
     fn take(&mut self, opened: Opened, keyring: &Keyring, visit: &mut impl FnMut(&Entry)) {
         let Opened { entry, leaf, location } = opened;
-        self.frontier.append(leaf);
+        let wrong_level = self.grow(leaf);
         match entry {
             Ok(entry) => {
                 self.check(&entry, leaf, location, keyring);
+                if let Some(level) = wrong_level {
+                    self.note_level(level, entry.header.seq);
+                }
                 visit(&entry);
             }
             Err(bad) => {
@@ -197,6 +204,27 @@ impl<'a> Pass<'a> {
                 self.hashes.push(EntryHash([0; 32]));
             }
         }
+    }
+
+    /// Appends a leaf; returns the level whose file holds another hash for a subtree that it completes.
+    fn grow(&mut self, leaf: NodeHash) -> Option<usize> {
+        let (stored, end, mut wrong) = (&self.stored, self.frontier.size().0 + 1, None);
+        self.frontier.append_noting(leaf, |height, root| {
+            let level = level_of(height).filter(|&level| stored.node(level, end).is_some_and(|held| *held != root));
+            wrong = wrong.or(level);
+        });
+        wrong
+    }
+
+    /// Told where every entry below is the one in the tree, or it would only say the same again.
+    fn note_level(&mut self, level: usize, last: u64) {
+        let (first, len) = ((last + 1) - (1 << (8 * level)), 1u64 << (8 * level));
+        if self.problems.iter().any(|problem| (first..=last).contains(&problem.seq)) {
+            return;
+        }
+        let place = Some((format!("tree/level-{level}"), first / len * 32));
+        let what = format!("the hash over entries {first} to {last} is not that of the journal");
+        self.problems.push(Problem { seq: first, place, what });
     }
 
     fn note(&mut self, seq: u64, location: Option<Location>, what: impl Into<String>) {
@@ -209,7 +237,7 @@ impl<'a> Pass<'a> {
         if let Some(held) = &mut self.held {
             held.note(&self.frontier);
         }
-        let stored = self.stored.get(header.seq as usize);
+        let stored = self.stored.leaves.get(header.seq as usize);
         if stored.is_some_and(|stored| *stored != leaf) {
             self.note(header.seq, Some(location), "its hash is not the one in the tree");
         } else if let Err(bad) = self.heads.check(header) {
@@ -257,12 +285,9 @@ impl<'a> Pass<'a> {
                 self.note(seq, None, format!("its keys are gone, but no erasure ended its stream {stream:?}"));
             }
         }
-        if self.problems.is_empty() && (self.stored.len() as u64) > size.0 {
-            self.note(
-                size.0,
-                None,
-                format!("the tree holds {} leaves, the journal {} entries", self.stored.len(), size.0),
-            );
+        if self.problems.is_empty() && self.stored.covered() > size.0 {
+            let what = format!("the tree holds {} leaves, the journal {} entries", self.stored.covered(), size.0);
+            self.note(size.0, None, what);
         }
         if let Some(Err(what)) = self.held.as_ref().filter(|_| self.problems.is_empty()).map(|held| held.verdict(size))
         {
@@ -319,7 +344,7 @@ impl Ledger {
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
         let mut found = None;
-        journal::scan(&Paths(&self.dir).journal(), None, |group, _| {
+        journal::scan(self.disk(), &Paths(&self.dir).journal(), None, |group, _| {
             if let Some(raw) = group.entries.iter().find(|raw| raw.seq == seq) {
                 found = Some(read::open(raw, &keyring, Content::Read)?);
             }
@@ -332,7 +357,7 @@ impl Ledger {
     pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        each_entry(&Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _, _| {
+        each_entry(self.disk(), &Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _, _| {
             visit(&entry);
             Ok(())
         })

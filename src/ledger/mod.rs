@@ -15,9 +15,12 @@ mod gather;
 mod heads;
 mod load;
 mod opening;
+mod options;
+mod prove;
 mod read;
 mod shelf;
 mod stage;
+mod stored;
 mod tree;
 mod verify;
 mod writer;
@@ -27,21 +30,20 @@ pub use config::Config;
 pub use error::LedgerError;
 pub use gather::Exhibits;
 pub use load::{Loaded, Problem, Report};
+pub use options::Options;
 pub use read::BadEntry;
 pub use writer::{Expected, Receipt, Stream};
 
 use crate::checkpoint::{Checkpoint, VerifierKey};
+use crate::disk::{Disk, Lock};
 use crate::entry::Entry;
 use crate::fact::Fact;
 use crate::index::Index;
 use crate::journal;
 use crate::keyring::Keyring;
 use crate::wire::Refusal;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, Instant};
 use writer::{Request, Writer};
 
 /// A ledger in a folder.
@@ -49,6 +51,7 @@ use writer::{Request, Writer};
 /// INVARIANT (lock order): whoever takes both takes the writer before the keyring.
 pub struct Ledger {
     dir: PathBuf,
+    options: Options,
     config: Config,
     keyring: RwLock<Keyring>,
     /// Held by the process that may write.
@@ -57,7 +60,7 @@ pub struct Ledger {
     reader: Option<Mutex<Index>>,
     /// What callers have handed in and nobody has committed yet.
     queue: Mutex<Vec<Arc<Request>>>,
-    _lock: Option<File>,
+    _lock: Option<Box<dyn Lock>>,
 }
 
 /// Files and folders of a ledger.
@@ -73,9 +76,6 @@ impl Paths<'_> {
     fn tree(&self) -> PathBuf {
         self.0.join("tree")
     }
-    fn index(&self) -> PathBuf {
-        self.0.join("index")
-    }
     fn checkpoint(&self) -> PathBuf {
         self.0.join("checkpoint")
     }
@@ -90,51 +90,69 @@ impl Paths<'_> {
 impl Ledger {
     /// Makes a new ledger in `dir`, which must not exist or be empty, under the name `origin` or one of its own.
     pub fn create(dir: &Path, origin: Option<&str>) -> Result<Ledger, LedgerError> {
+        Ledger::create_with(dir, origin, &Options::default())
+    }
+
+    /// As [`Ledger::create`], on a disk of the caller's.
+    pub fn create_with(dir: &Path, origin: Option<&str>, options: &Options) -> Result<Ledger, LedgerError> {
         let io = |error| LedgerError::Io(dir.to_owned(), error);
-        if dir.read_dir().is_ok_and(|mut files| files.next().is_some()) {
+        let (paths, disk) = (Paths(dir), &*options.disk);
+        if disk.list(dir).is_ok_and(|files| !files.is_empty()) {
             return Err(LedgerError::NotEmpty(dir.to_owned()));
         }
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
-        let paths = Paths(dir);
-        let keyring = Keyring::create(&paths.keyring())?;
+        disk.create_private_dir(dir).map_err(io)?;
+        let keyring = Keyring::create(disk, &paths.keyring())?;
         let config = Config::new(origin, keyring.signing_key().verifying_key());
-        journal::Journal::create(&paths.journal())?.close()?;
-        std::fs::create_dir(paths.tree()).map_err(io)?;
+        journal::Journal::create(disk, &paths.journal())?;
+        disk.create_dir(&paths.tree()).map_err(io)?;
         tree::write_checkpoint(
+            disk,
             &paths.checkpoint(),
             &config,
             &crate::merkle::Frontier::default(),
             keyring.signing_key(),
         )?;
         // Written last: a folder without it is no ledger.
-        config.write(&paths.config())?;
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
-        Ledger::open(dir)
+        config.write(disk, &paths.config())?;
+        disk.sync_dir(dir).map_err(io)?;
+        Ledger::open_with(dir, options)
     }
 
     /// Opens for appending and reading. Fails if another process holds the lock.
     pub fn open(dir: &Path) -> Result<Ledger, LedgerError> {
-        Ledger::open_at(dir, system_now)
+        Ledger::open_with(dir, &Options::default())
     }
 
     /// As [`Ledger::open`], with a clock of the caller's.
     pub fn open_at(dir: &Path, now: fn() -> crate::fact::Instant) -> Result<Ledger, LedgerError> {
-        let (paths, config) = (Paths(dir), Config::read(dir)?);
-        let lock = take_lock(&paths)?.ok_or_else(|| LedgerError::Locked(dir.to_owned()))?;
-        let mut keyring = Keyring::open(&paths.keyring(), true)?;
+        Ledger::open_with(dir, &Options { now, ..Options::default() })
+    }
+
+    /// As [`Ledger::open`], on a disk and with a clock of the caller's.
+    pub fn open_with(dir: &Path, options: &Options) -> Result<Ledger, LedgerError> {
+        let (paths, disk) = (Paths(dir), &*options.disk);
+        let config = Config::read(disk, dir)?;
+        let lock = disk.lock(&paths.lock()).map_err(|error| LedgerError::Io(paths.lock(), error))?;
+        let lock = lock.ok_or_else(|| LedgerError::Locked(dir.to_owned()))?;
+        let mut keyring = Keyring::open(disk, &paths.keyring(), true)?;
         config.check_key(&keyring, dir)?;
-        let writer = opening::open(dir, &config, &mut keyring, now)?;
-        let mut ledger = Ledger::assemble(dir, config, keyring);
+        let writer = opening::open(dir, &config, &mut keyring, options)?;
+        let mut ledger = Ledger::assemble(dir, options, config, keyring);
         (ledger.writer, ledger._lock) = (Some(Mutex::new(writer)), Some(lock));
         Ok(ledger)
     }
 
     /// Opens for reading, beside a writer or without one; changes nothing.
     pub fn open_read_only(dir: &Path) -> Result<Ledger, LedgerError> {
-        let config = Config::read(dir)?;
-        let keyring = Keyring::open(&Paths(dir).keyring(), false)?;
+        Ledger::open_read_only_with(dir, &Options::default())
+    }
+
+    /// As [`Ledger::open_read_only`], on a disk of the caller's.
+    pub fn open_read_only_with(dir: &Path, options: &Options) -> Result<Ledger, LedgerError> {
+        let config = Config::read(&*options.disk, dir)?;
+        let keyring = Keyring::open(&*options.disk, &Paths(dir).keyring(), false)?;
         config.check_key(&keyring, dir)?;
-        Ok(Ledger::assemble(dir, config, keyring))
+        Ok(Ledger::assemble(dir, options, config, keyring))
     }
 
     /// Opens for looking single things up through the index, so that a bundle or an explanation reads what it needs and
@@ -142,17 +160,17 @@ impl Ledger {
     /// until this is dropped.
     pub fn open_indexed(dir: &Path) -> Result<Ledger, LedgerError> {
         let mut ledger = Ledger::open_read_only(dir)?;
-        let paths = Paths(dir);
-        let Some(lock) = share_lock(&paths) else { return Ok(ledger) };
-        let index = shelf::open_index(&paths, &ledger.keyring.read().expect("no holder panics"))?;
+        let Some(lock) = ledger.disk().share_lock(&Paths(dir).lock()) else { return Ok(ledger) };
+        let index = ledger.open_index()?;
         ledger._lock = index.is_some().then_some(lock);
         ledger.reader = index.map(Mutex::new);
         Ok(ledger)
     }
 
-    fn assemble(dir: &Path, config: Config, keyring: Keyring) -> Ledger {
+    fn assemble(dir: &Path, options: &Options, config: Config, keyring: Keyring) -> Ledger {
         Ledger {
             dir: dir.to_owned(),
+            options: options.clone(),
             config,
             keyring: RwLock::new(keyring),
             writer: None,
@@ -206,7 +224,10 @@ impl Ledger {
     pub fn size(&self) -> Result<u64, LedgerError> {
         match &self.writer {
             Some(writer) => Ok(self.locked(writer)?.catalog().next_seq),
-            None => Ok(journal::scan::<LedgerError>(&Paths(&self.dir).journal(), None, |_, _| Ok(()))?.next_seq),
+            None => {
+                Ok(journal::scan::<LedgerError>(self.disk(), &Paths(&self.dir).journal(), None, |_, _| Ok(()))?
+                    .next_seq)
+            }
         }
     }
 
@@ -219,7 +240,7 @@ impl Ledger {
 
     /// The last checkpoint that was written, its signature checked.
     pub fn last_checkpoint(&self) -> Result<Checkpoint, LedgerError> {
-        tree::read_checkpoint(&Paths(&self.dir).checkpoint(), &self.config)
+        tree::read_checkpoint(self.disk(), &Paths(&self.dir).checkpoint(), &self.config)
     }
 
     /// One entry by seq, content included.
@@ -252,9 +273,14 @@ impl Ledger {
     /// Reads the keyring again where another process may have changed it.
     fn refresh_keyring(&self) -> Result<(), LedgerError> {
         if self.writer.is_none() {
-            *self.keyring.write().expect("no holder panics") = Keyring::open(&Paths(&self.dir).keyring(), false)?;
+            let keyring = Keyring::open(self.disk(), &Paths(&self.dir).keyring(), false)?;
+            *self.keyring.write().expect("no holder panics") = keyring;
         }
         Ok(())
+    }
+
+    fn disk(&self) -> &dyn Disk {
+        &*self.options.disk
     }
 
     fn locked<'a>(&self, writer: &'a Mutex<Writer>) -> Result<std::sync::MutexGuard<'a, Writer>, LedgerError> {
@@ -266,35 +292,6 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         if let Err(error) = self.finish() {
             tracing::warn!("closing the ledger: {error}");
-        }
-    }
-}
-
-/// True if a process holds the lock; changes nothing.
-fn is_locked(paths: &Paths) -> bool {
-    let held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    File::open(paths.lock()).is_ok_and(held)
-}
-
-/// The lock, shared with others that read by the index; `None` if a process writes.
-fn share_lock(paths: &Paths) -> Option<File> {
-    let file = File::open(paths.lock()).ok()?;
-    file.try_lock_shared().is_ok().then_some(file)
-}
-
-/// The lock, or `None` if another process writes. One that only looks something up is waited for.
-fn take_lock(paths: &Paths) -> Result<Option<File>, LedgerError> {
-    const WAIT: Duration = Duration::from_secs(10);
-    let path = paths.lock();
-    let io = |error| LedgerError::Io(path.clone(), error);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(io)?;
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if is_locked(paths) || begun.elapsed() > WAIT => return Ok(None),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-            Err(TryLockError::Error(error)) => return Err(io(error)),
         }
     }
 }

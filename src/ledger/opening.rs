@@ -2,14 +2,15 @@
 
 use super::catalog::{Catalog, group_start};
 use super::read::{self, BadEntry, Content};
+use super::stored::Stored;
 use super::tree::{self, Held};
 use super::writer::{Writer, finish_erasure};
-use super::{Config, LedgerError, Paths};
+use super::{Config, LedgerError, Options, Paths};
 use crate::entry::Entry;
-use crate::fact::{Body, Instant};
+use crate::fact::Body;
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
-use crate::merkle::{NodeHash, TreeSize};
+use crate::merkle::TreeSize;
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -17,15 +18,17 @@ use std::path::Path;
 ///
 /// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, and neither the tree
 /// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
-pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, now: fn() -> Instant) -> Result<Writer, LedgerError> {
-    let paths = Paths(dir);
-    let checkpoint = tree::read_checkpoint(&paths.checkpoint(), config)?;
-    let stored = tree::stored_leaves(&paths.tree());
-    let durable = (stored.len() as u64).max(checkpoint.size.0);
-    let mut opening = Opening { catalog: Catalog::open(dir)?, held: Held::to(checkpoint) };
-    let end =
-        journal::scan(&paths.journal(), None, |group, segment| opening.take_group(group, segment, &stored, keyring))?;
-    let segment_follows = || journal::segment_path(&paths.journal(), SegmentId(end.location.segment.0 + 1)).exists();
+pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Options) -> Result<Writer, LedgerError> {
+    let (paths, disk) = (Paths(dir), &*options.disk);
+    let checkpoint = tree::read_checkpoint(disk, &paths.checkpoint(), config)?;
+    let stored = Stored::read(disk, &paths.tree());
+    let durable = stored.covered().max(checkpoint.size.0);
+    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held: Held::to(checkpoint) };
+    let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
+        opening.take_group(group, segment, &stored, keyring)
+    })?;
+    let next_segment = journal::segment_path(&paths.journal(), SegmentId(end.location.segment.0 + 1));
+    let segment_follows = || disk.exists(&next_segment);
     if let Some(damage) = end.damage.as_ref().filter(|damage| damage.seq < durable || segment_follows()) {
         let path = journal::segment_path(&paths.journal(), end.location.segment);
         let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
@@ -39,11 +42,13 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, now: fn() -> Ins
     }
     let Opening { mut catalog, held } = opening;
     held.verdict(TreeSize(catalog.next_seq)).map_err(LedgerError::RolledBack)?;
-    let journal = Journal::open(&paths.journal(), end.location, end.next_seq)?;
+    let journal =
+        Journal::open(options.disk.clone(), &paths.journal(), end.location, end.next_seq, options.segment_len())?;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
-    Ok(Writer { dir: dir.to_owned(), config: config.clone(), journal, catalog, now, poisoned: None, closed: false })
+    let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
+    Ok(Writer { dir, config, options, journal, catalog, poisoned: None, closed: false })
 }
 
 struct Opening {
@@ -56,7 +61,7 @@ impl Opening {
         &mut self,
         group: &Group,
         segment: SegmentId,
-        stored: &[NodeHash],
+        stored: &Stored,
         keyring: &mut Keyring,
     ) -> Result<(), LedgerError> {
         let shared: &Keyring = keyring;
@@ -66,7 +71,7 @@ impl Opening {
         for (raw, entry) in group.entries.iter().zip(&entries) {
             self.catalog.heads.take(entry);
             self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 }, start)?;
-            self.catalog.tree.replay(tree::leaf(&entry.hash), stored.get(raw.seq as usize))?;
+            self.catalog.tree.replay(tree::leaf(&entry.hash), stored)?;
             self.held.note(self.catalog.tree.frontier());
             self.finish(entry, keyring)?;
         }

@@ -8,6 +8,7 @@ use super::catalog::{self, group_start};
 use super::load;
 use super::read::{self, BadEntry, Content};
 use super::{Ledger, LedgerError, Paths, stage};
+use crate::disk::Disk;
 use crate::exhibit::Exhibit;
 use crate::index::{Index, Term};
 use crate::journal::{self, Location};
@@ -53,9 +54,15 @@ impl Shelf<'_> {
     }
 
     /// One entry with everything that opens it.
-    pub fn exhibit(&self, dir: &Path, seq: u64, keyring: &Keyring) -> Result<Option<Exhibit>, LedgerError> {
+    pub fn exhibit(
+        &self,
+        disk: &dyn Disk,
+        journal: &Path,
+        seq: u64,
+        keyring: &Keyring,
+    ) -> Result<Option<Exhibit>, LedgerError> {
         let Some(location) = self.location(seq)? else { return Ok(None) };
-        let bytes = journal::read_entry(dir, location)?;
+        let bytes = journal::read_entry(disk, journal, location)?;
         let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
             .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
         Ok(Some(read::exhibit(&raw, keyring)?))
@@ -72,14 +79,14 @@ impl Ledger {
         Ok(match (&self.writer, &self.reader) {
             (Some(writer), _) => Shelf::Writer(writer),
             (None, Some(index)) => Shelf::Reader(index),
-            (None, None) => Shelf::Scanned(Box::new(scan(&Paths(&self.dir).journal(), keyring)?)),
+            (None, None) => Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), keyring)?)),
         })
     }
 }
 
-fn scan(journal: &Path, keyring: &Keyring) -> Result<Scanned, LedgerError> {
+fn scan(disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<Scanned, LedgerError> {
     let mut scanned = Scanned::default();
-    load::each_entry(journal, keyring, Content::Leave, |entry, location, _| {
+    load::each_entry(disk, journal, keyring, Content::Leave, |entry, location, _| {
         let seq = entry.header.seq;
         for term in stage::terms(&entry).into_iter().chain([Term::id(&entry.header.identity)]) {
             scanned.postings.entry(term).or_default().push(seq);
@@ -90,46 +97,52 @@ fn scan(journal: &Path, keyring: &Keyring) -> Result<Scanned, LedgerError> {
     Ok(scanned)
 }
 
-/// The index for reading, with the journal's tail that it does not cover yet. `None` where there is none that is whole
-/// and of this journal: then the journal itself is read.
-pub fn open_index(paths: &Paths, keyring: &Keyring) -> Result<Option<Index>, LedgerError> {
-    if !paths.index().join("db").exists() {
-        return Ok(None);
-    }
-    let begun = Instant::now();
-    let mut index = loop {
-        match Index::open(&paths.index()) {
-            Ok(index) => break index,
-            // Another reader has it: its look takes a moment.
-            Err(error) if error.is_held() && begun.elapsed() < WAIT => std::thread::sleep(Duration::from_millis(20)),
-            Err(error) => {
-                tracing::info!("{error}; the journal is read instead");
-                return Ok(None);
+impl Ledger {
+    /// The index for reading, with the journal's tail that it does not cover yet. `None` where there is none that is
+    /// whole and of this journal: then the journal itself is read.
+    pub(super) fn open_index(&self) -> Result<Option<Index>, LedgerError> {
+        let path = self.options.index(&self.dir);
+        if !path.join("db").exists() {
+            return Ok(None);
+        }
+        let begun = Instant::now();
+        let mut index = loop {
+            match Index::open(&path) {
+                Ok(index) => break index,
+                // Another reader has it: its look takes a moment.
+                Err(error) if error.is_held() && begun.elapsed() < WAIT => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => {
+                    tracing::info!("{error}; the journal is read instead");
+                    return Ok(None);
+                }
             }
+        };
+        let keyring = self.keyring.read().expect("no holder panics");
+        match complete(&mut index, self.disk(), &Paths(&self.dir).journal(), &keyring) {
+            Ok(()) => Ok(Some(index)),
+            Err(LedgerError::Index(error)) => {
+                tracing::info!("{error}; the journal is read instead");
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
-    };
-    match complete(&mut index, paths, keyring) {
-        Ok(()) => Ok(Some(index)),
-        Err(LedgerError::Index(error)) => {
-            tracing::info!("{error}; the journal is read instead");
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }
 
-fn complete(index: &mut Index, paths: &Paths, keyring: &Keyring) -> Result<(), LedgerError> {
+fn complete(index: &mut Index, disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<(), LedgerError> {
     let covered = index.covered();
     let from = match index.resume()? {
         Some(start) if covered > 0 && start.seq <= covered => {
-            check_boundary(index, covered - 1, paths)?;
+            check_boundary(index, covered - 1, disk, journal)?;
             Some((Location::unpack(start.location), start.seq))
         }
         None if covered == 0 => None,
-        _ => return Err(foreign(paths)),
+        _ => return Err(foreign(journal)),
     };
     // A torn or damaged tail is not this look's matter: what stands before it can be read.
-    journal::scan(&paths.journal(), from, |group, segment| {
+    journal::scan(disk, journal, from, |group, segment| {
         let start = group_start(group, segment);
         for raw in &group.entries {
             let entry = read::open(raw, keyring, Content::Leave)?;
@@ -141,14 +154,14 @@ fn complete(index: &mut Index, paths: &Paths, keyring: &Keyring) -> Result<(), L
 }
 
 /// The last entry that the index covers must be the journal's.
-fn check_boundary(index: &Index, seq: u64, paths: &Paths) -> Result<(), LedgerError> {
-    let location = index.location(seq)?.map(Location::unpack).ok_or_else(|| foreign(paths))?;
-    let bytes = journal::read_entry(&paths.journal(), location).map_err(|_| foreign(paths))?;
-    let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq).ok_or_else(|| foreign(paths))?;
+fn check_boundary(index: &Index, seq: u64, disk: &dyn Disk, journal: &Path) -> Result<(), LedgerError> {
+    let location = index.location(seq)?.map(Location::unpack).ok_or_else(|| foreign(journal))?;
+    let bytes = journal::read_entry(disk, journal, location).map_err(|_| foreign(journal))?;
+    let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq).ok_or_else(|| foreign(journal))?;
     let (header, hash) = read::peek(&raw)?;
-    if header.seq == seq && hash == index.boundary() { Ok(()) } else { Err(foreign(paths)) }
+    if header.seq == seq && hash == index.boundary() { Ok(()) } else { Err(foreign(journal)) }
 }
 
-fn foreign(paths: &Paths) -> LedgerError {
-    crate::index::IndexError(paths.index(), "it is of another journal".to_owned()).into()
+fn foreign(journal: &Path) -> LedgerError {
+    crate::index::IndexError(journal.to_owned(), "the index is of another journal".to_owned()).into()
 }

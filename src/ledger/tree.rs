@@ -1,31 +1,50 @@
-//! The tree on disk: every leaf hash in one flat file, and the signed checkpoint beside it.
+//! The growing tree on disk, and the signed checkpoint beside it.
 //!
-//! `tree/leaves` follows the journal and is rebuilt from it; the checkpoint is not: it is what the journal is held to.
+//! The files of hashes follow the journal and are rebuilt from it; the checkpoint is not: it is what the journal is held
+//! to. INVARIANT (leaves first): a level's file never covers more than `leaves` held when it was written.
 
+use super::config::read_text;
+use super::stored::{Stored, file_name, level_of};
 use super::{Config, LedgerError};
 use crate::checkpoint::Checkpoint;
 use crate::codec::EntryHash;
+use crate::disk::{Disk, DiskFile, Open};
 use crate::merkle::{self, Frontier, NodeHash, TreeSize};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The growing tree.
 pub struct Tree {
-    path: PathBuf,
-    file: File,
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    /// `leaves`, then `level-1`, and so on as far as there are.
+    files: Vec<Box<dyn DiskFile>>,
     frontier: Frontier,
 }
 
 impl Tree {
-    /// Opens `tree/leaves`, however long it is; leaves are then appended from 0 on and checked against what is there.
-    pub fn open(dir: &Path) -> Result<Tree, LedgerError> {
-        std::fs::create_dir_all(dir).map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
-        let path = dir.join("leaves");
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(|error| LedgerError::Io(path.clone(), error))?;
-        Ok(Tree { path, file, frontier: Frontier::default() })
+    /// Opens the files of hashes, however long they are; leaves are then appended from 0 on and checked against what is
+    /// there.
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Tree, LedgerError> {
+        if !disk.exists(dir) {
+            disk.create_dir(dir).map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
+        }
+        let mut tree = Tree { disk, dir: dir.to_owned(), files: Vec::new(), frontier: Frontier::default() };
+        while tree.files.is_empty() || tree.disk.exists(&tree.path(tree.files.len())) {
+            tree.open_next()?;
+        }
+        Ok(tree)
+    }
+
+    fn path(&self, level: usize) -> PathBuf {
+        self.dir.join(file_name(level))
+    }
+
+    fn open_next(&mut self) -> Result<(), LedgerError> {
+        let path = self.path(self.files.len());
+        let file = self.disk.open(&path, Open::Create).map_err(|error| LedgerError::Io(path, error))?;
+        self.files.push(file);
+        Ok(())
     }
 
     /// The tree so far.
@@ -33,34 +52,65 @@ impl Tree {
         &self.frontier
     }
 
-    /// Takes the leaf of an entry that the journal holds; writes it unless it is `stored`.
-    pub fn replay(&mut self, leaf: NodeHash, stored: Option<&NodeHash>) -> Result<(), LedgerError> {
-        if stored == Some(&leaf) {
-            self.frontier.append(leaf);
+    /// Takes the leaf of an entry that the journal holds; writes what of it is not `stored`.
+    pub fn replay(&mut self, leaf: NodeHash, stored: &Stored) -> Result<(), LedgerError> {
+        let first = self.frontier.size().0;
+        let (end, mut missing) = (first + 1, Vec::new());
+        let mut compare = |level, hash| {
+            if stored.node(level, end) != Some(&hash) {
+                missing.push((level, hash));
+            }
+        };
+        compare(0, leaf);
+        self.frontier.append_noting(leaf, |height, root| {
+            if let Some(level) = level_of(height) {
+                compare(level, root);
+            }
+        });
+        missing.into_iter().try_for_each(|(level, hash)| self.write(level, first, &[hash]))
+    }
+
+    /// Appends leaves to files and frontier; not synced, since the journal can tell them again.
+    pub fn append(&mut self, leaves: &[NodeHash]) -> Result<(), LedgerError> {
+        let first = self.frontier.size().0;
+        let fresh = self.grow(leaves);
+        fresh.iter().enumerate().try_for_each(|(level, hashes)| self.write(level, first, hashes))
+    }
+
+    /// Appends to the frontier. Returns what each file gets.
+    fn grow(&mut self, leaves: &[NodeHash]) -> Vec<Vec<NodeHash>> {
+        let mut fresh = vec![leaves.to_vec()];
+        for &leaf in leaves {
+            self.frontier.append_noting(leaf, |height, root| {
+                let Some(level) = level_of(height) else { return };
+                fresh.resize_with(fresh.len().max(level + 1), Vec::new);
+                fresh[level].push(root);
+            });
+        }
+        fresh
+    }
+
+    /// Writes the hashes of a level that leaves from `first` on completed.
+    fn write(&mut self, level: usize, first: u64, hashes: &[NodeHash]) -> Result<(), LedgerError> {
+        if hashes.is_empty() {
             return Ok(());
         }
-        self.append(&[leaf])
+        while self.files.len() <= level {
+            self.open_next()?;
+        }
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+        let written = self.files[level].write_all_at(&bytes, (first >> (8 * level)) * 32);
+        written.map_err(|error| LedgerError::Io(self.path(level), error))
     }
 
-    /// Appends leaves to file and frontier; not synced, since the journal can tell them again.
-    pub fn append(&mut self, leaves: &[NodeHash]) -> Result<(), LedgerError> {
-        let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| leaf.0).collect();
-        let written = self.file.write_all_at(&bytes, self.frontier.size().0 * 32);
-        written.map_err(|error| LedgerError::Io(self.path.clone(), error))?;
-        leaves.iter().for_each(|&leaf| self.frontier.append(leaf));
+    /// Cuts hashes that no entry stands behind.
+    pub fn truncate(&self) -> Result<(), LedgerError> {
+        for (level, file) in self.files.iter().enumerate() {
+            let len = (self.frontier.size().0 >> (8 * level)) * 32;
+            file.set_len(len).map_err(|error| LedgerError::Io(self.path(level), error))?;
+        }
         Ok(())
     }
-
-    /// Cuts leaves that no entry stands behind.
-    pub fn truncate(&self) -> Result<(), LedgerError> {
-        self.file.set_len(self.frontier.size().0 * 32).map_err(|error| LedgerError::Io(self.path.clone(), error))
-    }
-}
-
-/// Every leaf that the file holds; a cut one at the end is left out.
-pub fn stored_leaves(dir: &Path) -> Vec<NodeHash> {
-    let bytes = std::fs::read(dir.join("leaves")).unwrap_or_default();
-    bytes.chunks_exact(32).map(|leaf| NodeHash(leaf.try_into().expect("32 bytes"))).collect()
 }
 
 /// The leaf of an entry.
@@ -70,6 +120,7 @@ pub fn leaf(hash: &EntryHash) -> NodeHash {
 
 /// Signs and writes the checkpoint: a new file, synced, moved over the old one.
 pub fn write_checkpoint(
+    disk: &dyn Disk,
     path: &Path,
     config: &Config,
     frontier: &Frontier,
@@ -79,17 +130,17 @@ pub fn write_checkpoint(
     let note = checkpoint.sign(key);
     let fresh = path.with_extension("new");
     let io = |error| LedgerError::Io(fresh.clone(), error);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(io)?;
-    file.write_all(note.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-    std::fs::rename(&fresh, path).map_err(io)?;
+    let file = disk.open(&fresh, Open::Truncate).map_err(io)?;
+    file.write_all_at(note.as_bytes(), 0).and_then(|()| file.sync_all()).map_err(io)?;
+    disk.rename(&fresh, path).map_err(io)?;
     let dir = path.parent().expect("a file in the ledger's folder");
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+    disk.sync_dir(dir).map_err(io)?;
     Ok(note)
 }
 
 /// The checkpoint, its signature and origin checked.
-pub fn read_checkpoint(path: &Path, config: &Config) -> Result<Checkpoint, LedgerError> {
-    let note = std::fs::read_to_string(path).map_err(|error| LedgerError::Io(path.to_owned(), error))?;
+pub fn read_checkpoint(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Checkpoint, LedgerError> {
+    let note = read_text(disk, path).map_err(|error| LedgerError::Io(path.to_owned(), error))?;
     let checkpoint = Checkpoint::open(&note, &config.public_key)?;
     if checkpoint.origin != config.origin {
         return Err(LedgerError::RolledBack(format!(

@@ -2,10 +2,10 @@
 
 use super::admission::{Admission, Admitted, Outcome};
 use super::catalog::Catalog;
-use super::{Clock, Config, LedgerError, Paths, stage, tree};
+use super::{Clock, Config, LedgerError, Options, Paths, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::entry::Entry;
-use crate::fact::{Body, Fact, Instant, Kind, Scope};
+use crate::fact::{Body, Fact, Kind, Scope};
 use crate::index::GroupStart;
 use crate::journal::Journal;
 use crate::keyring::Keyring;
@@ -88,7 +88,7 @@ pub struct Writer {
     pub(super) config: Config,
     pub(super) journal: Journal,
     pub(super) catalog: Catalog,
-    pub(super) now: fn() -> Instant,
+    pub(super) options: Options,
     pub(super) poisoned: Option<String>,
     /// True once everything is finished and nothing was appended since.
     pub(super) closed: bool,
@@ -128,7 +128,7 @@ impl Writer {
     }
 
     fn batch<'a>(&self) -> Batch<'a> {
-        Batch { admission: Admission::new(&self.catalog, (self.now)()), waiting: Vec::new() }
+        Batch { admission: Admission::new(&self.catalog, (self.options.now)()), waiting: Vec::new() }
     }
 
     fn admit(
@@ -243,7 +243,8 @@ impl Writer {
     /// Signs and writes the checkpoint.
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
         let path = Paths(&self.dir).checkpoint();
-        tree::write_checkpoint(&path, &self.config, self.catalog.tree.frontier(), keyring.signing_key())
+        let disk = &*self.options.disk;
+        tree::write_checkpoint(disk, &path, &self.config, self.catalog.tree.frontier(), keyring.signing_key())
     }
 
     /// Rebuilds the index from the journal.

@@ -1,0 +1,52 @@
+//! What the files of the tree hold, as a whole, for passes that compare every hash with the journal's.
+//!
+//! `tree/leaves` has the leaves, `tree/level-1` the roots of complete subtrees of 256 leaves, `tree/level-2` of 65,536,
+//! and so on: the levels of tlog-tiles. A level's hash `n` covers the hashes `256 n` to `256 n + 255` of the one below.
+
+use crate::disk::Disk;
+use crate::merkle::NodeHash;
+use std::path::Path;
+
+/// The level whose hashes are roots of subtrees of that height, if there is one.
+pub fn level_of(height: u32) -> Option<usize> {
+    height.is_multiple_of(8).then_some(height as usize / 8)
+}
+
+/// The name of a level's file; level 0 are the leaves.
+pub fn file_name(level: usize) -> String {
+    if level == 0 { "leaves".to_owned() } else { format!("level-{level}") }
+}
+
+/// Every hash that is stored.
+pub struct Stored {
+    /// The leaves; a cut one at the end is left out.
+    pub leaves: Vec<NodeHash>,
+    /// The levels above, from 1.
+    levels: Vec<Vec<NodeHash>>,
+}
+
+impl Stored {
+    /// Reads all that is there; what cannot be read counts as missing.
+    pub fn read(disk: &dyn Disk, dir: &Path) -> Stored {
+        let hashes = |level| {
+            let bytes = disk.read(&dir.join(file_name(level))).unwrap_or_default();
+            bytes.chunks_exact(32).map(|hash| NodeHash(hash.try_into().expect("32 bytes"))).collect()
+        };
+        let there = (1..).take_while(|&level| disk.exists(&dir.join(file_name(level))));
+        // From the top: beside a writer, what is read later covers what was read before.
+        let levels: Vec<_> = there.collect::<Vec<_>>().into_iter().rev().map(hashes).collect();
+        Stored { levels: levels.into_iter().rev().collect(), leaves: hashes(0) }
+    }
+
+    /// How many leaves there must be: all of it is written only once the journal's sync returned.
+    pub fn covered(&self) -> u64 {
+        let above = self.levels.iter().enumerate().map(|(at, hashes)| (hashes.len() as u64) << (8 * (at + 1)));
+        above.max().unwrap_or(0).max(self.leaves.len() as u64)
+    }
+
+    /// The hash of the complete subtree of a level that ends before leaf `end`.
+    pub fn node(&self, level: usize, end: u64) -> Option<&NodeHash> {
+        let hashes = if level == 0 { &self.leaves } else { self.levels.get(level - 1)? };
+        hashes.get((end >> (8 * level)) as usize - 1)
+    }
+}
