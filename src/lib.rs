@@ -14,7 +14,11 @@
 //! - [`wire`]: CloudEvents in; refusals that name the field and what was expected
 //! - [`codec`]: canonical bytes, hashes, commitments
 //! - [`merkle`]: the tree over entries, inclusion and consistency proofs
-//! - [`checkpoint`]: the tree's size and root as a signed note
+//! - [`checkpoint`]: the tree's size and root as a signed note, and who cosigned it
+//! - [`tile`]: the tree as files that any web server can serve
+//! - [`proof`]: inclusion and consistency as files of text
+//! - [`quorum`]: whose cosignatures are enough
+//! - [`witness`]: what a witness answers to a log
 //! - [`symbols`]: strings by number
 //! - [`entry`]: an entry as it is read back
 //! - [`exhibit`]: an entry with what its hashes are made over, to be shown to somebody
@@ -41,6 +45,10 @@ pub mod wire;
 pub mod codec;
 pub mod merkle;
 pub mod checkpoint;
+pub mod tile;
+pub mod proof;
+pub mod quorum;
+pub mod witness;
 pub mod symbols;
 pub mod entry;
 pub mod exhibit;
