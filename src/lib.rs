@@ -17,6 +17,7 @@
 //! - [`checkpoint`]: the tree's size and root as a signed note
 //! - [`symbols`]: strings by number
 //! - [`entry`]: an entry as it is read back
+//! - [`attested`]: verdicts on record, by decision
 //! - [`policy`]: packs, params, schema, and the only use of Cedar
 //! - [`timeline`]: the fold: state as of a decision, in either view
 //! - [`lineage`]: from a decision's signals down to its uses
@@ -41,6 +42,7 @@ pub mod merkle;
 pub mod checkpoint;
 pub mod symbols;
 pub mod entry;
+pub mod attested;
 pub mod policy;
 pub mod timeline;
 pub mod lineage;
