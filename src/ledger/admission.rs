@@ -191,6 +191,12 @@ fn conflict(id: &FactId, seq: u64) -> Outcome {
 /// True if `fact` says what the entry recorded, as far as that can still be told.
 fn says_the_same(recorded: &Entry, fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> bool {
     let header = &recorded.header;
+    if let (Body::VerdictAttested(new), Some(Body::VerdictAttested(old))) =
+        (&fact.body, recorded.record.as_ref().map(|record| &record.body))
+    {
+        // Said again later, it is no other verdict.
+        return old.digest == new.digest;
+    }
     if header.kind != fact.kind() || header.occurred_at != fact.time {
         return false;
     }
