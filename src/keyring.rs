@@ -296,6 +296,11 @@ impl EntryKey {
         codec::commitment(&self.0, plaintext)
     }
 
+    /// The digest by which a verdict is attested.
+    pub fn attest(&self, line: &[u8]) -> [u8; 32] {
+        codec::verdict_digest(&self.0, line)
+    }
+
     /// Encrypts. The nonce is zero: the key seals this one message.
     pub fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
         self.cipher().encrypt(&Nonce::default(), plaintext).expect("a message in memory is not too long")

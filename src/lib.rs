@@ -22,6 +22,7 @@
 //! - [`symbols`]: strings by number
 //! - [`entry`]: an entry as it is read back
 //! - [`exhibit`]: an entry with what its hashes are made over, to be shown to somebody
+//! - [`attested`]: verdicts on record, by decision
 //! - [`policy`]: packs, params, schema, and the only use of Cedar
 //! - [`timeline`]: the fold: state as of a decision, in either view
 //! - [`lineage`]: from a decision's signals down to its uses
@@ -52,6 +53,7 @@ pub mod witness;
 pub mod symbols;
 pub mod entry;
 pub mod exhibit;
+pub mod attested;
 pub mod policy;
 pub mod timeline;
 pub mod lineage;

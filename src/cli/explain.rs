@@ -27,7 +27,7 @@ pub struct Explain {
 
 pub fn run(args: Explain) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad } = ledger.load()?;
+    let Loaded { world, bad, .. } = ledger.load()?;
     let decision = find(&world, &args.decision);
     let (explanation, exit) = match (bad, decision) {
         (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),

@@ -1,5 +1,6 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
+mod attest;
 mod demo;
 mod derive;
 mod exit;
@@ -55,6 +56,8 @@ enum Command {
     Replay(replay::Replay),
     /// Explain one decision to a person: the verdict, why, and everything that it rests on.
     Explain(explain::Explain),
+    /// Put verdicts on record, so that they are known after evidence was erased.
+    Attest(attest::Attest),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
     /// Adopt, list and compare policies.
@@ -97,6 +100,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Attest(args) => attest::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),

@@ -4,7 +4,7 @@ use super::headline::Tone;
 use super::history::{Counts, Happening};
 use super::in_force::PolicyCard;
 use super::lineage::{Step, StepKind, Text};
-use super::phrases::{happening_note, in_force, label_text, views_note, why};
+use super::phrases::{ON_RECORD, happening_note, in_force, label_text, views_note, why};
 use super::reason::{Flag, Reason};
 use super::state::Row;
 use super::{Explanation, svg, words};
@@ -32,6 +32,12 @@ pub fn to_html(explanation: &Explanation) -> String {
             }
             body { main {
                 (header(explanation))
+                @if !explanation.attested.is_empty() {
+                    section aria-labelledby="record" {
+                        h2 id="record" { (ON_RECORD) }
+                        dl class="facts small" { @for (label, value) in &explanation.attested { dt { (label) } dd { (prose(value)) } } }
+                    }
+                }
                 @if !explanation.reasons.is_empty() {
                     section aria-labelledby="why" { h2 id="why" { (why(explanation)) } @for reason in &explanation.reasons { (card(reason)) } }
                 }

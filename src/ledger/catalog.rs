@@ -5,7 +5,7 @@ use super::read::{self, BadEntry};
 use super::stage;
 use super::tree::{self, Tree};
 use super::{LedgerError, Options, Paths};
-use crate::codec::{EntryHash, Identity};
+use crate::codec::{EntryHash, Header, Identity};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Scope};
 use crate::index::{GroupStart, Index, IndexError, Term};
@@ -115,15 +115,20 @@ impl Catalog {
             return Ok(Some(found));
         }
         for seq in self.index().ids(identity)? {
-            let (bytes, location) = self.frame(seq)?;
-            let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
-                .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
-            let (header, hash) = read::peek(&raw)?;
+            let (header, hash) = self.header(seq)?;
             if header.identity == *identity {
                 return Ok(Some((seq, hash)));
             }
         }
         Ok(None)
+    }
+
+    /// The header and hash of an entry, without its body.
+    pub fn header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
+        let (bytes, location) = self.frame(seq)?;
+        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+            .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
+        Ok(read::peek(&raw)?)
     }
 
     fn index(&self) -> &Index {

@@ -6,6 +6,7 @@ use super::read::{self, BadEntry, Content};
 use super::stored::{Stored, level_of};
 use super::tree::{self, Held};
 use super::{Ledger, LedgerError, Paths};
+use crate::attested::Attestations;
 use crate::codec::{EntryHash, Link};
 use crate::disk::Disk;
 use crate::entry::Entry;
@@ -32,6 +33,12 @@ pub struct Problem {
 pub struct Loaded {
     /// Everything that decisions are judged by.
     pub world: World,
+    /// Verdicts that were put on record: beside the world, since no verdict rests on one.
+    pub attested: Attestations,
+    /// How many entries were read.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: NodeHash,
     /// The first thing that is not what was recorded: with it no verdict is worth anything.
     pub bad: Option<Problem>,
 }
@@ -334,9 +341,15 @@ impl Ledger {
 
     /// Reads and checks everything.
     pub fn load(&self) -> Result<Loaded, LedgerError> {
-        let (mut world, passed) = self.pass(Content::Leave, World::default, World::add)?;
+        let start = || (World::default(), Attestations::default());
+        let take = |(world, attested): &mut (World, Attestations), entry: &Entry| {
+            world.add(entry);
+            attested.take(entry);
+        };
+        let ((mut world, attested), passed) = self.pass(Content::Leave, start, take)?;
         world.finish();
-        Ok(Loaded { world, bad: passed.problems.into_iter().next() })
+        let Report { size, root, problems } = passed;
+        Ok(Loaded { world, attested, size, root, bad: problems.into_iter().next() })
     }
 
     /// One entry where there is no index.

@@ -7,6 +7,7 @@
 //! poisons the writer until the ledger is opened anew.
 
 mod admission;
+mod attest;
 mod catalog;
 mod clock;
 mod config;

@@ -83,7 +83,7 @@ impl Opening {
         let Some(record) = &entry.record else { return Ok(()) };
         let stream = entry.header.streams[0].stream;
         match record.body {
-            Body::PolicyAdopted(_) => Ok(()),
+            Body::PolicyAdopted(_) | Body::VerdictAttested(_) => Ok(()),
             Body::SubjectErased(scope) => finish_erasure(scope, stream, entry.header.seq, keyring, &mut self.catalog),
             _ => Ok(keyring.restore_owner(stream, &record.subject)?),
         }

@@ -1,6 +1,6 @@
 //! The one writer: takes requests together, commits each batch as a group, and answers.
 
-use super::admission::{Admission, Admitted, Outcome};
+use super::admission::{Admission, Admitted, Outcome, Terms};
 use super::catalog::Catalog;
 use super::{Clock, Config, LedgerError, Options, Paths, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
@@ -52,13 +52,20 @@ pub struct Request {
     clock: Clock,
     /// True if one refused fact refuses all.
     whole: bool,
+    /// True if the ledger itself says it: only then may it hold attested verdicts.
+    own: bool,
     expected: Vec<Expected>,
     outcomes: Mutex<Option<Outcomes>>,
 }
 
 impl Request {
     pub fn new(facts: Vec<Fact>, clock: Clock, whole: bool, expected: Vec<Expected>) -> Request {
-        Request { facts: Mutex::new(facts), clock, whole, expected, outcomes: Mutex::new(None) }
+        Request { facts: Mutex::new(facts), clock, whole, own: false, expected, outcomes: Mutex::new(None) }
+    }
+
+    /// The same, said by the ledger itself.
+    pub fn of_our_own(self) -> Request {
+        Request { own: true, ..self }
     }
 
     /// A group's length must fit its header by far: each fact counts with its text and 16 KiB for the rest.
@@ -101,6 +108,11 @@ struct Batch<'a> {
 }
 
 impl Writer {
+    /// The clock's reading, which never goes behind the last entry.
+    pub fn now(&self) -> crate::fact::Instant {
+        (self.options.now)().max(self.catalog.last_recorded)
+    }
+
     /// What it knows.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
@@ -144,7 +156,8 @@ impl Writer {
             self.check_expected(expected, keyring)?;
         }
         let facts = std::mem::take(&mut *request.facts.lock().expect("no holder panics"));
-        admission.admit(facts, request.clock, request.whole, &self.catalog, keyring)
+        let (clock, whole, own) = (request.clock, request.whole, request.own);
+        admission.admit(facts, Terms { clock, whole, own }, &self.catalog, keyring)
     }
 
     fn check_expected(&self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {

@@ -11,6 +11,10 @@ impl World {
     pub fn add(&mut self, entry: &Entry) {
         let header = &entry.header;
         assert!(self.nodes.last().is_none_or(|last| last.seq < header.seq), "entries come in the order of seq");
+        if header.kind == Kind::VerdictAttested {
+            // A verdict is judged from facts: an earlier verdict is none, and no world holds it.
+            return;
+        }
         let node = NodeIx(self.nodes.len() as u32);
         if header.kind == Kind::PolicyAdopted {
             self.add_node(entry, AccountIx(u32::MAX), 0..0, Some(0));
