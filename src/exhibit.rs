@@ -50,19 +50,16 @@ impl Exhibit {
         self.entry.header.seq
     }
 
+    /// True if something that it committed to cannot be opened any more.
+    pub fn is_erased(&self) -> bool {
+        self.body.is_none() || (self.entry.header.content.is_some() && self.content.is_none())
+    }
+
     /// Reads the record out of an opening of the body; the caller has compared it with its commitment.
     pub fn disclose(&mut self, body: Opening) -> Result<(), DecodeError> {
         let record: Record = codec::decode(&body.plaintext, "a body")?;
         self.entry.record = Some(record);
         self.body = Some(body);
         Ok(())
-    }
-
-    /// Without body and content.
-    pub fn withhold(&mut self) {
-        self.entry.record = None;
-        self.entry.content = None;
-        self.body = None;
-        self.content = None;
     }
 }

@@ -34,6 +34,9 @@
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
 //! - [`replay`]: many decisions, in parallel
+//! - [`explain`]: one decision for a person
+//! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
+//! - [`evidence`]: bundles out of a ledger
 //! - [`cli`]: the command line, a file a command
 //!
 //! # Where to begin
@@ -66,6 +69,8 @@ pub mod index;
 pub mod ledger;
 pub mod replay;
 pub mod explain;
+pub mod bundle;
+pub mod evidence;
 pub mod demo;
 pub mod cli;
 

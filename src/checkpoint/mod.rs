@@ -53,6 +53,29 @@ pub enum NoteError {
     WrongType(String, &'static str),
 }
 
+impl Note {
+    /// A note over `text` that the log of that name signs.
+    pub fn signed(text: String, name: &str, key: &SigningKey) -> Note {
+        let verifier = VerifierKey::new(name, key.verifying_key());
+        let signature = key.sign(text.as_bytes()).to_bytes().to_vec();
+        let line = SignatureLine { id: verifier.id(), name: verifier.name, signature };
+        Note::new(text, vec![line])
+    }
+
+    /// Whether the log `verifier` signed it: every signature of its must hold, and there must be one.
+    pub fn verify(&self, verifier: &VerifierKey) -> Result<(), NoteError> {
+        if verifier.kind() != KeyType::Log {
+            return Err(NoteError::WrongType(verifier.name.clone(), "of a log: type 1"));
+        }
+        let mut found = false;
+        for line in verifier.lines(self) {
+            verifier.check(self.text().as_bytes(), &line.signature)?;
+            found = true;
+        }
+        if found { Ok(()) } else { Err(NoteError::NoSignature(verifier.name.clone())) }
+    }
+}
+
 impl Checkpoint {
     /// Size and root.
     pub fn head(&self) -> TreeHead {
@@ -66,11 +89,7 @@ impl Checkpoint {
 
     /// The signed note.
     pub fn sign(&self, key: &SigningKey) -> String {
-        let body = self.body();
-        let verifier = VerifierKey::new(&self.origin, key.verifying_key());
-        let signature = key.sign(body.as_bytes()).to_bytes().to_vec();
-        let line = SignatureLine { id: verifier.id(), name: verifier.name, signature };
-        Note::new(body, vec![line]).to_string()
+        Note::signed(self.body(), &self.origin, key).to_string()
     }
 
     /// Opens a note whose signature by `verifier` holds.
@@ -80,16 +99,9 @@ impl Checkpoint {
 
     /// The checkpoint that the log `verifier` signed.
     pub fn of(note: &Note, verifier: &VerifierKey) -> Result<Checkpoint, NoteError> {
-        if verifier.kind() != KeyType::Log {
-            return Err(NoteError::WrongType(verifier.name.clone(), "of a log: type 1"));
-        }
         let checkpoint = Checkpoint::unverified(note)?;
-        let mut found = false;
-        for line in verifier.lines(note) {
-            verifier.check(note.text().as_bytes(), &line.signature)?;
-            found = true;
-        }
-        if found { Ok(checkpoint) } else { Err(NoteError::NoSignature(verifier.name.clone())) }
+        note.verify(verifier)?;
+        Ok(checkpoint)
     }
 
     /// What a note says, whoever signed it: to learn of which log it is, so by whose key to open it.

@@ -1,6 +1,7 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
 mod attest;
+mod bundle;
 mod demo;
 mod derive;
 mod exit;
@@ -13,6 +14,7 @@ mod rederive;
 mod reindex;
 mod replay;
 mod verify;
+mod verify_bundle;
 
 pub use exit::{CliError, Exit};
 
@@ -58,6 +60,10 @@ enum Command {
     Explain(explain::Explain),
     /// Put verdicts on record, so that they are known after evidence was erased.
     Attest(attest::Attest),
+    /// Write evidence about decisions that others can check without the ledger.
+    Bundle(bundle::Bundle),
+    /// Check a bundle: integrity, completeness, and the verdict, from the file alone.
+    VerifyBundle(verify_bundle::VerifyBundle),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
     /// Adopt, list and compare policies.
@@ -101,6 +107,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Attest(args) => attest::run(args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::VerifyBundle(args) => verify_bundle::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),

@@ -17,8 +17,26 @@ const DETAILS: usize = 6;
 /// Steps deeper than this are not nested further.
 const DEEPEST: usize = 8;
 
+/// More to say on a page, behind the explanation: statements that must not be missed, and facts as label and value.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Appendix {
+    pub title: String,
+    pub statements: Vec<String>,
+    pub facts: Vec<(String, String)>,
+}
+
 /// Renders the page.
 pub fn to_html(explanation: &Explanation) -> String {
+    page(explanation, None)
+}
+
+/// Renders the page with an appendix.
+pub fn to_page(explanation: &Explanation, appendix: &Appendix) -> String {
+    page(explanation, Some(appendix))
+}
+
+fn page(explanation: &Explanation, appendix: Option<&Appendix>) -> String {
     let headline = &explanation.headline;
     let page = html! {
         (DOCTYPE)
@@ -49,11 +67,22 @@ pub fn to_html(explanation: &Explanation) -> String {
                     dl class="facts small" { @for (label, value) in &explanation.facts { dt { (label) } dd { (prose(value)) } } }
                 }
                 @if !explanation.views.is_empty() { (rest(explanation)) }
+                @if let Some(appendix) = appendix { (appended(appendix)) }
                 footer { p { "Made by " code { "inforce explain" } " from the ledger's own entries. Times are as recorded; “Z” is UTC." } }
             } }
         }
     };
     page.into_string()
+}
+
+fn appended(appendix: &Appendix) -> Markup {
+    html! {
+        section aria-labelledby="appendix" {
+            h2 id="appendix" { (words::clean(&appendix.title)) }
+            @for statement in &appendix.statements { p class="caution" { (words::clean(statement)) } }
+            dl class="facts small" { @for (label, value) in &appendix.facts { dt { (label) } dd { (prose(&words::clean(value))) } } }
+        }
+    }
 }
 
 fn tone_class(tone: Tone) -> &'static str {

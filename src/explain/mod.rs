@@ -33,7 +33,7 @@ pub use drawing::{Band, Drawing, Edge, Glyph, Mark};
 pub use evidence::{Evidence, Wanted};
 pub use headline::{Headline, Tone};
 pub use history::{Counts, Happening};
-pub use html::to_html;
+pub use html::{Appendix, to_html, to_page};
 pub use in_force::PolicyCard;
 pub use json::to_json;
 pub use lineage::{Label, Step, StepKind, StepMark, Text};

@@ -100,8 +100,32 @@ impl Gathering<'_> {
         let own = self.stream_of(decision);
         self.stream(own, Field::Account)?;
         self.lineage(decision)?;
+        for seq in self.shelf.postings(Term::new(Field::Target, &decision.to_be_bytes()))? {
+            self.take_if(seq, |exhibit| exhibit.entry.header.kind == Kind::VerdictAttested)?;
+        }
         let owners: BTreeSet<StreamId> = self.uses.iter().map(|&used| self.stream_of(used)).chain([own]).collect();
-        owners.into_iter().try_for_each(|owner| self.neighbours(owner))
+        owners.into_iter().try_for_each(|owner| self.neighbours(owner))?;
+        self.erasures()
+    }
+
+    /// What destroyed something of what was gathered: an erasure in the same stream.
+    fn erasures(&mut self) -> Result<(), LedgerError> {
+        let streams: BTreeSet<StreamId> = self
+            .found
+            .values()
+            .filter(|exhibit| exhibit.is_erased())
+            .map(|exhibit| exhibit.entry.header.streams[0].stream)
+            .filter(|stream| !self.streams.contains(stream))
+            .collect();
+        for stream in streams {
+            for seq in self.shelf.postings(Term::new(Field::Account, &stream.0))? {
+                self.take_if(seq, |exhibit| {
+                    let header = &exhibit.entry.header;
+                    header.kind == Kind::SubjectErased && header.streams[0].stream == stream
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Down to every interaction, and to each one's account and labels.
