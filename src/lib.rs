@@ -33,6 +33,7 @@
 //! - [`keyring`]: sealing and erasing
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
+//! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
 //! - [`cli`]: the command line, a file a command
 //!
@@ -64,6 +65,7 @@ pub mod journal;
 pub mod keyring;
 pub mod index;
 pub mod ledger;
+pub mod http;
 pub mod replay;
 pub mod explain;
 pub mod demo;
