@@ -24,21 +24,27 @@ impl Anchor {
         Ok(Some(Anchor { path: path.clone(), head }))
     }
 
+    /// To be called before a checkpoint is signed: nothing may be signed that another copy of the folder has forked.
+    pub fn check(&self, disk: &dyn Disk, config: &Config) -> Result<(), LedgerError> {
+        let found = read(disk, &self.path, config)?;
+        if found == self.head {
+            return Ok(());
+        }
+        Err(LedgerError::RolledBack(format!(
+            "the anchor `{}` is over {} entries, this process left it over {}: another copy of this ledger is written to; \
+             keep one of them",
+            self.path.display(),
+            found.size.0,
+            self.head.size.0
+        )))
+    }
+
     /// Copies a checkpoint that was just written.
     pub fn write(&mut self, disk: &dyn Disk, config: &Config, note: &str) -> Result<(), LedgerError> {
-        let found = read(disk, &self.path, config)?;
-        if found != self.head {
-            return Err(LedgerError::RolledBack(format!(
-                "the anchor `{}` is over {} entries, this process left it over {}: another copy of this ledger is written \
-                 to; keep one of them",
-                self.path.display(),
-                found.size.0,
-                self.head.size.0
-            )));
-        }
+        let head = config.open_checkpoint(note)?.head();
         disk::replace(disk, &self.path, note.as_bytes())
             .map_err(|error| LedgerError::Anchor(self.path.clone(), error))?;
-        self.head = config.open_checkpoint(note)?.head();
+        self.head = head;
         Ok(())
     }
 }

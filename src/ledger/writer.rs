@@ -259,6 +259,9 @@ impl Writer {
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
         let path = Paths(&self.dir).checkpoint();
         let disk = &*self.options.disk;
+        if let Some(anchor) = &self.anchor {
+            anchor.check(disk, &self.config)?;
+        }
         let frontier = self.catalog.tree.frontier();
         let note = tree::write_checkpoint(disk, &path, &self.config, frontier, keyring.signing_key())?;
         if let Some(anchor) = &mut self.anchor {
