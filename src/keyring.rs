@@ -370,6 +370,14 @@ impl Keys {
     }
 }
 
+/// A fresh key for somebody who signs, a witness say.
+pub fn fresh_signing_key() -> SigningKey {
+    let mut seed = random::<32>();
+    let key = SigningKey::from_bytes(&seed);
+    seed.zeroize();
+    key
+}
+
 /// Bytes of the system's generator.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -33,6 +33,7 @@
 //! - [`keyring`]: sealing and erasing
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
+//! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
@@ -67,6 +68,7 @@ pub mod journal;
 pub mod keyring;
 pub mod index;
 pub mod ledger;
+pub mod http;
 pub mod replay;
 pub mod explain;
 pub mod bundle;

@@ -73,6 +73,11 @@ impl Quorum {
         &self.logs
     }
 
+    /// The same for one log only.
+    pub fn for_log(self, log: VerifierKey) -> Quorum {
+        Quorum { logs: vec![Party { key: log, url: None }], ..self }
+    }
+
     /// The witnesses, whether or not the quorum rests on them.
     pub fn witnesses(&self) -> &[Party] {
         &self.witnesses

@@ -67,7 +67,7 @@ impl Tile {
         let mut tiles = Vec::new();
         let mut add = |level, count: u64| {
             tiles.extend((0..count / WIDTH).map(|index| Tile { level, index, width: WIDTH as u16 }));
-            if count % WIDTH > 0 {
+            if !count.is_multiple_of(WIDTH) {
                 tiles.push(Tile { level, index: count / WIDTH, width: (count % WIDTH) as u16 });
             }
         };

@@ -193,7 +193,7 @@ mod tests {
         let (_, key) = signed();
         let root = hash_to_base64(&NodeHash([3; 32]));
         for bad in [
-            format!("inforce/test\n12\n"),
+            "inforce/test\n12\n".to_owned(),
             format!("\n12\n{root}\n"),
             format!("inforce/test\n012\n{root}\n"),
             format!("inforce/test\n+12\n{root}\n"),

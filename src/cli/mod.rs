@@ -1,7 +1,10 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
+mod anchor;
 mod attest;
 mod bundle;
+mod checkpoint;
+mod consistency;
 mod demo;
 mod derive;
 mod exit;
@@ -10,11 +13,13 @@ mod import;
 mod init;
 mod policy;
 mod progress;
+mod publish;
 mod rederive;
 mod reindex;
 mod replay;
 mod verify;
 mod verify_bundle;
+mod witness;
 
 pub use exit::{CliError, Exit};
 
@@ -66,6 +71,16 @@ enum Command {
     VerifyBundle(verify_bundle::VerifyBundle),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
+    /// Sign the tree as it stands, and have witnesses cosign it.
+    Checkpoint(checkpoint::Checkpoint),
+    /// Prove or refute that one state of the log is the beginning of another.
+    Consistency(consistency::Consistency),
+    /// Write the log as static files that any web server can mirror.
+    Publish(publish::Publish),
+    /// Serve as a witness: cosign checkpoints of logs that only grow.
+    Witness(witness::Witness),
+    /// Keep a copy of each checkpoint outside the ledger's folder, and hold the ledger to it.
+    Anchor(anchor::Anchor),
     /// Adopt, list and compare policies.
     Policy(policy::Policy),
     /// Throw the index away and rebuild it from the journal.
@@ -110,6 +125,11 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Bundle(args) => bundle::run(args),
         Command::VerifyBundle(args) => verify_bundle::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Checkpoint(args) => checkpoint::run(args),
+        Command::Consistency(args) => consistency::run(args),
+        Command::Publish(args) => publish::run(args),
+        Command::Witness(args) => witness::run(args),
+        Command::Anchor(args) => anchor::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),
     }

@@ -5,8 +5,10 @@
 //! absent: maps of files into memory, which report a failed read as a signal; and sled, which brings its own files.
 
 mod real;
+mod replace;
 
 pub use real::RealDisk;
+pub use replace::replace;
 
 use std::io;
 use std::path::{Path, PathBuf};

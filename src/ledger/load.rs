@@ -2,9 +2,10 @@
 
 use super::catalog::group_start;
 use super::heads::Heads;
+use super::held::Held;
 use super::read::{self, BadEntry, Content};
 use super::stored::{Stored, level_of};
-use super::tree::{self, Held};
+use super::tree;
 use super::{Ledger, LedgerError, Paths};
 use crate::attested::Attestations;
 use crate::codec::{EntryHash, Link};
@@ -95,7 +96,7 @@ pub struct Pass<'a> {
     heads: Heads,
     hashes: Vec<EntryHash>,
     frontier: Frontier,
-    held: Option<Held>,
+    held: Held,
     stored: Stored,
     problems: Vec<Problem>,
     last_recorded: crate::fact::Instant,
@@ -107,13 +108,10 @@ impl<'a> Pass<'a> {
         let (paths, disk) = (Paths(&ledger.dir), ledger.disk());
         let beside_writer = ledger.writer.is_none() && disk.is_locked(&paths.lock());
         let mut problems = Vec::new();
-        let held = match tree::read_checkpoint(disk, &paths.checkpoint(), &ledger.config) {
-            Ok(checkpoint) => Some(Held::to(checkpoint)),
-            Err(error) => {
-                problems.push(Problem { seq: 0, place: Some(("checkpoint".to_owned(), 0)), what: error.to_string() });
-                None
-            }
-        };
+        let (held, failed) = Held::read(disk, &ledger.dir, &ledger.config);
+        if let Some((name, error)) = failed {
+            problems.push(Problem { seq: 0, place: Some((name, 0)), what: error.to_string() });
+        }
         let stored = Stored::read(disk, &paths.tree());
         // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
         // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
@@ -172,7 +170,7 @@ impl<'a> Pass<'a> {
         visit: &mut impl FnMut(&Entry),
     ) -> Result<(), LedgerError> {
         let (disk, dir) = (self.ledger.disk(), Paths(&self.ledger.dir).journal());
-        let acknowledged = self.stored.covered().max(self.held.as_ref().map_or(0, |held| held.size().0));
+        let acknowledged = self.stored.covered().max(self.held.size().0);
         let next_segment = journal::segment_path(&dir, SegmentId(end.segment.0 + 1));
         let follows = self.bound.is_none() && disk.exists(&next_segment);
         if damage.seq >= acknowledged && !follows {
@@ -241,9 +239,7 @@ impl<'a> Pass<'a> {
 
     fn check(&mut self, entry: &Entry, leaf: NodeHash, location: Location, keyring: &Keyring) {
         let header = &entry.header;
-        if let Some(held) = &mut self.held {
-            held.note(&self.frontier);
-        }
+        self.held.note(&self.frontier);
         let stored = self.stored.leaves.get(header.seq as usize);
         if stored.is_some_and(|stored| *stored != leaf) {
             self.note(header.seq, Some(location), "its hash is not the one in the tree");
@@ -296,9 +292,10 @@ impl<'a> Pass<'a> {
             let what = format!("the tree holds {} leaves, the journal {} entries", self.stored.covered(), size.0);
             self.note(size.0, None, what);
         }
-        if let Some(Err(what)) = self.held.as_ref().filter(|_| self.problems.is_empty()).map(|held| held.verdict(size))
+        if self.problems.is_empty()
+            && let Err((name, what)) = self.held.verdict(size)
         {
-            self.problems.push(Problem { seq: size.0, place: Some(("checkpoint".to_owned(), 0)), what });
+            self.problems.push(Problem { seq: size.0, place: Some((name, 0)), what });
         }
         self.problems.sort_by_key(|problem| problem.seq);
         Report { size, root: self.frontier.root(), problems: self.problems }

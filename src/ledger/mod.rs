@@ -7,6 +7,7 @@
 //! poisons the writer until the ledger is opened anew.
 
 mod admission;
+mod anchor;
 mod attest;
 mod catalog;
 mod clock;
@@ -14,16 +15,20 @@ mod config;
 mod error;
 mod gather;
 mod heads;
+mod held;
 mod load;
 mod opening;
 mod options;
 mod prove;
+mod publish;
 mod read;
+mod rehash;
 mod shelf;
 mod stage;
 mod stored;
 mod tree;
 mod verify;
+mod witnessed;
 mod writer;
 
 pub use clock::{Clock, system_now};
@@ -32,6 +37,7 @@ pub use error::LedgerError;
 pub use gather::Exhibits;
 pub use load::{Loaded, Problem, Report};
 pub use options::Options;
+pub use publish::{Publish, Published};
 pub use read::BadEntry;
 pub use writer::{Expected, Receipt, Stream};
 
@@ -43,6 +49,7 @@ use crate::index::Index;
 use crate::journal;
 use crate::keyring::Keyring;
 use crate::wire::Refusal;
+use held::Held;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use writer::{Request, Writer};
@@ -153,6 +160,13 @@ impl Ledger {
         let config = Config::read(&*options.disk, dir)?;
         let keyring = Keyring::open(&*options.disk, &Paths(dir).keyring(), false)?;
         config.check_key(&keyring, dir)?;
+        let (mut held, failed) = Held::read(&*options.disk, dir, &config);
+        match failed {
+            // Every pass tells of it, and names what still verifies.
+            Some((name, _)) if name == "checkpoint" => {}
+            Some((_, error)) => return Err(error),
+            None => held.check_heads(&*options.disk, &Paths(dir).journal())?,
+        }
         Ok(Ledger::assemble(dir, options, config, keyring))
     }
 

@@ -1,9 +1,11 @@
 //! Opening: the journal is read once, and whatever an earlier process left unfinished is finished by the everyday code.
 
+use super::anchor::Anchor;
 use super::catalog::{Catalog, group_start};
+use super::held::Held;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
-use super::tree::{self, Held};
+use super::tree;
 use super::writer::{Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
 use crate::entry::Entry;
@@ -20,10 +22,13 @@ use std::path::Path;
 /// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
 pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Options) -> Result<Writer, LedgerError> {
     let (paths, disk) = (Paths(dir), &*options.disk);
-    let checkpoint = tree::read_checkpoint(disk, &paths.checkpoint(), config)?;
+    let (held, failed) = Held::read(disk, dir, config);
+    if let Some((_, error)) = failed {
+        return Err(error);
+    }
     let stored = Stored::read(disk, &paths.tree());
-    let durable = stored.covered().max(checkpoint.size.0);
-    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held: Held::to(checkpoint) };
+    let durable = stored.covered().max(held.size().0);
+    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held };
     let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
         opening.take_group(group, segment, &stored, keyring)
     })?;
@@ -34,21 +39,22 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
         let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
         return Err(JournalError::Corrupt { path, offset, seq, what }.into());
     }
+    let Opening { mut catalog, held } = opening;
+    held.verdict(TreeSize(catalog.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
     if end.next_seq < durable {
         return Err(LedgerError::RolledBack(format!(
             "the journal holds {} entries, {durable} were acknowledged",
             end.next_seq
         )));
     }
-    let Opening { mut catalog, held } = opening;
-    held.verdict(TreeSize(catalog.next_seq)).map_err(LedgerError::RolledBack)?;
+    let anchor = Anchor::open(disk, config)?;
     let journal =
         Journal::open(options.disk.clone(), &paths.journal(), end.location, end.next_seq, options.segment_len())?;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
-    Ok(Writer { dir, config, options, journal, catalog, poisoned: None, closed: false })
+    Ok(Writer { dir, config, options, journal, catalog, anchor, poisoned: None, closed: false })
 }
 
 struct Opening {

@@ -1,6 +1,7 @@
 //! The one writer: takes requests together, commits each batch as a group, and answers.
 
 use super::admission::{Admission, Admitted, Outcome, Terms};
+use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::{Clock, Config, LedgerError, Options, Paths, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
@@ -95,6 +96,7 @@ pub struct Writer {
     pub(super) config: Config,
     pub(super) journal: Journal,
     pub(super) catalog: Catalog,
+    pub(super) anchor: Option<Anchor>,
     pub(super) options: Options,
     pub(super) poisoned: Option<String>,
     /// True once everything is finished and nothing was appended since.
@@ -253,11 +255,19 @@ impl Writer {
         finish_erasure(*scope, header.streams[0].stream, header.seq, keyring, &mut self.catalog)
     }
 
-    /// Signs and writes the checkpoint.
+    /// Signs and writes the checkpoint, and copies it to the anchor.
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
         let path = Paths(&self.dir).checkpoint();
         let disk = &*self.options.disk;
-        tree::write_checkpoint(disk, &path, &self.config, self.catalog.tree.frontier(), keyring.signing_key())
+        if let Some(anchor) = &self.anchor {
+            anchor.check(disk, &self.config)?;
+        }
+        let frontier = self.catalog.tree.frontier();
+        let note = tree::write_checkpoint(disk, &path, &self.config, frontier, keyring.signing_key())?;
+        if let Some(anchor) = &mut self.anchor {
+            anchor.write(disk, &self.config, &note)?;
+        }
+        Ok(note)
     }
 
     /// Rebuilds the index from the journal.
