@@ -15,6 +15,7 @@
 //! - [`codec`]: canonical bytes, hashes, commitments
 //! - [`merkle`]: the tree over entries, inclusion and consistency proofs
 //! - [`checkpoint`]: the tree's size and root as a signed note
+//! - [`statement`]: claims about digests as in-toto Statements in DSSE envelopes
 //! - [`symbols`]: strings by number
 //! - [`entry`]: an entry as it is read back
 //! - [`attested`]: verdicts on record, by decision
@@ -28,6 +29,8 @@
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
 //! - [`replay`]: many decisions, in parallel
+//! - [`explain`]: one decision for a person
+//! - [`provenance`]: one decision's lineage as PROV-JSON
 //! - [`cli`]: the command line, a file a command
 //!
 //! # Where to begin
@@ -40,6 +43,7 @@ pub mod wire;
 pub mod codec;
 pub mod merkle;
 pub mod checkpoint;
+pub mod statement;
 pub mod symbols;
 pub mod entry;
 pub mod attested;
@@ -54,6 +58,7 @@ pub mod index;
 pub mod ledger;
 pub mod replay;
 pub mod explain;
+pub mod provenance;
 pub mod demo;
 pub mod cli;
 

@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod policy;
 mod progress;
+mod provenance;
 mod rederive;
 mod reindex;
 mod replay;
@@ -58,6 +59,8 @@ enum Command {
     Explain(explain::Explain),
     /// Put verdicts on record, so that they are known after evidence was erased.
     Attest(attest::Attest),
+    /// Export what one decision rests on as W3C PROV-JSON.
+    Provenance(provenance::Provenance),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
     /// Adopt, list and compare policies.
@@ -100,6 +103,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Provenance(args) => provenance::run(args),
         Command::Attest(args) => attest::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),
