@@ -11,7 +11,9 @@ use crate::ledger::{Ledger, LedgerError};
 pub enum EvidenceError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("the decision is entry {seq}, and the checkpoint covers {size} entries: `inforce checkpoint` makes a newer one")]
+    #[error(
+        "the decision is entry {seq}, and the checkpoint covers {size} entries: `inforce checkpoint` makes a newer one"
+    )]
     NotCovered { seq: u64, size: u64 },
     #[error("the given checkpoint: {0}")]
     Checkpoint(NoteError),

@@ -16,7 +16,7 @@ use ed25519_dalek::SigningKey;
 use foldhash::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 const MAGIC: &[u8; 16] = b"inforce keyring\n";
 const HEADER_LEN: u64 = 4096;
@@ -64,13 +64,39 @@ struct Keys {
     destroyed: bool,
 }
 
+/// Slots in blocks that never grow: a list that grows leaves copies of its keys behind in memory, where no erasure and no
+/// drop would wipe them.
+#[derive(Default)]
+struct Slots(Vec<Vec<Keys>>);
+
+impl Slots {
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len())
+    }
+
+    fn push(&mut self, keys: Keys) {
+        if self.0.last().is_none_or(|last| last.len() == BLOCK) {
+            self.0.push(Vec::with_capacity(BLOCK));
+        }
+        self.0.last_mut().expect("pushed above").push(keys);
+    }
+
+    fn at(&self, slot: Slot) -> &Keys {
+        &self.0[slot.0 as usize / BLOCK][slot.0 as usize % BLOCK]
+    }
+
+    fn at_mut(&mut self, slot: Slot) -> &mut Keys {
+        &mut self.0[slot.0 as usize / BLOCK][slot.0 as usize % BLOCK]
+    }
+}
+
 /// Every key of a ledger.
 pub struct Keyring {
     path: PathBuf,
     file: Box<dyn DiskFile>,
     signing: SigningKey,
-    identity: [u8; 32],
-    slots: Vec<Keys>,
+    identity: Zeroizing<[u8; 32]>,
+    slots: Slots,
     by_owner: HashMap<[u8; 16], Slot>,
     by_stream: HashMap<StreamId, Slot>,
     next_free: u32,
@@ -98,7 +124,7 @@ impl Keyring {
         let io = |error| KeyringError::Io(path.to_owned(), error);
         let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
         let file = disk.open(path, if writable { Open::Write } else { Open::Read }).map_err(io)?;
-        let mut bytes = disk.read(path).map_err(io)?;
+        let bytes = Zeroizing::new(disk.read(path).map_err(io)?);
         if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
             return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
         }
@@ -106,13 +132,13 @@ impl Keyring {
             return Err(corrupt("the header's checksum does not match"));
         }
         let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));
-        let identity = bytes[48..80].try_into().expect("32 bytes");
+        let identity = Zeroizing::new(bytes[48..80].try_into().expect("32 bytes"));
         let mut keyring = Keyring {
             path: path.to_owned(),
             file,
             signing,
             identity,
-            slots: Vec::new(),
+            slots: Slots::default(),
             by_owner: HashMap::default(),
             by_stream: HashMap::default(),
             next_free: 0,
@@ -127,7 +153,6 @@ impl Keyring {
                 Err(error) => return Err(error),
             }
         }
-        bytes.zeroize();
         Ok(keyring)
     }
 
@@ -167,7 +192,7 @@ impl Keyring {
 
     /// The stream of a slot.
     pub fn stream(&self, slot: Slot) -> StreamId {
-        self.slots[slot.0 as usize].stream
+        self.slots.at(slot).stream
     }
 
     /// The slot of an account, a fresh one if it has none. Written to disk, not synced: the journal tells it again.
@@ -189,7 +214,7 @@ impl Keyring {
     pub fn restore_owner(&mut self, stream: StreamId, account: &str) -> Result<(), KeyringError> {
         let owner = self.owner(account);
         let Some(slot) = self.slot_of_stream(stream) else { return Ok(()) };
-        if self.slots[slot.0 as usize].owner == owner {
+        if self.slots.at(slot).owner == owner {
             return Ok(());
         }
         self.next_free = self.next_free.max(slot.0 + 1);
@@ -197,7 +222,7 @@ impl Keyring {
     }
 
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
-        self.slots[slot.0 as usize].owner = owner;
+        self.slots.at_mut(slot).owner = owner;
         self.by_owner.insert(owner, slot);
         self.write(slot)
     }
@@ -222,7 +247,7 @@ impl Keyring {
 
     /// Destroys the content key: text sealed before `seq` can never be read again.
     pub fn erase_content(&mut self, slot: Slot, seq: u64) -> Result<(), KeyringError> {
-        let keys = &mut self.slots[slot.0 as usize];
+        let keys = self.slots.at_mut(slot);
         if keys.content_since >= seq {
             return Ok(());
         }
@@ -234,7 +259,7 @@ impl Keyring {
 
     /// Destroys both keys, the stream's name and the owner.
     pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
-        let keys = &mut self.slots[slot.0 as usize];
+        let keys = self.slots.at_mut(slot);
         let (stream, owner) = (keys.stream, keys.owner);
         keys.body.zeroize();
         keys.content.zeroize();
@@ -249,11 +274,11 @@ impl Keyring {
 
     /// From which seq on the content of a slot can be read.
     pub fn content_since(&self, slot: Slot) -> u64 {
-        self.slots[slot.0 as usize].content_since
+        self.slots.at(slot).content_since
     }
 
     fn write(&self, slot: Slot) -> Result<(), KeyringError> {
-        let mut bytes = self.slots[slot.0 as usize].bytes();
+        let mut bytes = self.slots.at(slot).bytes();
         let written = self.file.write_all_at(&bytes, HEADER_LEN + (slot.0 as usize * SLOT_LEN) as u64);
         bytes.zeroize();
         written.map_err(|error| KeyringError::Io(self.path.clone(), error))
@@ -271,7 +296,7 @@ impl Keyring {
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
     pub fn entry_key(&self, slot: Slot, part: Part, seq: u64) -> EntryKey {
-        let keys = &self.slots[slot.0 as usize];
+        let keys = self.slots.at(slot);
         let (base, tag) = match part {
             Part::Body => (&keys.body, b'b'),
             Part::Content => (&keys.content, b'c'),
@@ -390,6 +415,17 @@ mod tests {
     use super::*;
     use crate::disk::RealDisk;
 
+    #[test]
+    fn slots_never_move_in_memory() {
+        let mut slots = Slots::default();
+        slots.push(Keys::fresh());
+        let first: *const Keys = slots.at(Slot(0));
+        (1..3 * BLOCK).for_each(|_| slots.push(Keys::fresh()));
+        assert_eq!((slots.len(), std::ptr::eq(first, slots.at(Slot(0)))), (3 * BLOCK, true));
+        let last = (Slot(3 * BLOCK as u32 - 1), Slot(BLOCK as u32));
+        assert_ne!(slots.at(last.0).body, slots.at(last.1).body);
+    }
+
     fn keyring() -> (tempfile::TempDir, Keyring) {
         let dir = tempfile::tempdir().expect("a folder");
         let keyring = Keyring::create(&RealDisk, &dir.path().join("keyring")).expect("made");
@@ -414,7 +450,7 @@ mod tests {
         let (dir, mut keyring) = keyring();
         let path = dir.path().join("keyring");
         let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
-        let secrets = [keyring.slots[one.0 as usize].body, keyring.slots[one.0 as usize].content];
+        let secrets = [keyring.slots.at(one).body, keyring.slots.at(one).content];
         let (stream, kept) = (keyring.stream(one), keyring.stream(two));
         keyring.erase_all(one).expect("erased");
         let bytes = std::fs::read(&path).expect("readable");

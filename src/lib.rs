@@ -19,6 +19,7 @@
 //! - [`proof`]: inclusion and consistency as files of text
 //! - [`quorum`]: whose cosignatures are enough
 //! - [`witness`]: what a witness answers to a log
+//! - [`statement`]: claims about digests as in-toto Statements in DSSE envelopes
 //! - [`symbols`]: strings by number
 //! - [`entry`]: an entry as it is read back
 //! - [`exhibit`]: an entry with what its hashes are made over, to be shown to somebody
@@ -38,6 +39,7 @@
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
 //! - [`evidence`]: bundles out of a ledger
+//! - [`provenance`]: one decision's lineage as PROV-JSON
 //! - [`cli`]: the command line, a file a command
 //!
 //! # Where to begin
@@ -54,6 +56,7 @@ pub mod tile;
 pub mod proof;
 pub mod quorum;
 pub mod witness;
+pub mod statement;
 pub mod symbols;
 pub mod entry;
 pub mod exhibit;
@@ -73,6 +76,7 @@ pub mod replay;
 pub mod explain;
 pub mod bundle;
 pub mod evidence;
+pub mod provenance;
 pub mod demo;
 pub mod cli;
 

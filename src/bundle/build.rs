@@ -3,7 +3,8 @@
 use super::chart::{Chart, erasure};
 use super::needs::{self, Needs, Role};
 use super::{
-    Base64, Bundle, EntryPart, Engine, Erasure, FORMAT, Hex, Manifest, Part, ProofPart, StreamPart, Subject, Tip, page, words,
+    Base64, Bundle, Engine, EntryPart, Erasure, FORMAT, Hex, Manifest, Part, ProofPart, StreamPart, Subject, Tip, page,
+    words,
 };
 use crate::attested::Attestations;
 use crate::checkpoint::{Checkpoint, Note, NoteError};
@@ -46,7 +47,10 @@ pub enum BuildError<E> {
 }
 
 /// Makes the bundle of one decision. `prove` gives the audit path of an entry in the tree of the checkpoint.
-pub fn build<E>(sources: &Sources, mut prove: impl FnMut(u64) -> Result<Vec<NodeHash>, E>) -> Result<Bundle, BuildError<E>> {
+pub fn build<E>(
+    sources: &Sources,
+    mut prove: impl FnMut(u64) -> Result<Vec<NodeHash>, E>,
+) -> Result<Bundle, BuildError<E>> {
     let Sources { exhibits, decision, .. } = *sources;
     let checkpoint = Checkpoint::unverified(&Note::parse(sources.checkpoint)?)?;
     let subject = exhibits.get(&decision).filter(|exhibit| exhibit.entry.header.kind == Kind::DecisionMade);

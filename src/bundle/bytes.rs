@@ -49,7 +49,9 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
         };
         let pairs = (0..N).map(|at| Some(digit(2 * at)? * 16 + digit(2 * at + 1)?));
         let all: Option<Vec<u8>> = if digits.len() == 2 * N { pairs.collect() } else { None };
-        bytes.copy_from_slice(&all.ok_or_else(|| D::Error::custom(format!("expected {} lower-case hex digits", 2 * N)))?);
+        bytes.copy_from_slice(
+            &all.ok_or_else(|| D::Error::custom(format!("expected {} lower-case hex digits", 2 * N)))?,
+        );
         Ok(Hex(bytes))
     }
 }

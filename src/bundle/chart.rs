@@ -55,7 +55,10 @@ impl<'a> Chart<'a> {
             Link::Unresolved { .. } => None,
         });
         let named = before.chain(cited);
-        named.filter(|(seq, hash)| self.exhibits.get(seq).is_some_and(|named| named.entry.hash == *hash)).map(|(seq, _)| seq).collect()
+        named
+            .filter(|(seq, hash)| self.exhibits.get(seq).is_some_and(|named| named.entry.hash == *hash))
+            .map(|(seq, _)| seq)
+            .collect()
     }
 
     /// The erasure that destroyed an entry's body, or its content: the first one behind it in its stream that does.
@@ -121,7 +124,13 @@ impl<'a> Chart<'a> {
     /// The digest that a decision must carry: over the heads of every policy, its center, every other account in it.
     pub fn pins(&self, decision: &Exhibit) -> [u8; 32] {
         let seq = decision.seq();
-        crate::codec::pins(&mut self.judged_by(decision).into_iter().filter_map(|stream| self.head_before(stream, seq)).collect::<Vec<_>>())
+        crate::codec::pins(
+            &mut self
+                .judged_by(decision)
+                .into_iter()
+                .filter_map(|stream| self.head_before(stream, seq))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// The streams that a decision commits to, and up to which revision: its own, and those that it pins.

@@ -107,7 +107,8 @@ pub fn check(bundle: &Bundle, trust: &Trust, steps: &mut Vec<Step>) -> Result<Ch
 fn who(cosigned: &Cosigned) -> String {
     let Checkpoint { origin, size, root } = &cosigned.checkpoint;
     let by: Vec<&str> = cosigned.cosignatures.iter().map(|each| each.witness.name.as_str()).collect();
-    let by = if by.is_empty() { "no witness was asked for".to_owned() } else { format!("cosigned by {}", by.join(", ")) };
+    let by =
+        if by.is_empty() { "no witness was asked for".to_owned() } else { format!("cosigned by {}", by.join(", ")) };
     format!("{origin}, {} entries, root {root}; {by}", size.0)
 }
 
@@ -115,7 +116,10 @@ fn checkpoint(bundle: &Bundle, trust: &Trust) -> Result<Cosigned, String> {
     let open = |note: &str| Cosigned::open(note, trust.key, trust.witnesses).map_err(|error| error.to_string());
     let mut own = open(&bundle.checkpoint)?;
     if own.checkpoint.origin != trust.key.name {
-        return Err(format!("it is of `{}`: expected `{}`, whose key was given", own.checkpoint.origin, trust.key.name));
+        return Err(format!(
+            "it is of `{}`: expected `{}`, whose key was given",
+            own.checkpoint.origin, trust.key.name
+        ));
     }
     if let Some(note) = trust.checkpoint {
         let given = open(note).map_err(|what| format!("the given checkpoint: {what}"))?;
@@ -128,7 +132,10 @@ fn checkpoint(bundle: &Bundle, trust: &Trust) -> Result<Cosigned, String> {
             ));
         }
         if here != there {
-            return Err(format!("the given checkpoint is over as many entries with another root, {}: a fork", there.root));
+            return Err(format!(
+                "the given checkpoint is over as many entries with another root, {}: a fork",
+                there.root
+            ));
         }
         own.cosignatures.extend(given.cosignatures);
     }
@@ -321,9 +328,11 @@ fn decision<'a>(bundle: &Bundle, shown: &'a BTreeMap<u64, Exhibit>) -> Result<&'
 
 fn pins(decision: &Exhibit, chart: &Chart) -> Result<String, String> {
     if decision.entry.header.pins != Some(chart.pins(decision)) {
-        return Err("the streams that are there are not those, as they stood, that the decision commits to: one is missing, \
+        return Err(
+            "the streams that are there are not those, as they stood, that the decision commits to: one is missing, \
              foreign, or cut"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(format!("the decision commits to {} streams", chart.pinned(decision).len()))
 }
@@ -379,10 +388,12 @@ fn complete(bundle: &Bundle, shown: &BTreeMap<u64, Exhibit>, needs: &Needs) -> R
         }
     }
     let erased_by = bundle.entries.iter().flat_map(|part| [Some(&part.body), part.content.as_ref()]).flatten();
-    let erasers: BTreeSet<u64> = erased_by.filter_map(|part| if let Part::Erased { by } = part { Some(*by) } else { None }).collect();
+    let erasers: BTreeSet<u64> =
+        erased_by.filter_map(|part| if let Part::Erased { by } = part { Some(*by) } else { None }).collect();
     for (seq, exhibit) in shown {
         let in_stream = exhibit.entry.header.streams.iter().any(|link| listed.contains_key(&link.stream));
-        let wanted = needs.entries.contains(seq) || erasers.contains(seq) || build::attests(exhibit, bundle.decision.seq);
+        let wanted =
+            needs.entries.contains(seq) || erasers.contains(seq) || build::attests(exhibit, bundle.decision.seq);
         if !in_stream && !wanted {
             return Err(format!("entry {seq} is foreign: the verdict does not rest on it"));
         }
@@ -395,7 +406,11 @@ fn verdict(bundle: &Bundle, case: &Case) -> Result<String, String> {
     let known = |value: &serde_json::Value| value["known"]["verdict"].as_str().unwrap_or_default().to_owned();
     if again != bundle.verdict {
         let engine = &bundle.engine;
-        let by = if *engine == Engine::own() { String::new() } else { format!(" (it was judged by {} {})", engine.name, engine.version) };
+        let by = if *engine == Engine::own() {
+            String::new()
+        } else {
+            format!(" (it was judged by {} {})", engine.name, engine.version)
+        };
         return Err(format!(
             "the bundle says `{}`, the judge says `{}`, or by other rules{by}",
             known(&bundle.verdict),
@@ -420,7 +435,10 @@ fn statements(
         return Err("what is said about completeness is not what the entries show".to_owned());
     }
     if bundle.engine != Engine::own() {
-        return Ok(format!("as the entries show; the summary is of {} {}, and not compared", bundle.engine.name, bundle.engine.version));
+        return Ok(format!(
+            "as the entries show; the summary is of {} {}, and not compared",
+            bundle.engine.name, bundle.engine.version
+        ));
     }
     if bundle.summary != page::summary(bundle, shown, &case.world, &case.judgement) {
         return Err("the summary is not the one that this evidence makes".to_owned());

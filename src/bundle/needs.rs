@@ -110,8 +110,14 @@ impl Search<'_> {
     fn lineage(&mut self, lineage: &Lineage) {
         let uses = lineage.uses.iter().map(|used| used.node);
         let cited = lineage.edges.iter().map(|&(_, to)| to);
-        let seqs: BTreeSet<u64> =
-            lineage.signals.iter().copied().chain(uses.clone()).chain(cited).map(|node| self.world.node(node).seq).collect();
+        let seqs: BTreeSet<u64> = lineage
+            .signals
+            .iter()
+            .copied()
+            .chain(uses.clone())
+            .chain(cited)
+            .map(|node| self.world.node(node).seq)
+            .collect();
         self.needs.open.extend(seqs);
         self.needs.uses.extend(uses.map(|node| self.world.node(node).seq));
     }
@@ -191,8 +197,5 @@ fn is_link(kind: Kind) -> bool {
 
 /// Kinds that say what holds for a person: of every account that counts as the decision's.
 fn is_state(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::PreferenceChanged | Kind::ConsentRecorded | Kind::AgeObserved | Kind::ControlRequested
-    )
+    matches!(kind, Kind::PreferenceChanged | Kind::ConsentRecorded | Kind::AgeObserved | Kind::ControlRequested)
 }

@@ -14,6 +14,7 @@ mod init;
 mod policy;
 mod progress;
 mod publish;
+mod provenance;
 mod rederive;
 mod reindex;
 mod replay;
@@ -69,6 +70,8 @@ enum Command {
     Bundle(bundle::Bundle),
     /// Check a bundle: integrity, completeness, and the verdict, from the file alone.
     VerifyBundle(verify_bundle::VerifyBundle),
+    /// Export what one decision rests on as W3C PROV-JSON.
+    Provenance(provenance::Provenance),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
     /// Sign the tree as it stands, and have witnesses cosign it.
@@ -121,6 +124,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Provenance(args) => provenance::run(args),
         Command::Attest(args) => attest::run(args),
         Command::Bundle(args) => bundle::run(args),
         Command::VerifyBundle(args) => verify_bundle::run(args),

@@ -61,7 +61,11 @@ fn read_bundle(path: &Path) -> Result<String, CliError> {
     let len = std::fs::metadata(path).map(|file| file.len());
     let len = len.map_err(|error| CliError::File(path.display().to_string(), error))?;
     if len > bundle::MAX_LEN as u64 {
-        return Err(CliError::Failed(format!("`{}` has {len} bytes: expected at most {}", path.display(), bundle::MAX_LEN)));
+        return Err(CliError::Failed(format!(
+            "`{}` has {len} bytes: expected at most {}",
+            path.display(),
+            bundle::MAX_LEN
+        )));
     }
     let bytes = std::fs::read(path).map_err(|error| CliError::File(path.display().to_string(), error))?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
@@ -83,7 +87,8 @@ fn exit(checked: &Checked) -> Exit {
 type Outcome = Result<(Checked, Bundle), Failure>;
 
 fn to_json(outcome: &Outcome, steps: &[Step]) -> Value {
-    let steps: Vec<Value> = steps.iter().map(|step| json!({ "step": step.name, "ok": true, "found": step.found })).collect();
+    let steps: Vec<Value> =
+        steps.iter().map(|step| json!({ "step": step.name, "ok": true, "found": step.found })).collect();
     match outcome {
         Ok((checked, bundle)) => {
             let cosigned = checked.cosigned.cosignatures.iter();
@@ -116,7 +121,10 @@ fn tell(outcome: &Outcome, steps: &[Step]) -> Result<(), CliError> {
             print_line(&mut out, "")?;
             bundle.completeness.iter().try_for_each(|said| print_line(&mut out, format!("! {said}")))?;
             for erasure in &bundle.erasures {
-                print_line(&mut out, format!("! Entry {}, {}, erased {}.", erasure.seq, erasure.time, erased(&erasure.scope)))?;
+                print_line(
+                    &mut out,
+                    format!("! Entry {}, {}, erased {}.", erasure.seq, erasure.time, erased(&erasure.scope)),
+                )?;
             }
             let word = checked.conformance.name().replace('_', " ");
             print_line(&mut out, format!("\nthe bundle holds: decision {} is {word}", bundle.decision.seq))

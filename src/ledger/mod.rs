@@ -258,6 +258,19 @@ impl Ledger {
         tree::read_checkpoint(self.disk(), &Paths(&self.dir).checkpoint(), &self.config)
     }
 
+    /// The same as the note that it is.
+    pub fn last_note(&self) -> Result<String, LedgerError> {
+        let path = Paths(&self.dir).checkpoint();
+        let note = config::read_text(self.disk(), &path).map_err(|error| LedgerError::Io(path, error))?;
+        self.config.open_checkpoint(&note)?;
+        Ok(note)
+    }
+
+    /// Lends the key that signs checkpoints, for something else that the ledger puts its name to.
+    pub fn sign<T>(&self, with: impl FnOnce(&ed25519_dalek::SigningKey) -> T) -> T {
+        with(self.keyring.read().expect("no holder panics").signing_key())
+    }
+
     /// One entry by seq, content included.
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
         let Some(writer) = &self.writer else { return self.find_by_scan(seq) };

@@ -29,9 +29,12 @@ pub fn attestation(world: &World, judgement: &Judgement, digest: Digest, size: u
     }
 }
 
+/// A rule by its id, policy and version.
+type Named<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
 /// What fired in either view, without what it fired about.
 fn rules(world: &World, judgement: &Judgement) -> Vec<AttestedRule> {
-    let mut fired: BTreeMap<(&str, Option<&str>, Option<&str>), [bool; 2]> = BTreeMap::new();
+    let mut fired: BTreeMap<Named, [bool; 2]> = BTreeMap::new();
     for (view, judged) in [&judgement.known, &judgement.today].into_iter().enumerate() {
         for rule in judged.rules.iter().map(|fired| fired.rule) {
             let version = match rule {
