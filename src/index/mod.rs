@@ -2,13 +2,16 @@
 //!
 //! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash, so whoever asks checks
 //! what it finds. Postings gather in memory and go to sled in sorted runs of small chunks: many keys, random keys and
-//! large values are what sled is bad at. sled's own durability is not relied upon: `covered` says how far it got.
+//! large values are what sled is bad at. sled's own durability is not relied upon: `covered` says how far it got, and
+//! files that were not closed whole are not opened again.
 
 mod filter;
+mod seal;
 
 use crate::codec::{self, EntryHash, Identity};
 use filter::Filter;
 use foldhash::HashMap;
+use seal::Seal;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +28,6 @@ const VERSION: u64 = 2;
 #[derive(Debug, thiserror::Error)]
 #[error("index `{}`: {}; run `inforce reindex` to rebuild it from the journal", .0.display(), .1)]
 pub struct IndexError(pub PathBuf, pub String);
-
-impl IndexError {
-    /// True if another process has it open.
-    pub fn is_held(&self) -> bool {
-        self.1.contains("could not acquire lock")
-    }
-}
 
 /// What entries can be found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +88,15 @@ pub struct Index {
     ids: Filter,
     /// The hash of the last entry of the last whole chunk: an index of another journal is found out by it.
     boundary: [u8; 32],
+    seal: Seal,
 }
 
 impl Index {
     /// Opens or makes the index in `path`. What it does not cover yet must be added again.
     pub fn open(path: &Path) -> Result<Index, IndexError> {
+        if !seal::holds(path).map_err(|error| IndexError(path.to_owned(), error.to_string()))? {
+            return Err(IndexError(path.to_owned(), "it was not closed whole, or was changed since".to_owned()));
+        }
         let fail = |error: sled::Error| IndexError(path.to_owned(), error.to_string());
         let db = sled::Config::new().path(path).cache_capacity(32 << 20).flush_every_ms(None).open().map_err(fail)?;
         let number = |key: &[u8]| -> Result<u64, IndexError> {
@@ -123,6 +123,7 @@ impl Index {
             runs,
             ids,
             boundary,
+            seal: Seal::new(path),
         })
     }
 
@@ -183,6 +184,12 @@ impl Index {
 
     /// Writes what is in memory as a run. Whole chunks of locations only, so it may leave up to 255 entries.
     pub fn flush(&mut self) -> Result<(), IndexError> {
+        let flushed = self.write_run();
+        self.seal.whole &= flushed.is_ok();
+        flushed
+    }
+
+    fn write_run(&mut self) -> Result<(), IndexError> {
         let end = self.next - self.next % LOCATIONS;
         if end <= self.covered {
             return Ok(());
@@ -232,6 +239,7 @@ impl Index {
         self.flush()?;
         self.purged = seq;
         let written = self.db.insert(b"m/purged", &seq.to_be_bytes()).and_then(|_| self.db.flush());
+        self.seal.whole &= written.is_ok();
         written.map(drop).map_err(|error| IndexError(self.path.clone(), error.to_string()))
     }
 
@@ -358,5 +366,29 @@ mod tests {
         assert!(foreign.is_err(), "another journal");
         fill(&mut index, 1792..3000);
         check(&index, 3000);
+    }
+
+    #[test]
+    fn what_was_not_closed_whole_or_was_changed_is_not_opened() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("index");
+        let mut index = Index::open(&path).expect("opens");
+        for seq in 0..256 {
+            let group = GroupStart { seq: 0, location: 0 };
+            index.add(seq, &EntryHash([1; 32]), seq, group, Term::id(&identity(seq)), &[]).expect("added");
+        }
+        index.flush().expect("flushed");
+        drop(index);
+        assert_eq!(Index::open(&path).expect("closed whole").covered(), 256);
+        let db = path.join("db");
+        let whole = std::fs::read(&db).expect("readable");
+        let mut changed = whole.clone();
+        changed[whole.len() / 3] ^= 4;
+        std::fs::write(&db, &changed).expect("written");
+        assert!(Index::open(&path).is_err());
+        std::fs::write(&db, &whole).expect("written");
+        Index::open(&path).expect("as it was");
+        std::fs::remove_file(path.join("seal")).expect("removed");
+        assert!(Index::open(&path).is_err(), "a process that was killed seals nothing");
     }
 }

@@ -68,7 +68,8 @@ pub struct Ledger {
     reader: Option<Mutex<Index>>,
     /// What callers have handed in and nobody has committed yet.
     queue: Mutex<Vec<Arc<Request>>>,
-    _lock: Option<Box<dyn Lock>>,
+    /// Given back behind everything that they guard.
+    _locks: Vec<Box<dyn Lock>>,
 }
 
 /// Files and folders of a ledger.
@@ -92,6 +93,9 @@ impl Paths<'_> {
     }
     fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+    fn index_lock(&self) -> PathBuf {
+        self.0.join("index.lock")
     }
 }
 
@@ -146,7 +150,7 @@ impl Ledger {
         config.check_key(&keyring, dir)?;
         let writer = opening::open(dir, &config, &mut keyring, options)?;
         let mut ledger = Ledger::assemble(dir, options, config, keyring);
-        (ledger.writer, ledger._lock) = (Some(Mutex::new(writer)), Some(lock));
+        (ledger.writer, ledger._locks) = (Some(Mutex::new(writer)), vec![lock]);
         Ok(ledger)
     }
 
@@ -176,9 +180,10 @@ impl Ledger {
     pub fn open_indexed(dir: &Path) -> Result<Ledger, LedgerError> {
         let mut ledger = Ledger::open_read_only(dir)?;
         let Some(lock) = ledger.disk().share_lock(&Paths(dir).lock()) else { return Ok(ledger) };
-        let index = ledger.open_index()?;
-        ledger._lock = index.is_some().then_some(lock);
-        ledger.reader = index.map(Mutex::new);
+        if let Some((index, index_lock)) = ledger.open_index()? {
+            ledger._locks = vec![lock, index_lock];
+            ledger.reader = Some(Mutex::new(index));
+        }
         Ok(ledger)
     }
 
@@ -191,7 +196,7 @@ impl Ledger {
             writer: None,
             reader: None,
             queue: Mutex::new(Vec::new()),
-            _lock: None,
+            _locks: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::catalog::{self, group_start};
 use super::load;
 use super::read::{self, BadEntry, Content};
 use super::{Ledger, LedgerError, Paths, stage};
-use crate::disk::Disk;
+use crate::disk::{Disk, Lock};
 use crate::exhibit::Exhibit;
 use crate::index::{Index, Term};
 use crate::journal::{self, Location};
@@ -98,35 +98,37 @@ fn scan(disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<Scanned, L
 }
 
 impl Ledger {
-    /// The index for reading, with the journal's tail that it does not cover yet. `None` where there is none that is
-    /// whole and of this journal: then the journal itself is read.
-    pub(super) fn open_index(&self) -> Result<Option<Index>, LedgerError> {
+    /// The index for reading, with the journal's tail that it does not cover yet, and the lock that keeps other readers
+    /// out of it meanwhile. `None` where there is none that is whole and of this journal: then the journal itself is read.
+    pub(super) fn open_index(&self) -> Result<Option<(Index, Box<dyn Lock>)>, LedgerError> {
         let path = self.options.index(&self.dir);
-        if !path.join("db").exists() {
-            return Ok(None);
-        }
-        let begun = Instant::now();
-        let mut index = loop {
-            match Index::open(&path) {
-                Ok(index) => break index,
-                // Another reader has it: its look takes a moment.
-                Err(error) if error.is_held() && begun.elapsed() < WAIT => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(error) => {
-                    tracing::info!("{error}; the journal is read instead");
-                    return Ok(None);
-                }
+        let Some(lock) = self.lock_index().filter(|_| path.join("db").exists()) else { return Ok(None) };
+        let mut index = match Index::open(&path) {
+            Ok(index) => index,
+            Err(error) => {
+                tracing::info!("{error}; the journal is read instead");
+                return Ok(None);
             }
         };
         let keyring = self.keyring.read().expect("no holder panics");
         match complete(&mut index, self.disk(), &Paths(&self.dir).journal(), &keyring) {
-            Ok(()) => Ok(Some(index)),
+            Ok(()) => Ok(Some((index, lock))),
             Err(LedgerError::Index(error)) => {
                 tracing::info!("{error}; the journal is read instead");
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// sled lets one reader in at a time: another one's look takes a moment.
+    fn lock_index(&self) -> Option<Box<dyn Lock>> {
+        let (path, begun) = (Paths(&self.dir).index_lock(), Instant::now());
+        loop {
+            match self.disk().lock(&path) {
+                Ok(None) if begun.elapsed() < WAIT => std::thread::sleep(Duration::from_millis(10)),
+                other => return other.ok().flatten(),
+            }
         }
     }
 }
