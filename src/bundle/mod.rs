@@ -2,7 +2,7 @@
 //!
 //! It holds what the verdict rests on and nothing else ([`needs`]): the decision, its lineage, the streams that it was
 //! judged by from their first entry on, proofs that lead from a signed checkpoint to each entry, and the verdict.
-//! `docs/bundle.md` has the format; a program of its own, `tools/auditor`, was written from it.
+//! `docs/format.md` has the format; a program of its own, `tools/auditor`, was written from it.
 //!
 //! INVARIANT (canonical): a bundle has one spelling; a file that is not spelt so is refused.
 //! INVARIANT (one rule): what must be shown is told by one function, for whoever makes a bundle and whoever checks one.
@@ -33,7 +33,7 @@ pub const FORMAT: &str = "inforce-bundle/1";
 /// The longest file that is read, in bytes: an account with very many facts makes a long one.
 pub const MAX_LEN: usize = 1 << 30;
 
-/// The file. Every member is described in `docs/bundle.md`.
+/// The file. Every member is described in `docs/format.md`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
