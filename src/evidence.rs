@@ -4,6 +4,7 @@
 use crate::bundle::{self, BuildError, Bundle, Failure, Sources, Trust};
 use crate::checkpoint::{Checkpoint, NoteError};
 use crate::ledger::{Ledger, LedgerError};
+use crate::statement::StatementError;
 
 /// Why there is no evidence.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,8 @@ pub enum EvidenceError {
     NoDecision(u64),
     #[error("the ledger is not what was recorded: {0}")]
     Damaged(Failure),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
 }
 
 impl EvidenceError {
@@ -61,6 +64,11 @@ pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -
     let trust = Trust { key: &ledger.verifier_key(), witnesses: &[], checkpoint: None };
     bundle::check(&made, &trust, &mut Vec::new()).map_err(EvidenceError::Damaged)?;
     Ok(made)
+}
+
+/// A bundle of this ledger's as an in-toto Statement in a DSSE envelope.
+pub fn envelope(ledger: &Ledger, bundle: &Bundle) -> Result<String, EvidenceError> {
+    Ok(ledger.sign(|key| bundle.envelope(key, ledger.origin()))?)
 }
 
 /// The checkpoint to prove against: one that others cosigned is worth more than a newer one that nobody did.

@@ -12,6 +12,7 @@ mod build;
 mod bytes;
 mod chart;
 mod check;
+mod enveloped;
 mod manifest;
 mod needs;
 mod page;
@@ -20,6 +21,7 @@ mod words;
 pub use build::{BuildError, Sources, build};
 pub use bytes::{Base64, Hex};
 pub use check::{Checked, Failure, STEPS, Step, Trust, check};
+pub use enveloped::PREDICATE_TYPE;
 pub use manifest::{Manifest, digest_of};
 pub use needs::{Needs, Role};
 

@@ -20,6 +20,9 @@ pub struct Bundle {
     /// Show the text of the chats that the decision rests on, where it still exists.
     #[arg(long)]
     with_content: bool,
+    /// Write an in-toto Statement in a DSSE envelope, whose predicate is the bundle.
+    #[arg(long)]
+    dsse: bool,
     /// Prove against this checkpoint of the ledger's, cosigned or not, instead of the newest one.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -39,8 +42,12 @@ pub fn run(args: Bundle) -> Result<Exit, CliError> {
     for name in &args.decisions {
         let seq = find(&ledger, name)?;
         let bundle = evidence::bundle(&ledger, seq, args.with_content, at.as_deref())?;
-        let path = if folder { args.output.join(format!("{seq}.inforce.json")) } else { args.output.clone() };
-        let text = bundle.to_text();
+        let ending = if args.dsse { "inforce.dsse.json" } else { "inforce.json" };
+        let path = if folder { args.output.join(format!("{seq}.{ending}")) } else { args.output.clone() };
+        let text = match args.dsse {
+            true => evidence::envelope(&ledger, &bundle)?,
+            false => bundle.to_text(),
+        };
         write(&path, text.as_bytes())?;
         if args.common.json {
             let conformance = &bundle.verdict["conformance"];

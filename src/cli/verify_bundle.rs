@@ -27,7 +27,7 @@ pub struct VerifyBundle {
     /// One JSON object on stdout.
     #[arg(long)]
     json: bool,
-    /// The bundle.
+    /// The bundle, or an envelope with one.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -39,7 +39,8 @@ pub fn run(args: VerifyBundle) -> Result<Exit, CliError> {
     let trust = Trust { key: &key, witnesses: &witnesses, checkpoint: checkpoint.as_deref() };
     let text = read_bundle(&args.file)?;
     let mut steps = Vec::new();
-    let parsed = Bundle::parse(&text).map_err(|what| Failure { step: "form", what });
+    let parsed = if Bundle::is_envelope(&text) { Bundle::open_envelope(&text, &key) } else { Bundle::parse(&text) };
+    let parsed = parsed.map_err(|what| Failure { step: "form", what });
     let outcome = parsed.and_then(|bundle| Ok((bundle::check(&bundle, &trust, &mut steps)?, bundle)));
     if let (Ok((_, bundle)), Some(page)) = (&outcome, &args.page) {
         write(page, bundle.summary.as_bytes())?;
