@@ -8,8 +8,9 @@ use inforce::checkpoint::{Checkpoint, Cosigned, Note, VerifierKey, WitnessKey, h
 use inforce::codec::EntryHash;
 use inforce::http::{Notary, NotaryError, new_key, read_key};
 use inforce::ledger::{Ledger, LedgerError, Publish, system_now};
-use inforce::merkle::{NodeHash, TreeSize, consistency, leaf, range_root};
-use inforce::proof::Inclusion;
+use inforce::merkle::{NodeHash, TreeHead, TreeSize, consistency, leaf, range_root};
+use inforce::proof::{Consistency, Inclusion};
+use inforce::quorum::Quorum;
 use inforce::witness::{AddCheckpoint, Refusal};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -226,6 +227,29 @@ fn a_rollback_or_a_fork_is_not_published() {
         1,
         "inside the ledger"
     );
+}
+
+#[test]
+fn a_publication_that_breaks_off_leaves_the_old_one_whole() {
+    let scratch = Scratch::new();
+    let to = scratch.dir.path().join("public");
+    let key = scratch.read().verifier_key();
+    grown(&scratch, 0..300);
+    scratch.read().publish(&to, Publish::default()).expect("published");
+    grown(&scratch, 300..600);
+    // A folder stands where a file is to go: the bundle before it is written, then it breaks off.
+    let stone = to.join("tile/0/001");
+    std::fs::create_dir_all(stone.join("x")).expect("made");
+    assert!(matches!(scratch.read().publish(&to, Publish::default()), Err(LedgerError::Io(..))));
+    assert!(to.join("tile/entries/001").exists());
+    assert_eq!(check_published(&to, &key).len(), 300);
+    std::fs::remove_dir_all(stone).expect("removed");
+    scratch.read().publish(&to, Publish::default()).expect("published");
+    assert_eq!(check_published(&to, &key).len(), 600);
+    // One at a time.
+    let folder = std::fs::File::open(&to).expect("opens");
+    folder.lock().expect("locked");
+    assert!(matches!(scratch.read().publish(&to, Publish::default()), Err(LedgerError::Locked(_))));
 }
 
 #[test]
@@ -496,6 +520,23 @@ fn of_concurrent_requests_only_one_chain_is_cosigned() {
         assert_eq!(pair[0].2, pair[1].1, "a step from a size that was past: {cosigned:?}");
     }
     assert_eq!(cosigned.last().map(|step| step.2), Some(40));
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_cosigned() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (state, log) = (dir.path().join("state"), Log::new());
+    let key = WitnessKey::new("witness.example/w1", SigningKey::from_bytes(&[1; 32])).expect("a name");
+    let notary = Notary::open(&state, key, vec![log.verifier()], system_now).expect("opens");
+    notary.add_checkpoint(&log.request(0, 5).to_string()).expect("cosigned");
+    std::fs::remove_dir_all(&state).expect("removed");
+    let refused = notary.add_checkpoint(&log.request(5, 9).to_string());
+    assert!(matches!(refused, Err(NotaryError::Io(..))), "{refused:?}");
+    std::fs::create_dir(&state).expect("made");
+    // It stands where it stood.
+    let refused = notary.add_checkpoint(&log.request(9, 12).to_string());
+    assert!(matches!(refused, Err(NotaryError::Refused(Refusal::Conflict(TreeSize(5))))), "{refused:?}");
+    notary.add_checkpoint(&log.request(5, 12).to_string()).expect("cosigned");
 }
 
 #[test]
@@ -853,4 +894,48 @@ fn a_ledger_is_held_to_what_was_cosigned() {
     assert_eq!(code(&inforce(&["verify"], &scratch.path())), 3);
     std::fs::write(&kept, note).expect("written");
     check_ledger(&scratch);
+}
+
+/// What is read has one form: whatever a changed byte still lets pass is written back as it was, and nothing panics.
+#[test]
+fn every_format_has_one_form() {
+    let scratch = Scratch::new();
+    grown(&scratch, 0..9);
+    let witness = WitnessKey::new("witness.example/w1", SigningKey::from_bytes(&[1; 32])).expect("a name");
+    let mut note =
+        Note::parse(&std::fs::read_to_string(scratch.path().join("checkpoint")).expect("there")).expect("a note");
+    note.add(witness.cosign(note.text(), 1_700_000_000));
+    let path = scratch.read().inclusion_proof(4, TreeSize(9)).expect("proved");
+    let inclusion = Inclusion { extra: Some(b"x".to_vec()), index: 4, path, checkpoint: note.to_string() };
+    let hashes = scratch.read().consistency_proof(TreeSize(5), TreeSize(9)).expect("proved");
+    let root = |size| TreeHead { size: TreeSize(size), root: scratch.read().root_at(TreeSize(size)).expect("known") };
+    let consistency = Consistency { old: root(5), new: root(9), hashes: hashes.clone() };
+    let request = AddCheckpoint { old: TreeSize(5), proof: hashes, checkpoint: note.to_string() };
+    type Again = fn(&str) -> Option<String>;
+    let formats: [(String, Again); 5] = [
+        (note.to_string(), |text| Note::parse(text).ok().map(|note| note.to_string())),
+        (inclusion.to_string(), |text| Inclusion::parse(text).ok().map(|proof| proof.to_string())),
+        (consistency.to_string(), |text| Consistency::parse(text).ok().map(|proof| proof.to_string())),
+        (request.to_string(), |text| AddCheckpoint::parse(text).ok().map(|request| request.to_string())),
+        (witness.verifier().to_string(), |text| VerifierKey::parse(text).ok().map(|key| key.to_string())),
+    ];
+    for (good, again) in formats {
+        assert_eq!(again(&good).as_ref(), Some(&good));
+        for at in 0..good.len() {
+            for byte in [0, b'\n', b' ', b'+', b'-', b'0', b'1', b'=', b'A', b'x', 0x7f, 0x80, 0xff] {
+                let mut changed = good.clone().into_bytes();
+                changed[at] = byte;
+                let cut = &good.as_bytes()[..at];
+                let doubled = [cut, &[byte], &good.as_bytes()[at..]].concat();
+                for text in
+                    [&changed[..], cut, &doubled].into_iter().filter_map(|bytes| std::str::from_utf8(bytes).ok())
+                {
+                    // A key may stand between spaces, as one pastes it.
+                    let kept = again(text);
+                    assert!(kept.is_none_or(|kept| kept == text || kept == text.trim()), "{text:?}");
+                    let _ = Quorum::parse(text.as_bytes());
+                }
+            }
+        }
+    }
 }

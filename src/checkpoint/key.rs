@@ -157,7 +157,12 @@ impl WitnessKey {
         let mut bytes = Zeroizing::new([KeyType::Witness.byte(); 33]);
         bytes[1..].copy_from_slice(self.key.as_bytes());
         let encoded = Zeroizing::new(to_base64(&*bytes));
-        Zeroizing::new(format!("{SECRET}{}+{}+{}", self.name, self.hex_id(), *encoded))
+        let id = self.hex_id();
+        // Room for all of it at once: what is moved as it grows leaves copies behind.
+        let mut text =
+            Zeroizing::new(String::with_capacity(SECRET.len() + self.name.len() + id.len() + encoded.len() + 2));
+        [SECRET, &self.name, "+", &id, "+", &encoded].iter().for_each(|part| text.push_str(part));
+        text
     }
 
     /// The public half.

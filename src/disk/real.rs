@@ -66,7 +66,7 @@ impl Disk for RealDisk {
         let begun = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Box::new(file))),
+                Ok(()) => return Ok(Some(Box::new(Locked(file)))),
                 Err(TryLockError::WouldBlock) if self.is_locked(path) || begun.elapsed() > WAIT => return Ok(None),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -76,7 +76,7 @@ impl Disk for RealDisk {
 
     fn share_lock(&self, path: &Path) -> Option<Box<dyn Lock>> {
         let file = File::open(path).ok()?;
-        file.try_lock_shared().is_ok().then(|| Box::new(file) as Box<dyn Lock>)
+        file.try_lock_shared().is_ok().then(|| Box::new(Locked(file)) as Box<dyn Lock>)
     }
 
     fn is_locked(&self, path: &Path) -> bool {
@@ -111,4 +111,13 @@ impl DiskFile for File {
     }
 }
 
-impl Lock for File {}
+/// A file whose lock is given back by name: closing alone would leave it to a child process that is being started.
+struct Locked(File);
+
+impl Lock for Locked {}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}

@@ -12,7 +12,8 @@ use crate::merkle::TreeHead;
 use crate::witness::{self, AddCheckpoint, Refusal};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -163,20 +164,24 @@ impl Last {
 pub fn new_key(path: &Path, name: &str) -> Result<VerifierKey, NotaryError> {
     let io = |error| NotaryError::Io(path.to_owned(), error);
     let key = WitnessKey::new(name, fresh_signing_key()).map_err(|error| NotaryError::Key(path.to_owned(), error))?;
-    let mut text = key.to_secret();
-    text.push('\n');
+    let text = key.to_secret();
     let file = RealDisk.open(path, Open::CreateNew).map_err(io)?;
-    file.write_all_at(text.as_bytes(), 0).and_then(|()| file.sync_all()).map_err(io)?;
+    let written = file.write_all_at(text.as_bytes(), 0).and_then(|()| file.write_all_at(b"\n", text.len() as u64));
+    written.and_then(|()| file.sync_all()).map_err(io)?;
     Ok(key.verifier())
 }
 
 /// Reads a key that nobody else can read.
 pub fn read_key(path: &Path) -> Result<WitnessKey, NotaryError> {
+    /// Longer than any key.
+    const ROOM: u64 = 4096;
     let io = |error| NotaryError::Io(path.to_owned(), error);
-    if std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
         return Err(NotaryError::Open(path.to_owned()));
     }
-    let bytes = Zeroizing::new(RealDisk.read(path).map_err(io)?);
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    WitnessKey::parse(text).map_err(|error| NotaryError::Key(path.to_owned(), error))
+    // Room for all of it at once: what is moved as it grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(ROOM as usize));
+    file.take(ROOM).read_to_string(&mut text).map_err(io)?;
+    WitnessKey::parse(&text).map_err(|error| NotaryError::Key(path.to_owned(), error))
 }

@@ -100,9 +100,9 @@ impl Ledger {
 
 /// The anchor's path from the root on; inside the ledger's folder it would be restored along with it.
 fn outside(dir: &Path, anchor: &Path) -> Result<PathBuf, LedgerError> {
-    let io = |error| LedgerError::Anchor(anchor.to_owned(), error);
-    let (absolute, name) = (std::path::absolute(anchor).map_err(io)?, anchor.file_name());
-    let (Some(folder), Some(name)) = (absolute.parent(), name) else {
+    let io = |error| LedgerError::Io(anchor.to_owned(), error);
+    let absolute = std::path::absolute(anchor).map_err(io)?;
+    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
         return Err(io(std::io::Error::other("expected a file")));
     };
     let folder = folder.canonicalize().map_err(io)?;
@@ -110,5 +110,7 @@ fn outside(dir: &Path, anchor: &Path) -> Result<PathBuf, LedgerError> {
     if folder.starts_with(&ledger) {
         return Err(io(std::io::Error::other("expected a file outside the ledger's folder")));
     }
-    Ok(folder.join(name))
+    let path = folder.join(name);
+    // ledger.toml is text.
+    if path.to_str().is_some() { Ok(path) } else { Err(io(std::io::Error::other("expected a path in UTF-8"))) }
 }
