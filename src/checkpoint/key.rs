@@ -77,6 +77,11 @@ impl VerifierKey {
         self.kind
     }
 
+    /// The key itself.
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
     /// True if both wrap the same public key, whatever their names.
     pub fn same_key(&self, other: &VerifierKey) -> bool {
         self.key == other.key
