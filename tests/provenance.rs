@@ -78,8 +78,11 @@ fn erased() -> Scratch {
     scratch
 }
 
-/// Which attributes of a relation name an element of which part; the first must be there.
-const RELATIONS: [(&str, &[(&str, &str)], bool); 6] = [
+/// A relation: which of its attributes names an element of which part (the first two must be there), and whether it may
+/// carry a time.
+type Relation = (&'static str, &'static [(&'static str, &'static str)], bool);
+
+const RELATIONS: [Relation; 6] = [
     ("wasGeneratedBy", &[("prov:entity", "entity"), ("prov:activity", "activity")], true),
     ("used", &[("prov:activity", "activity"), ("prov:entity", "entity")], true),
     (
