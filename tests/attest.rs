@@ -248,6 +248,10 @@ fn what_was_attested_outlives_the_decision() {
     {
         assert!(words.contains(expected), "{expected}: {text}");
     }
+    let page = scratch.dir.path().join("page.html");
+    run(&["explain", &name, "--html", page.to_str().expect("UTF-8")], &scratch.path());
+    let page = std::fs::read_to_string(page).expect("written");
+    assert!(page.contains("Verdicts on record") && page.contains("breach: not allowed"), "{page}");
     let (explained, _) = run(&["explain", &name, "--json"], &scratch.path());
     assert_eq!(object(&explained)["judgement"], erased);
     // Of a decision that is gone there is no verdict left to attest.
