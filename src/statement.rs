@@ -131,7 +131,7 @@ impl Statement {
         if self.subject.iter().any(|subject| subject.digest.is_empty()) {
             return fail("a digest of each subject");
         }
-        let is_hex = |text: &str| !text.is_empty() && text.len() % 2 == 0 && text.bytes().all(is_lower_hex);
+        let is_hex = |text: &str| !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(is_lower_hex);
         if self.subject.iter().flat_map(|subject| &subject.digest).any(|(name, hex)| name.is_empty() || !is_hex(hex)) {
             return fail("digests by algorithm, in lower-case hex");
         }

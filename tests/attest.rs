@@ -81,10 +81,10 @@ fn the_command_attests_once_and_again_only_what_changed() {
     let decision = scratch.read().load().expect("loads").world.decisions().count();
     assert_eq!(decision, 1);
     let on_record: Vec<_> =
-        verdicts(&scratch.read()).iter().flat_map(|one| attested.of(one.decision).to_vec()).collect();
+        verdicts(&scratch.read()).iter().flat_map(|one| attested.of(one.decision).cloned()).collect();
     assert_eq!(on_record.len(), 2);
-    assert_ne!(on_record[0].verdict.digest, on_record[1].verdict.digest);
-    assert!(on_record[0].verdict.size < on_record[1].verdict.size);
+    assert_ne!(on_record[0].digest, on_record[1].digest);
+    assert!(on_record[0].run.size < on_record[1].run.size);
     assert_eq!(run(&["attest"], &scratch.path()).1, 2, "it must be said what");
     assert_eq!(run(&["attest", "nobody"], &scratch.path()).1, 1);
     check_ledger(&scratch);
@@ -98,7 +98,8 @@ fn the_digest_is_of_the_printed_line_under_the_key_of_the_entry() {
     let ledger = scratch.read();
     let Loaded { attested, size, .. } = ledger.load().expect("loads");
     let seq = object(&line)["decision"]["seq"].as_u64().expect("a seq");
-    let [one] = attested.of(seq) else { panic!("one verdict: {:?}", attested.of(seq)) };
+    let on_record: Vec<_> = attested.of(seq).collect();
+    let [one] = on_record[..] else { panic!("one verdict: {on_record:?}") };
     // By docs/format.md alone: the account's slot is the one whose stream the decision's header names.
     let stream = ledger.entry(seq).expect("read").expect("there").header.streams[0].stream;
     let keyring = std::fs::read(scratch.path().join("keyring")).expect("readable");
@@ -106,11 +107,11 @@ fn the_digest_is_of_the_printed_line_under_the_key_of_the_entry() {
     let account_key: &[u8; 32] = slot[..32].try_into().expect("32 bytes");
     let entry_key = blake3::keyed_hash(account_key, &[&b"b"[..], &seq.to_le_bytes()].concat());
     let input = [entry_key.as_bytes(), line.trim_end().as_bytes()].concat();
-    assert_eq!(one.verdict.digest.0, blake3::derive_key("inforce 2026-11 attested verdict", &input));
+    assert_eq!(one.digest.0, blake3::derive_key("inforce 2026-11 attested verdict", &input));
     let header = ledger.entry(one.seq).expect("read").expect("there").header;
     let expected = blake3::derive_key("inforce 2026-11 attestation stream", b"");
     assert_eq!(header.streams[0].stream.0, expected[..16]);
-    assert_eq!((header.streams.len(), header.pins, one.verdict.size), (1, None, size.0 - 1));
+    assert_eq!((header.streams.len(), header.pins, one.run.size), (1, None, size.0 - 1));
     check_ledger(&scratch);
 }
 
@@ -247,6 +248,10 @@ fn what_was_attested_outlives_the_decision() {
     {
         assert!(words.contains(expected), "{expected}: {text}");
     }
+    let page = scratch.dir.path().join("page.html");
+    run(&["explain", &name, "--html", page.to_str().expect("UTF-8")], &scratch.path());
+    let page = std::fs::read_to_string(page).expect("written");
+    assert!(page.contains("Verdicts on record") && page.contains("breach: not allowed"), "{page}");
     let (explained, _) = run(&["explain", &name, "--json"], &scratch.path());
     assert_eq!(object(&explained)["judgement"], erased);
     // Of a decision that is gone there is no verdict left to attest.

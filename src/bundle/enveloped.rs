@@ -37,7 +37,7 @@ impl Bundle {
 
     /// The bundle of an envelope that `key` signed.
     pub fn open_envelope(envelope: &str, key: &VerifierKey) -> Result<Bundle, String> {
-        let statement = Statement::verify(envelope, key.public()).map_err(|error| error.to_string())?;
+        let statement = Statement::verify(envelope, key.key()).map_err(|error| error.to_string())?;
         if statement.predicate_type != PREDICATE_TYPE {
             return Err(format!("predicate type `{}`: expected `{PREDICATE_TYPE}`", statement.predicate_type));
         }

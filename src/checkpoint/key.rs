@@ -77,8 +77,8 @@ impl VerifierKey {
         self.kind
     }
 
-    /// The public key itself.
-    pub fn public(&self) -> &VerifyingKey {
+    /// The key itself.
+    pub fn key(&self) -> &VerifyingKey {
         &self.key
     }
 

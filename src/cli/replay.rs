@@ -116,9 +116,9 @@ fn brief(world: &World, judgement: &Judgement, attested: &Attestations) -> Strin
     rules.dedup();
     let verdicts = format!("{} / {}", judgement.known.verdict.name(), judgement.today.verdict.name());
     let line = format!("{:<13} {:<31} {name}  {}", judgement.conformance.name(), verdicts, rules.join(", "));
-    let on_record = attested.of(world.node(judgement.decision).seq).last();
+    let on_record = attested.of(world.node(judgement.decision).seq).next_back();
     match on_record.filter(|_| judgement.integrity != Integrity::Ok) {
-        Some(last) => format!("{}  (attested: {})", line.trim_end(), last.verdict.conformance.name()),
+        Some(last) => format!("{}  (attested: {})", line.trim_end(), last.conformance.name()),
         None => line.trim_end().to_owned(),
     }
 }

@@ -21,22 +21,21 @@ fn erasure(world: &World, seq: u64, scope: Scope) -> String {
 /// Verdicts on record, as when and what, in the order of recording.
 pub fn on_record(world: &World, decision: NodeIx, evidence: &Evidence) -> Vec<(String, String)> {
     let attested = evidence.attested().of(world.node(decision).seq);
-    attested.iter().map(|each| (Time::utc(each.at).to_string(), sentence(each))).collect()
+    attested.map(|each| (Time::utc(each.at).to_string(), sentence(each))).collect()
 }
 
 fn sentence(attested: &Attested) -> String {
-    let verdict = &attested.verdict;
-    let views = match (verdict.known, verdict.today) {
+    let views = match (attested.known, attested.today) {
         (known, today) if known == today => word(known).to_owned(),
         (known, today) => format!("{} then, {} by what was known later", word(known), word(today)),
     };
-    let rules: Vec<String> = verdict.rules.iter().map(rule).collect();
+    let rules: Vec<String> = attested.rules.iter().map(rule).collect();
     let by = if rules.is_empty() { String::new() } else { format!(" by {}", words::list(&rules)) };
-    let (engine, version) = (words::clean(&verdict.engine), words::clean(&verdict.engine_version));
-    let conformance = verdict.conformance.name().replace('_', " ");
+    let (engine, version) = (words::clean(&attested.run.engine), words::clean(&attested.run.version));
+    let conformance = attested.conformance.name().replace('_', " ");
     format!(
         "{conformance}: {views}{by}. {engine} {version} said so over {} entries, and it was recorded as entry {}.",
-        verdict.size, attested.seq
+        attested.run.size, attested.seq
     )
 }
 

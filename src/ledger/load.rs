@@ -11,6 +11,7 @@ use crate::attested::Attestations;
 use crate::codec::{EntryHash, Link};
 use crate::disk::Disk;
 use crate::entry::Entry;
+use crate::fact::Kind;
 use crate::index::GroupStart;
 use crate::journal::{self, Group, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
@@ -95,6 +96,7 @@ pub struct Pass<'a> {
     bound: Option<u64>,
     heads: Heads,
     hashes: Vec<EntryHash>,
+    kinds: Vec<Option<Kind>>,
     frontier: Frontier,
     held: Held,
     stored: Stored,
@@ -122,6 +124,7 @@ impl<'a> Pass<'a> {
             bound,
             heads: Heads::default(),
             hashes: Vec::new(),
+            kinds: Vec::new(),
             frontier: Frontier::default(),
             held,
             stored,
@@ -207,6 +210,7 @@ impl<'a> Pass<'a> {
             Err(bad) => {
                 self.note(bad.seq, Some(location), bad.what);
                 self.hashes.push(EntryHash([0; 32]));
+                self.kinds.push(None);
             }
         }
     }
@@ -247,7 +251,7 @@ impl<'a> Pass<'a> {
             self.note(header.seq, Some(location), bad.what);
         } else if header.recorded_at < self.last_recorded {
             self.note(header.seq, Some(location), "it was recorded before the entry before it");
-        } else if let Some(what) = self.wrong_link(&header.links) {
+        } else if let Some(what) = self.wrong_link(header.kind, &header.links) {
             self.note(header.seq, Some(location), what);
         } else if entry.record.is_none() {
             self.destroyed(header.streams[0].stream, header.seq);
@@ -255,6 +259,7 @@ impl<'a> Pass<'a> {
         self.last_recorded = header.recorded_at;
         self.heads.take(entry);
         self.hashes.push(entry.hash);
+        self.kinds.push(Some(header.kind));
         let erased = entry
             .record
             .as_ref()
@@ -267,10 +272,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn wrong_link(&self, links: &[Link]) -> Option<String> {
+    fn wrong_link(&self, kind: Kind, links: &[Link]) -> Option<String> {
+        let is_decision = |seq: u64| self.kinds.get(seq as usize) == Some(&Some(Kind::DecisionMade));
         links.iter().find_map(|link| match link {
             Link::Resolved { seq, hash } if self.hashes.get(*seq as usize) != Some(hash) => {
                 Some(format!("it cites entry {seq} by a hash that is not its own"))
+            }
+            Link::Resolved { seq, .. } if kind == Kind::VerdictAttested && !is_decision(*seq) => {
+                Some(format!("it attests a verdict on entry {seq}, which is no decision"))
             }
             _ => None,
         })

@@ -48,6 +48,7 @@ use crate::fact::Fact;
 use crate::index::Index;
 use crate::journal;
 use crate::keyring::Keyring;
+use crate::statement::{Statement, StatementError};
 use crate::wire::Refusal;
 use held::Held;
 use std::path::{Path, PathBuf};
@@ -256,6 +257,14 @@ impl Ledger {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
         let mut writer = self.locked(writer)?;
         writer.write_checkpoint(&self.keyring.read().expect("no holder panics"))
+    }
+
+    /// A statement in an envelope, signed by the key that signs checkpoints; its key id is the verifier key. A checkpoint
+    /// can never pass for an envelope, nor the other way round: what an envelope signs begins with `DSSEv1` and ends with
+    /// a JSON object.
+    pub fn sign_statement(&self, statement: &Statement) -> Result<String, StatementError> {
+        let keyring = self.keyring.read().expect("no holder panics");
+        statement.sign(keyring.signing_key(), &self.config.public_key.to_string())
     }
 
     /// The last checkpoint that was written, its signature checked.

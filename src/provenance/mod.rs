@@ -281,16 +281,16 @@ impl Export<'_> {
 
     /// A verdict that was put on record.
     fn attested(&mut self, attested: &Attested) {
-        let verdict = &attested.verdict;
+        let run = &attested.run;
         let attributes = json!({
             "prov:type": name("inforce:AttestedVerdict"), "inforce:seq": attested.seq, "inforce:recorded_at": time(Time::utc(attested.at)),
-            "inforce:verdict_known": verdict.known.name(), "inforce:verdict_true": verdict.today.name(),
-            "inforce:conformance": verdict.conformance.name(), "inforce:digest": verdict.digest.to_string(),
-            "inforce:engine": format!("{} {}", verdict.engine, verdict.engine_version),
-            "inforce:tree_size": verdict.size, "inforce:tree_root": verdict.root.to_string(),
+            "inforce:verdict_known": attested.known.name(), "inforce:verdict_true": attested.today.name(),
+            "inforce:conformance": attested.conformance.name(), "inforce:digest": attested.digest.to_string(),
+            "inforce:engine": format!("{} {}", run.engine, run.version),
+            "inforce:tree_size": run.size, "inforce:tree_root": run.root.to_string(),
         });
         self.document.element("entity", &entry(attested.seq), attributes);
-        self.derived_from(&entry(attested.seq), &entry(verdict.decision), None);
+        self.derived_from(&entry(attested.seq), &entry(attested.decision), None);
     }
 }
 

@@ -88,8 +88,7 @@ struct AttestedRuleLine<'a> {
 }
 
 pub(super) fn line(attested: &Attested) -> AttestedLine<'_> {
-    let verdict = &attested.verdict;
-    let rules = verdict.rules.iter().map(|rule| AttestedRuleLine {
+    let rules = attested.rules.iter().map(|rule| AttestedRuleLine {
         id: &rule.id,
         policy: rule.policy.as_deref(),
         version: rule.version.as_deref(),
@@ -98,15 +97,15 @@ pub(super) fn line(attested: &Attested) -> AttestedLine<'_> {
     });
     AttestedLine {
         seq: attested.seq,
-        engine: &verdict.engine,
-        version: &verdict.engine_version,
-        size: verdict.size,
-        root: verdict.root.to_string(),
-        known: verdict.known.name(),
-        today: verdict.today.name(),
-        conformance: verdict.conformance.name(),
-        integrity: verdict.integrity.name(),
-        digest: verdict.digest.to_string(),
+        engine: &attested.run.engine,
+        version: &attested.run.version,
+        size: attested.run.size,
+        root: attested.run.root.to_string(),
+        known: attested.known.name(),
+        today: attested.today.name(),
+        conformance: attested.conformance.name(),
+        integrity: attested.integrity.name(),
+        digest: attested.digest.to_string(),
         rules: rules.collect(),
         attested_at: Time::utc(attested.at).to_string(),
     }

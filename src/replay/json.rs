@@ -1,7 +1,7 @@
 //! A judgement as one JSON object: section 6 of the contract.
 
 use super::attested::{self, AttestedLine};
-use crate::attested::{Attestations, Attested};
+use crate::attested::Attestations;
 use crate::fact::FactId;
 use crate::judge::{FindingId, Fired, Integrity, Judged, Judgement, Ref, Rule, VersionIx, version_of};
 use crate::timeline::{NodeIx, World};
@@ -64,12 +64,12 @@ struct FindingLine<'a> {
 
 /// The verdict as one line: what is attested.
 pub fn to_line(world: &World, judgement: &Judgement) -> String {
-    with_line(world, judgement, &[], |line| serde_json::to_string(line).expect("strings and numbers"))
+    with_line(world, judgement, Vec::new(), |line| serde_json::to_string(line).expect("strings and numbers"))
 }
 
 /// The same as a value.
 pub fn to_json(world: &World, judgement: &Judgement) -> serde_json::Value {
-    with_line(world, judgement, &[], |line| serde_json::to_value(line).expect("strings and numbers"))
+    with_line(world, judgement, Vec::new(), |line| serde_json::to_value(line).expect("strings and numbers"))
 }
 
 /// One line of `replay --json`: the verdict, and where evidence was erased the verdicts on record.
@@ -85,10 +85,10 @@ pub fn attested_json(world: &World, judgement: &Judgement, attested: &Attestatio
 }
 
 /// What was attested of a decision whose verdict can no longer be had from the evidence alone.
-fn on_record<'a>(world: &World, judgement: &Judgement, attested: &'a Attestations) -> &'a [Attested] {
+fn on_record<'a>(world: &World, judgement: &Judgement, attested: &'a Attestations) -> Vec<AttestedLine<'a>> {
     match judgement.integrity {
-        Integrity::Ok => &[],
-        _ => attested.of(world.node(judgement.decision).seq),
+        Integrity::Ok => Vec::new(),
+        _ => attested.of(world.node(judgement.decision).seq).map(attested::line).collect(),
     }
 }
 
@@ -106,7 +106,12 @@ pub fn tampered(world: &World, decision: NodeIx, bad_seq: u64, what: &str) -> se
     })
 }
 
-fn with_line<T>(world: &World, judgement: &Judgement, on_record: &[Attested], write: impl FnOnce(&Line) -> T) -> T {
+fn with_line<T>(
+    world: &World,
+    judgement: &Judgement,
+    on_record: Vec<AttestedLine>,
+    write: impl FnOnce(&Line) -> T,
+) -> T {
     let known = view(world, &judgement.known);
     let other = (!Arc::ptr_eq(&judgement.known, &judgement.today)).then(|| view(world, &judgement.today));
     let seq = Some(world.node(judgement.decision).seq);
@@ -117,7 +122,7 @@ fn with_line<T>(world: &World, judgement: &Judgement, on_record: &[Attested], wr
         conformance: judgement.conformance.name(),
         known: &known,
         today: other.as_ref().unwrap_or(&known),
-        attested: on_record.iter().map(attested::line).collect(),
+        attested: on_record,
     })
 }
 
