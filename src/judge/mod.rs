@@ -110,7 +110,7 @@ impl Bench<'_> {
         }
         let uses = || lineage.uses.iter().map(|used| used.node);
         let owners = std::iter::once(self.decision).chain(uses()).map(|ix| world.node(ix).account);
-        if owners.into_iter().any(|account| world.has_late_neighbour(account, late)) {
+        if owners.into_iter().any(|account| world.has_late_neighbour(account, decision)) {
             return false;
         }
         if uses().any(|used| world.labels(used).iter().any(|label| late(label.moment))) {
@@ -332,7 +332,7 @@ impl Bench<'_> {
         accounts.sort_unstable();
         accounts.dedup();
         let is_late = |moment: Moment| moment.seq > decision.seq && moment.at < decision.at;
-        let of_accounts = accounts.iter().flat_map(|&account| world.account(account).late());
+        let of_accounts = accounts.iter().flat_map(|&account| world.account(account).late_after(decision.seq));
         let of_accounts = of_accounts
             .filter(|late| is_late(late.moment))
             .map(|late| (late.moment.seq, late.recorded, late.moment.at));

@@ -37,6 +37,7 @@ impl World {
 
     /// Puts everything into the order of time; to be called once after the last entry.
     pub fn finish(&mut self) {
+        self.accounts.iter_mut().for_each(AccountLine::order);
         let nodes = &self.nodes;
         for turns in self.conversations.values_mut() {
             turns.sort_by_key(|ix| nodes[ix.0 as usize].moment());
@@ -46,6 +47,13 @@ impl World {
         }
         for line in &mut self.policies {
             line.versions.sort_by_key(|version| (version.from, version.seq));
+        }
+    }
+
+    /// Puts one account into the order of time before all is read.
+    pub(crate) fn order(&mut self, stream: crate::codec::StreamId) {
+        if let Some(&ix) = self.by_stream.get(&stream) {
+            self.accounts[ix.0 as usize].order();
         }
     }
 
@@ -129,7 +137,7 @@ impl World {
             Body::SubjectErased(scope) => What::Erased(*scope),
             _ => return 0,
         };
-        self.accounts[account.0 as usize].insert(Event { moment, what });
+        self.accounts[account.0 as usize].add(Event { moment, what });
         0
     }
 
