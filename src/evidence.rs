@@ -20,6 +20,8 @@ pub enum EvidenceError {
     Checkpoint(NoteError),
     #[error("entry {0} is no decision")]
     NoDecision(u64),
+    #[error("entry {0}: the evidence that would be shown does not carry the verdict; please report this")]
+    Different(u64),
     #[error("the ledger is not what was recorded: {0}")]
     Damaged(Failure),
     #[error(transparent)]
@@ -60,6 +62,7 @@ pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -
         BuildError::Proof(error) => EvidenceError::Ledger(error),
         BuildError::Checkpoint(error) => EvidenceError::Checkpoint(error),
         BuildError::NoDecision(seq) => EvidenceError::NoDecision(seq),
+        BuildError::Different(seq) => EvidenceError::Different(seq),
     })?;
     let trust = Trust { key: &ledger.verifier_key(), witnesses: &[], checkpoint: None };
     bundle::check(&made, &trust, &mut Vec::new()).map_err(EvidenceError::Damaged)?;

@@ -88,7 +88,7 @@ fn leaving_out_any_one_entry_of_any_stream_fails_though_the_ledger_itself_sealed
     let ledger = Ledger::open_indexed(&scratch.path()).expect("opens");
     let key = ledger.verifier_key();
     let mut left_out = 0;
-    for scene in inforce::demo::SCENES {
+    for scene in inforce::demo::SCENES.iter().copied().flatten() {
         let Some(&seq) = ledger.decisions_of(&format!("d-{}", scene.name)).expect("found").first() else { continue };
         let whole = evidence::bundle(&ledger, seq, false, None).expect("made");
         for place in 0..whole.entries.len() {
@@ -109,7 +109,9 @@ type Change = fn(&mut Bundle, &Bundle);
 /// What is done to a bundle, and the step that must catch it though the ledger itself sealed it again. The second bundle
 /// is of another decision of the same ledger.
 const CHANGES: &[(&str, &str, Change)] = &[
-    ("an entry dropped from the middle of a stream", "streams", |bundle, _| drop(bundle.entries.remove(bundle.entries.len() / 2))),
+    ("an entry dropped from the middle of a stream", "streams", |bundle, _| {
+        drop(bundle.entries.remove(bundle.entries.len() / 2))
+    }),
     ("the decision dropped", "streams", |bundle, _| bundle.entries.retain(|entry| entry.seq != bundle.decision.seq)),
     ("two entries swapped", "entries", |bundle, _| bundle.entries.swap(1, 2)),
     ("an entry there twice", "entries", |bundle, _| bundle.entries.insert(1, bundle.entries[1].clone())),
@@ -129,12 +131,12 @@ const CHANGES: &[(&str, &str, Change)] = &[
     }),
     ("a policy withheld", "openings", |bundle, _| bundle.entries[0].body = Part::Withheld),
     ("a needed body withheld", "completeness", |bundle, _| {
-        let seq = bundle.decision.seq;
-        entry(bundle, seq).body = Part::Withheld;
+        let (signal, _) = two_open(bundle);
+        bundle.entries[signal].body = Part::Withheld;
     }),
     ("a body said to be erased", "erasures", |bundle, _| {
-        let seq = bundle.decision.seq;
-        entry(bundle, seq).body = Part::Erased { by: 0 };
+        let (signal, _) = two_open(bundle);
+        bundle.entries[signal].body = Part::Erased { by: 0 };
     }),
     ("a content left out", "entries", |bundle, _| {
         let chat = bundle.entries.iter_mut().find(|entry| entry.content.is_some());
@@ -189,14 +191,14 @@ const CHANGES: &[(&str, &str, Change)] = &[
     ("a statement left out", "statements", |bundle, _| drop(bundle.completeness.remove(1))),
     ("a statement softened", "statements", |bundle, _| bundle.completeness[1] = "TRUE VIEW: COMPLETE.".into()),
     ("another summary", "statements", |bundle, _| bundle.summary = bundle.summary.replacen("BREACH", "FINE", 1) + " "),
-    ("another decision's name", "pins", |bundle, _| bundle.decision.name.as_mut().expect("a name").id = "d-other".into()),
+    ("another decision's name", "pins", |bundle, _| {
+        bundle.decision.name.as_mut().expect("a name").id = "d-other".into()
+    }),
     ("another decision's hash", "pins", |bundle, other| bundle.decision.hash = other.decision.hash),
-    ("another checkpoint's text", "checkpoint", |bundle, _| bundle.checkpoint = bundle.checkpoint.replacen("inforce/test", "inforce/else", 1)),
+    ("another checkpoint's text", "checkpoint", |bundle, _| {
+        bundle.checkpoint = bundle.checkpoint.replacen("inforce/test", "inforce/else", 1)
+    }),
 ];
-
-fn entry(bundle: &mut Bundle, seq: u64) -> &mut EntryPart {
-    bundle.entries.iter_mut().find(|entry| entry.seq == seq).expect("it is there")
-}
 
 /// Two entries whose bodies are sealed and open.
 fn two_open(bundle: &Bundle) -> (usize, usize) {
@@ -221,7 +223,7 @@ fn every_change_is_caught_by_the_step_of_its_name_though_the_ledger_itself_seale
     }
     for (what, change) in [
         ("the engine", (|bundle| bundle.engine.version = "9".into()) as fn(&mut Bundle)),
-        ("the manifest", |bundle| drop(bundle.manifest.0.remove("proofs"))),
+        ("the manifest", |bundle| bundle.manifest.0.retain(|part, _| part != "proofs")),
         ("the seal", |bundle| bundle.seal = bundle.checkpoint.clone()),
     ] {
         let mut bundle = whole.clone();
@@ -246,11 +248,17 @@ fn who_cosigned_is_held_to_who_was_asked_for() {
     let line: SignatureLine = one.cosign(note.text(), 1_800_000_000);
     note.add(line);
     // Beside the bundle, or in it.
-    assert_eq!(ask(&bundle, &[one.verifier()], Some(&note.to_string())).expect("cosigned").cosigned.cosignatures.len(), 1);
+    assert_eq!(
+        ask(&bundle, &[one.verifier()], Some(&note.to_string())).expect("cosigned").cosigned.cosignatures.len(),
+        1
+    );
     bundle.checkpoint = note.to_string();
     assert_eq!(ask(&bundle, &[one.verifier()], None).expect_err("sealed before").step, "statements");
     let sealed = evidence::bundle(&ledger, bundle.decision.seq, false, Some(&note.to_string())).expect("made");
-    assert_eq!(ask(&sealed, &[one.verifier()], None).expect("cosigned").cosigned.cosignatures[0].timestamp, 1_800_000_000);
+    assert_eq!(
+        ask(&sealed, &[one.verifier()], None).expect("cosigned").cosigned.cosignatures[0].timestamp,
+        1_800_000_000
+    );
     assert_eq!(ask(&sealed, &[one.verifier(), two.verifier()], None).expect_err("one only").step, "checkpoint");
     let older = evidence::bundle(&ledger, 3, false, None);
     assert!(older.is_err(), "entry 3 is no decision");
@@ -260,11 +268,13 @@ fn who_cosigned_is_held_to_who_was_asked_for() {
 fn grown(decisions: usize) -> Scratch {
     let scratch = Scratch::new();
     let ledger = scratch.open();
-    let event = |id: String, kind: &str, subject: &str, time: &str, data: Value| {
-        json!({ "specversion": "1.0", "id": id, "source": "//test", "type": kind, "subject": subject, "time": time, "data": data })
-    };
+    let event = |id: String, kind: &str, subject: &str, time: &str, data: Value| json!({ "specversion": "1.0", "id": id, "source": "//test", "type": kind, "subject": subject, "time": time, "data": data });
     let adopted = json!({ "version": "1", "in_force_from": "2025-12-16T00:00:00Z", "pack": "meta-ai-personalization" });
-    import(&ledger, &[event("p".into(), "inforce.policy.adopted", "meta", "2025-10-01T00:00:00Z", adopted)], Clock::Ledger);
+    import(
+        &ledger,
+        &[event("p".into(), "inforce.policy.adopted", "meta", "2025-10-01T00:00:00Z", adopted)],
+        Clock::Ledger,
+    );
     let program = json!({ "name": "m", "version": "1", "digest": "ab".repeat(32) });
     for batch in (0..decisions).collect::<Vec<_>>().chunks(800) {
         let events = batch.iter().flat_map(|n| {

@@ -41,6 +41,9 @@ pub enum BuildError<E> {
     /// The checkpoint cannot be read.
     #[error("checkpoint: {0}")]
     Checkpoint(#[from] NoteError),
+    /// A bug: what is left out would change the verdict.
+    #[error("entry {0}: the evidence that would be shown does not carry the verdict; please report this")]
+    Different(u64),
     /// The tree could not prove an entry.
     #[error(transparent)]
     Proof(E),
@@ -61,6 +64,11 @@ pub fn build<E>(
     let chart = Chart::new(exhibits);
     let shown: BTreeMap<u64, Exhibit> =
         chosen.iter().map(|&seq| (seq, show(&exhibits[&seq], &needs, sources.with_content))).collect();
+    // Judged from what is shown, as whoever checks it will.
+    let (gathered, case) = (case.verdict(), Case::of(&shown, decision));
+    if case.verdict() != gathered {
+        return Err(BuildError::Different(decision));
+    }
     let proofs = unreached(&shown, decision).into_iter().map(|seq| {
         let path = prove(seq).map_err(BuildError::Proof)?;
         Ok(ProofPart { seq, path: path.into_iter().map(|node| Base64(node.0.to_vec())).collect() })
@@ -123,7 +131,11 @@ fn choose(exhibits: &BTreeMap<u64, Exhibit>, needs: &Needs, decision: u64) -> BT
         chosen.extend(chart.entries(stream).map(Exhibit::seq));
     }
     chosen.extend(exhibits.values().filter(|exhibit| attests(exhibit, decision)).map(Exhibit::seq));
-    let erasers = |seq: &u64| [false, true].map(|content| chart.eraser(&exhibits[seq], content).map(Exhibit::seq));
+    let erasers = |seq: &u64| {
+        let exhibit = &exhibits[seq];
+        let content = exhibit.entry.header.content.and_then(|_| chart.eraser(exhibit, true));
+        [chart.eraser(exhibit, false), content].map(|eraser| eraser.map(Exhibit::seq))
+    };
     let erasers: Vec<u64> = chosen.iter().flat_map(erasers).flatten().collect();
     chosen.extend(erasers);
     chosen
