@@ -82,12 +82,25 @@ pub struct Manifest {
     pub segments: Vec<Copied>,
     /// The copy of the keyring, if it is part of the backup.
     pub keyring: Option<Copy>,
+    /// BLAKE3 of all this, with nothing here, in hex.
+    blake3: String,
 }
 
 impl Manifest {
     pub fn new(made_at: String, config: String, checkpoint: String, witnessed: Option<String>) -> Manifest {
-        let (segments, keyring) = (Vec::new(), None);
-        Manifest { format: FORMAT, made_at, config, checkpoint, witnessed, entries: 0, segments, keyring }
+        let (segments, keyring, blake3) = (Vec::new(), None, String::new());
+        Manifest { format: FORMAT, made_at, config, checkpoint, witnessed, entries: 0, segments, keyring, blake3 }
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain fields")
+    }
+
+    /// As it is written: with its own hash.
+    fn sealed(&self) -> Manifest {
+        let bare = Manifest { blake3: String::new(), ..self.clone() };
+        let hash = blake3::hash(bare.text().as_bytes()).to_hex().to_string();
+        Manifest { blake3: hash, ..bare }
     }
 
     /// The manifest of the backup in a folder; `None` if there is none.
@@ -103,6 +116,9 @@ impl Manifest {
         if manifest.format != FORMAT {
             return Err(bad(format!("format {}: this program reads format {FORMAT}", manifest.format)));
         }
+        if manifest.sealed() != manifest {
+            return Err(bad("it does not match its own hash".to_owned()));
+        }
         // Names are joined to paths: none may lead out of the backup.
         let names = manifest.segments.iter().map(|segment| &segment.file).chain(&manifest.keyring).map(|file| &file.name);
         let plain = |name: &str| name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
@@ -114,8 +130,7 @@ impl Manifest {
 
     /// Puts it into place, after everything that it names.
     pub fn write(&self, backup: &Path) -> Result<(), LedgerError> {
-        let text = serde_json::to_string_pretty(self).expect("plain fields");
-        write_file(backup, NAME, text.as_bytes())
+        write_file(backup, NAME, self.sealed().text().as_bytes())
     }
 
     /// The ledger's name and key.
