@@ -46,7 +46,11 @@ fn append_from_many(ledger: &Ledger, stop: &AtomicBool, acknowledged: &AtomicU64
                     let account = format!("facebook/{thread}-{}", n % 50);
                     let mut events = vec![age(&format!("{name}-{thread}-{n}"), &account)];
                     if n % 40 == 39 {
-                        events.push(erased(&format!("{name}-e-{thread}-{n}"), &account, if n % 80 == 79 { "all" } else { "content" }));
+                        events.push(erased(
+                            &format!("{name}-e-{thread}-{n}"),
+                            &account,
+                            if n % 80 == 79 { "all" } else { "content" },
+                        ));
                     }
                     let size = ledger.append(facts(&events)).expect("appended")[0].size.0;
                     acknowledged.fetch_max(size, Ordering::SeqCst);
@@ -97,7 +101,8 @@ fn the_other_process() {
     std::thread::scope(|scope| {
         scope.spawn(|| append_from_many(&ledger, &stop, &acknowledged, "child"));
         while path.with_extension("started").exists() {
-            std::fs::write(path.with_extension("new"), acknowledged.load(Ordering::SeqCst).to_string()).expect("written");
+            std::fs::write(path.with_extension("new"), acknowledged.load(Ordering::SeqCst).to_string())
+                .expect("written");
             std::fs::rename(path.with_extension("new"), path.with_extension("promised")).expect("moved");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
@@ -157,9 +162,9 @@ fn a_sealed_segment_is_copied_once() {
     // Of the segment that grew only the last copy is left, and of the keyring.
     let copies = std::fs::read_dir(to.join("segments")).expect("readable").count() as u64;
     assert_eq!(copies, third.segments);
-    let keyrings = std::fs::read_dir(&to).expect("readable").filter(|file| {
-        file.as_ref().expect("readable").file_name().to_string_lossy().starts_with("keyring-")
-    });
+    let keyrings = std::fs::read_dir(&to)
+        .expect("readable")
+        .filter(|file| file.as_ref().expect("readable").file_name().to_string_lossy().starts_with("keyring-"));
     assert_eq!(keyrings.count(), 1);
     check_ledger(&restored(&to));
 }
@@ -207,7 +212,11 @@ fn every_changed_file_of_a_backup_is_noticed_and_a_recheck_repairs_it() {
             std::fs::write(&path, &bad).expect("written");
             let other = Scratch::empty();
             let refused = restore(&to, &other.path(), None, None);
-            assert!(refused.is_err() && Ledger::open(&other.path()).is_err(), "{} byte {at}: {refused:?}", path.display());
+            assert!(
+                refused.is_err() && Ledger::open(&other.path()).is_err(),
+                "{} byte {at}: {refused:?}",
+                path.display()
+            );
         }
         if path.ends_with("manifest.json") {
             std::fs::write(&path, &good).expect("written");
@@ -226,7 +235,8 @@ fn a_restore_that_would_fork_what_was_published_is_refused() {
     backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");
     let published = scratch.dir.path().join("mirror");
     std::fs::create_dir(&published).expect("made");
-    let publish = |from: &Scratch| std::fs::copy(from.path().join("checkpoint"), published.join("checkpoint")).expect("copied");
+    let publish =
+        |from: &Scratch| std::fs::copy(from.path().join("checkpoint"), published.join("checkpoint")).expect("copied");
     publish(&scratch);
     let other = Scratch::empty();
     let made = restore(&to, &other.path(), Some(&published), None).expect("restored");
@@ -283,9 +293,11 @@ fn keys_are_backed_up_only_if_asked_for_and_erasures_reach_them() {
     assert!(restored(&to).read().entry(0).expect("read").expect("there").record.is_none());
     // Without keys the old ones are gone from it, and nothing can be read.
     ledger.backup(&to, &BackupOptions::default()).expect("backed up");
-    assert!(std::fs::read_dir(&to).expect("readable").all(|file| {
-        !file.expect("readable").file_name().to_string_lossy().starts_with("keyring-")
-    }));
+    assert!(
+        std::fs::read_dir(&to)
+            .expect("readable")
+            .all(|file| { !file.expect("readable").file_name().to_string_lossy().starts_with("keyring-") })
+    );
     let refused = restore(&to, &Scratch::empty().path(), None, None);
     assert!(matches!(refused, Err(LedgerError::NoBackup(..))), "{refused:?}");
     // An older keyring: what the journal says was erased is erased in it.
@@ -376,7 +388,9 @@ fn sealed_segments_are_read_from_cold_storage() {
     // Not mounted: named, and no damage.
     let away = scratch.dir.path().join("away");
     std::fs::rename(&cold, &away).expect("moved");
-    for failed in [scratch.read().verify().map(drop), scratch.read().load().map(drop), Ledger::open(&scratch.path()).map(drop)] {
+    for failed in
+        [scratch.read().verify().map(drop), scratch.read().load().map(drop), Ledger::open(&scratch.path()).map(drop)]
+    {
         let error = failed.expect_err("not mounted");
         let text = error.to_string();
         assert!(text.contains("00000000.seg") && text.contains("cold") && text.contains("mount"), "{text}");

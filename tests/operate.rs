@@ -103,7 +103,9 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
             _ => name,
         };
         assert!(plain == current, "`{name}` stands under `{current}`");
-        for label in labels.map(|rest| rest.strip_suffix('}').expect("closed")).unwrap_or_default().split_terminator(',') {
+        for label in
+            labels.map(|rest| rest.strip_suffix('}').expect("closed")).unwrap_or_default().split_terminator(',')
+        {
             let (key, value) = label.split_once('=').expect("a label");
             assert!(is_name(key) && value.len() >= 2 && value.starts_with('"') && value.ends_with('"'), "{line}");
         }
@@ -133,7 +135,9 @@ fn metrics_are_what_prometheus_reads_and_what_the_ledger_did() {
     let scratch = Scratch::new();
     let ledger = scratch.open();
     for n in 0..7 {
-        ledger.append(facts(&[age(&n.to_string(), "facebook/a"), chat(&format!("c{n}"), "facebook/a", "hi")])).expect("appended");
+        ledger
+            .append(facts(&[age(&n.to_string(), "facebook/a"), chat(&format!("c{n}"), "facebook/a", "hi")]))
+            .expect("appended");
     }
     let metrics = ledger.metrics().expect("read");
     let commits = metrics.commits.expect("this process writes");
@@ -166,8 +170,13 @@ fn metrics_are_what_prometheus_reads_and_what_the_ledger_did() {
     assert_eq!((found["inforce_ledger_entries"], found["inforce_unsigned_entries"]), (14.0, 0.0));
     assert_eq!((found["inforce_writer_locked"], found.get("inforce_commits_total")), (0.0, None));
     let status = json(&run(&["status", "--json", "--ledger", &text(&scratch.path())]));
-    assert_eq!((&status["entries"], &status["checkpoint"]["entries"], &status["writer"]), (&14.into(), &14.into(), &false.into()));
-    assert!(status["last_recorded"].is_string() && status["checkpoint"]["age_s"].is_u64() && status["witnessed"].is_null());
+    assert_eq!(
+        (&status["entries"], &status["checkpoint"]["entries"], &status["writer"]),
+        (&14.into(), &14.into(), &false.into())
+    );
+    assert!(
+        status["last_recorded"].is_string() && status["checkpoint"]["age_s"].is_u64() && status["witnessed"].is_null()
+    );
     // A name that needs escaping.
     let mut odd: Metrics = scratch.read().status().expect("read").into();
     odd.status.origin = "a\"b\\c".to_owned();
@@ -194,7 +203,8 @@ fn code(output: &Output) -> i32 {
 #[test]
 fn a_ledger_is_backed_up_restored_moved_and_salvaged_by_commands() {
     let scratch = Scratch::new();
-    let ledger = Ledger::open_with(&scratch.path(), &Options { segment_len: 1 << 10, ..Options::default() }).expect("opens");
+    let ledger =
+        Ledger::open_with(&scratch.path(), &Options { segment_len: 1 << 10, ..Options::default() }).expect("opens");
     (0..20).for_each(|n| drop(ledger.append(facts(&[age(&n.to_string(), "facebook/a")])).expect("appended")));
     let (dir, below) = (text(&scratch.path()), |name: &str| text(&scratch.dir.path().join(name)));
     let (backup, restored, cold) = (below("backup"), below("restored"), below("cold"));
@@ -287,9 +297,11 @@ fn messages(file: &str) -> Vec<String> {
 
 #[test]
 fn every_refusal_has_a_row_that_says_what_to_do() {
-    let files = ["src/ledger/error.rs", "src/ledger/read.rs", "src/journal/mod.rs", "src/keyring.rs", "src/index/mod.rs"];
+    let files =
+        ["src/ledger/error.rs", "src/ledger/read.rs", "src/journal/mod.rs", "src/keyring.rs", "src/index/mod.rs"];
     let mut expected: Vec<String> = files.iter().flat_map(|file| messages(file)).collect();
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate.md")).expect("there");
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate.md")).expect("there");
     let (_, table) = document.split_once("| refusal | exit | what to do |").expect("the table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let mut found: Vec<String> = rows

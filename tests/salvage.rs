@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// A ledger with groups of several entries and of one, an erased account, lineage, and segments of a few KiB.
 fn filled() -> Scratch {
     let scratch = Scratch::new();
-    let ledger = Ledger::open_with(&scratch.path(), &Options { segment_len: 2 << 10, ..Options::default() }).expect("opens");
+    let ledger =
+        Ledger::open_with(&scratch.path(), &Options { segment_len: 2 << 10, ..Options::default() }).expect("opens");
     fill(&ledger);
     ledger.close().expect("closed");
     scratch
@@ -31,7 +32,8 @@ fn fill(ledger: &Ledger) {
 
 /// Where each entry stands: file, offset and length of its frame.
 fn frames(scratch: &Scratch) -> Vec<(PathBuf, usize, usize)> {
-    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+    let number =
+        |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
     let mut all = Vec::new();
     for segment in 0.. {
         let path = scratch.path().join(format!("journal/{segment:08}.seg"));
@@ -69,7 +71,8 @@ fn fates(report: &Value) -> Vec<String> {
     for item in report["entries"].as_array().expect("a list") {
         let fate = item["fate"].as_str().expect("text").to_owned();
         let number = |key: &str| item[key].as_u64();
-        let (from, to) = (number("from").or(number("seq")).expect("a seq"), number("to").or(number("seq")).expect("a seq"));
+        let (from, to) =
+            (number("from").or(number("seq")).expect("a seq"), number("to").or(number("seq")).expect("a seq"));
         assert_eq!(from as usize, fates.len(), "without a gap");
         fates.extend((from..=to).map(|_| fate.clone()));
     }

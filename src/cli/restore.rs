@@ -42,7 +42,9 @@ pub fn run(args: Restore) -> Result<Exit, CliError> {
     }
     if let Some(anchor) = &restored.lost_anchor {
         let anchor = anchor.display();
-        eprintln!("the anchor `{anchor}` is not there, so the ledger is not held to it; `inforce anchor` names another");
+        eprintln!(
+            "the anchor `{anchor}` is not there, so the ledger is not held to it; `inforce anchor` names another"
+        );
     }
     if restored.published.is_none() {
         eprintln!("nothing published was compared: if later entries were, this ledger forks them; see --published");

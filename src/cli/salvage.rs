@@ -42,15 +42,24 @@ pub fn run(args: Salvage) -> Result<Exit, CliError> {
             &mut out,
             format!(
                 "{} entries: {} kept, {} recorded anew, {} lost; {} says what became of each",
-                made.entries, made.kept, made.rerecorded, made.lost, made.report.display()
+                made.entries,
+                made.kept,
+                made.rerecorded,
+                made.lost,
+                made.report.display()
             ),
         )?;
         let name = &made.origin;
-        print_line(&mut out, if made.same_origin {
-            format!("everything that was signed is in it, so it is `{name}` still: put the damaged folder out of reach")
-        } else {
-            format!("not everything that was signed is in it, so it is another ledger: `{name}`")
-        })?;
+        print_line(
+            &mut out,
+            if made.same_origin {
+                format!(
+                    "everything that was signed is in it, so it is `{name}` still: put the damaged folder out of reach"
+                )
+            } else {
+                format!("not everything that was signed is in it, so it is another ledger: `{name}`")
+            },
+        )?;
     }
     Ok(if made.lost == 0 { Exit::Done } else { Exit::Unproven })
 }

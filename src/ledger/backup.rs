@@ -217,12 +217,15 @@ impl Copying<'_> {
 
     /// True if an earlier backup has the segment whole.
     fn keep(&mut self, id: SegmentId) -> Result<bool, LedgerError> {
-        let Some(copied) = self.before.get(id.0 as usize).filter(|copied| copied.segment == id.0) else { return Ok(false) };
+        let Some(copied) = self.before.get(id.0 as usize).filter(|copied| copied.segment == id.0) else {
+            return Ok(false);
+        };
         let path = journal::segment_path(&self.journal, id);
         // One in cold storage that is not mounted was sealed when it was copied, or it could not have been moved.
         let len = std::fs::metadata(&path).map(|file| file.len());
         let whole = len.map_or_else(|_| std::fs::read_link(&path).is_ok(), |len| len == copied.file.bytes);
-        let known = copied.first_seq == self.manifest.entries && copied.first_seq + copied.entries <= self.leaves.len() as u64;
+        let known =
+            copied.first_seq == self.manifest.entries && copied.first_seq + copied.entries <= self.leaves.len() as u64;
         if !whole || !known || !copied.file.is_there(self.to) {
             return Ok(false);
         }

@@ -90,12 +90,7 @@ fn open_group(group: &Group, segment: SegmentId, keyring: &Keyring, content: Con
 }
 
 /// An entry found behind damage: it must be the one whose leaf the tree has.
-fn open_intact(
-    raw: &journal::RawEntry,
-    leaves: &[NodeHash],
-    keyring: &Keyring,
-    content: Content,
-) -> Option<Entry> {
+fn open_intact(raw: &journal::RawEntry, leaves: &[NodeHash], keyring: &Keyring, content: Content) -> Option<Entry> {
     let entry = read::open(raw, keyring, content).ok()?;
     leaves.get(raw.seq as usize).is_none_or(|leaf| *leaf == tree::leaf(&entry.hash)).then_some(entry)
 }
@@ -216,7 +211,9 @@ impl<'a> Pass<'a> {
     ) -> Result<(), LedgerError> {
         let (journal, next) = (Paths(&self.ledger.dir).journal(), self.frontier.size().0);
         journal::each_intact(self.ledger.disk(), &journal, seq_of, |raw, _| {
-            if raw.seq >= next && let Some(entry) = open_intact(raw, &self.stored.leaves, keyring, content) {
+            if raw.seq >= next
+                && let Some(entry) = open_intact(raw, &self.stored.leaves, keyring, content)
+            {
                 visit(&entry);
             }
             Ok::<(), LedgerError>(())

@@ -120,7 +120,8 @@ impl Manifest {
             return Err(bad("it does not match its own hash".to_owned()));
         }
         // Names are joined to paths: none may lead out of the backup.
-        let names = manifest.segments.iter().map(|segment| &segment.file).chain(&manifest.keyring).map(|file| &file.name);
+        let names =
+            manifest.segments.iter().map(|segment| &segment.file).chain(&manifest.keyring).map(|file| &file.name);
         let plain = |name: &str| name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
         match names.into_iter().find(|name| !plain(name)) {
             Some(name) => Err(bad(format!("expected names below the backup's folder, found `{name}`"))),

@@ -10,8 +10,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// Upper bounds of the histogram's buckets, in microseconds.
-const BOUNDS_US: [u64; 15] =
-    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000];
+const BOUNDS_US: [u64; 15] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    10_000_000,
+];
 
 /// How long something took, by buckets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,15 +123,24 @@ impl Metrics {
         text.time("inforce_last_entry_timestamp_seconds", "When the last entry was recorded.", status.last_recorded);
         let behind = "By how much the last entry was recorded ahead of the clock.";
         text.gauge("inforce_clock_behind_seconds", behind, status.clock_behind_s() as f64);
-        for (name, what, signed) in
-            [("checkpoint", "the checkpoint", status.checkpoint), ("witnessed", "the witnessed checkpoint", status.witnessed)]
-        {
+        for (name, what, signed) in [
+            ("checkpoint", "the checkpoint", status.checkpoint),
+            ("witnessed", "the witnessed checkpoint", status.witnessed),
+        ] {
             let Some(signed) = signed else { continue };
-            text.gauge(&format!("inforce_{name}_entries"), &format!("Entries that {what} was signed over."), signed.size as f64);
+            text.gauge(
+                &format!("inforce_{name}_entries"),
+                &format!("Entries that {what} was signed over."),
+                signed.size as f64,
+            );
             let name = format!("inforce_{name}_timestamp_seconds");
             text.time(&name, &format!("When {what} was written."), Some(signed.written));
         }
-        text.gauge("inforce_unsigned_entries", "Entries that no checkpoint was signed over yet.", status.unsigned() as f64);
+        text.gauge(
+            "inforce_unsigned_entries",
+            "Entries that no checkpoint was signed over yet.",
+            status.unsigned() as f64,
+        );
         let lag = status.entries.saturating_sub(status.leaves) as f64;
         text.gauge("inforce_tree_lag_entries", "Entries whose leaves are not in the tree's file yet.", lag);
         text.gauge("inforce_writer_locked", "1 if a process holds the lock.", f64::from(u8::from(status.is_written)));

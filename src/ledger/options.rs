@@ -24,7 +24,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { disk: Arc::new(RealDisk), index: None, segment_len: journal::SEGMENT_LEN, now: system_now, trust_clock: false }
+        Options {
+            disk: Arc::new(RealDisk),
+            index: None,
+            segment_len: journal::SEGMENT_LEN,
+            now: system_now,
+            trust_clock: false,
+        }
     }
 }
 

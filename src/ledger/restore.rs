@@ -64,7 +64,9 @@ pub fn restore(
         (_, Some(path)) => std::fs::read(path).map_err(|error| LedgerError::Io(path.to_owned(), error))?,
         (Some(copy), None) => copy.read(from)?,
         (None, None) => {
-            return Err(no_backup("it was made without a keyring: hand in the one of the same moment with `--keyring FILE`"));
+            return Err(no_backup(
+                "it was made without a keyring: hand in the one of the same moment with `--keyring FILE`",
+            ));
         }
     };
     let leaves = check(from, &manifest)?;

@@ -4,8 +4,8 @@
 //! without a gap hold everything that was signed, the new ledger has a name of its own. `docs/decisions.md` says what a
 //! stranger can conclude from either.
 
-use super::rechain::Rechaining;
 use super::read::seq_of;
+use super::rechain::Rechaining;
 use super::survey::{Fate, Survey};
 use super::witnessed::WITNESSED;
 use super::{Config, Ledger, LedgerError, Options, Paths, manifest, tree};

@@ -6,8 +6,8 @@
 use super::clock::last_written;
 use super::witnessed::WITNESSED;
 use super::{Config, Ledger, LedgerError, Paths, system_now, tree};
-use crate::disk::{Disk, RealDisk};
 use crate::codec::{self, Header};
+use crate::disk::{Disk, RealDisk};
 use crate::fact::Instant;
 use crate::journal::{self, SegmentId};
 use std::path::Path;

@@ -104,7 +104,8 @@ impl Survey {
         let erasures = surveying.find_erasures();
         surveying.drop_attested();
         let Surveying { fates, prefix, proved, signed, fitting, .. } = surveying;
-        let holds_signed = unread.is_none() && fitting == signed.len() && signed.iter().all(|signed| signed.size.0 <= prefix);
+        let holds_signed =
+            unread.is_none() && fitting == signed.len() && signed.iter().all(|signed| signed.size.0 <= prefix);
         Ok(Survey { fates, prefix, proved, holds_signed, erasures, gaps })
     }
 
