@@ -122,15 +122,9 @@ impl Keyring {
     /// Opens a keyring; `writable` where accounts are to be added or erased.
     pub fn open(disk: &dyn Disk, path: &Path, writable: bool) -> Result<Keyring, KeyringError> {
         let io = |error| KeyringError::Io(path.to_owned(), error);
-        let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
         let file = disk.open(path, if writable { Open::Write } else { Open::Read }).map_err(io)?;
         let bytes = Zeroizing::new(disk.read(path).map_err(io)?);
-        if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
-            return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
-        }
-        if crc32fast::hash(&bytes[..80]).to_le_bytes() != bytes[80..84] {
-            return Err(corrupt("the header's checksum does not match"));
-        }
+        Keyring::check(path, &bytes)?;
         let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));
         let identity = Zeroizing::new(bytes[48..80].try_into().expect("32 bytes"));
         let mut keyring = Keyring {
@@ -144,16 +138,40 @@ impl Keyring {
             next_free: 0,
         };
         // A slot that was never finished stands at the end: it was not used, since slots are synced before.
+        let slots = bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).map_while(Keys::read);
+        slots.for_each(|keys| keyring.file_slot(keys));
+        Ok(keyring)
+    }
+
+    /// True if two readings of a keyring hold the same keys, streams and erasures; who owns which may differ.
+    pub fn same_keys(one: &[u8], other: &[u8]) -> bool {
+        let len = HEADER_LEN as usize;
+        let (Some(a), Some(b)) = (one.get(..len), other.get(..len)) else { return false };
+        let slots = |bytes| <[u8]>::chunks_exact(bytes, SLOT_LEN);
+        // Owner and checksum are written while accounts are claimed.
+        let same = |a: &[u8], b: &[u8]| a[..80] == b[..80] && a[96..124] == b[96..124];
+        one.len() == other.len() && a == b && slots(&one[len..]).zip(slots(&other[len..])).all(|(a, b)| same(a, b))
+    }
+
+    /// Checks the bytes of a keyring that was read from `path`.
+    pub fn check(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
+        let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
+        if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
+            return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
+        }
+        if crc32fast::hash(&bytes[..80]).to_le_bytes() != bytes[80..84] {
+            return Err(corrupt("the header's checksum does not match"));
+        }
         for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
-            let keys =
-                Keys::read(slot).ok_or_else(|| corrupt(&format!("the checksum of slot {number} does not match")));
-            match keys {
-                Ok(keys) => keyring.file_slot(keys),
-                Err(_) if slot.iter().all(|&byte| byte == 0) => break,
-                Err(error) => return Err(error),
+            let unfinished = slot.iter().all(|&byte| byte == 0);
+            if unfinished {
+                break;
+            }
+            if Keys::read(slot).is_none() {
+                return Err(corrupt(&format!("the checksum of slot {number} does not match")));
             }
         }
-        Ok(keyring)
+        Ok(())
     }
 
     fn file_slot(&mut self, keys: Keys) {

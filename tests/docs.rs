@@ -150,6 +150,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/decisions.md",
         "docs/derive.md",
         "docs/operate.md",
+        "docs/reliability.md",
     ] {
         let text = document(name);
         let folder = root.join(name).parent().expect("a folder").to_owned();

@@ -3,7 +3,7 @@
 use super::exit::print_line;
 use super::{CliError, Common, Exit};
 use crate::fact::Fact;
-use crate::ledger::{Clock, Ledger};
+use crate::ledger::{Clock, Ledger, Options};
 use crate::wire::{self, Line, Lines, Refusal};
 use rayon::prelude::*;
 use std::fs::File;
@@ -18,6 +18,9 @@ pub struct Import {
     /// `recorded` takes each fact's `recordedtime` as the time of recording: for moving an older log in.
     #[arg(long, value_enum, default_value = "ledger")]
     clock: ClockArg,
+    /// Take the system's clock as it is, though it is more than a year ahead of the last writing.
+    #[arg(long)]
+    trust_clock: bool,
     /// Where refused lines are kept, one JSON object each with the line and why.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -40,7 +43,8 @@ const GROUP_BYTES: usize = 8 << 20;
 const SHOWN: u64 = 20;
 
 pub fn run(args: Import) -> Result<Exit, CliError> {
-    let ledger = Ledger::open(&args.common.ledger)?;
+    let options = Options { trust_clock: args.trust_clock, ..Options::default() };
+    let ledger = Ledger::open_with(&args.common.ledger, &options)?;
     let name = args.file.display().to_string();
     let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))

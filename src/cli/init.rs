@@ -18,7 +18,7 @@ pub struct Init {
     anchor: Option<PathBuf>,
 }
 
-fn origin(text: &str) -> Result<String, String> {
+pub(super) fn origin(text: &str) -> Result<String, String> {
     let ok =
         !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+');
     if ok {

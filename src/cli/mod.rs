@@ -2,6 +2,7 @@
 
 mod anchor;
 mod attest;
+mod backup;
 mod bundle;
 mod checkpoint;
 mod consistency;
@@ -18,6 +19,10 @@ mod provenance;
 mod rederive;
 mod reindex;
 mod replay;
+mod restore;
+mod retain;
+mod salvage;
+mod status;
 mod verify;
 mod verify_bundle;
 mod witness;
@@ -88,6 +93,16 @@ enum Command {
     Policy(policy::Policy),
     /// Throw the index away and rebuild it from the journal.
     Reindex(reindex::Reindex),
+    /// Copy the ledger to another folder, while it is written to; only what is new since the last time.
+    Backup(backup::Backup),
+    /// Make a ledger again from a backup.
+    Restore(restore::Restore),
+    /// Move sealed segments of the journal to cold storage, and read them from there.
+    Retain(retain::Retain),
+    /// Copy what verifies of a damaged ledger into a new one, and report what became of every entry.
+    Salvage(salvage::Salvage),
+    /// Say how the ledger stands: entries, checkpoint, bytes, writer.
+    Status(status::StatusArgs),
 }
 
 /// Parses the arguments, runs the command, reports an error, and says how to exit.
@@ -136,6 +151,11 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Anchor(args) => anchor::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),
+        Command::Backup(args) => backup::run(args),
+        Command::Restore(args) => restore::run(args),
+        Command::Retain(args) => retain::run(args),
+        Command::Salvage(args) => salvage::run(args),
+        Command::Status(args) => status::run(args),
     }
 }
 

@@ -44,7 +44,7 @@ pub trait Disk: Send + Sync {
     fn create_private_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// True if there is such a file or folder.
+    /// True if there is such a file or folder; a link counts, whether or not what it leads to is there.
     fn exists(&self, path: &Path) -> bool;
     /// The files and folders in a folder.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;

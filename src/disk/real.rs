@@ -54,7 +54,7 @@ impl Disk for RealDisk {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        path.exists()
+        path.symlink_metadata().is_ok()
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {

@@ -2,7 +2,7 @@
 
 /// `IFGR`
 const MAGIC: [u8; 4] = *b"IFGR";
-const HEADER_LEN: usize = 24;
+pub const HEADER_LEN: usize = 24;
 /// Length and checksum before a frame's payload, then the lengths of header and body.
 const FRAME_PREFIX: usize = 8;
 const LENGTHS: usize = 8;
@@ -156,6 +156,24 @@ pub fn intact(bytes: &[u8], start: usize, seq: u64) -> Group<'_> {
         at = next;
     }
     Group { entries, start, end: at }
+}
+
+/// The first seq of the group whose header stands at `at`, if one does.
+pub fn first_seq(bytes: &[u8], at: usize) -> Option<u64> {
+    let header = bytes.get(at..at + HEADER_LEN)?;
+    let whole = header[..4] == MAGIC && crc32fast::hash(&header[..20]) == u32_at(header, 20);
+    whole.then(|| u64::from_le_bytes(header[8..16].try_into().expect("eight bytes")))
+}
+
+/// The entry's header, if the lengths at the start of `bytes` could be those of a frame.
+pub fn plausible_header(bytes: &[u8]) -> Option<&[u8]> {
+    let frame = bytes.get(..FRAME_PREFIX.checked_add(frame_len(bytes)?)?)?;
+    if frame.len() < FRAME_PREFIX + LENGTHS {
+        return None;
+    }
+    let (header, body) = (u32_at(frame, 8) as usize, u32_at(frame, 12) as usize);
+    let payload = &frame[FRAME_PREFIX + LENGTHS..];
+    payload.get(..header).filter(|_| header > 0 && body <= payload.len() - header)
 }
 
 /// Reads the frame at the start of `bytes`, which stand at `offset`; returns it with the offset behind it.

@@ -5,10 +5,12 @@
 //! can be torn. `docs/format.md` gives every byte.
 
 mod group;
+mod resync;
 mod segment;
 
 pub use group::{Damage, Frame, Group, RawEntry, groups, read_frame};
-pub use segment::{SegmentId, path_of as segment_path};
+pub use resync::{Gap, each_intact, segments};
+pub use segment::{SegmentId, first_seq, path_of as segment_path};
 
 use crate::disk::Disk;
 use segment::{HEADER_LEN, Segment};
@@ -50,6 +52,9 @@ pub enum JournalError {
     /// The system refused.
     #[error("journal `{}`: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
+    /// A segment that was moved to cold storage, which is not there now.
+    #[error("segment `{}` was moved to `{}`, which cannot be read: {}; mount the cold storage", .0.display(), .1.display(), .2)]
+    Cold(PathBuf, PathBuf, io::Error),
     /// What is there is not what was written.
     #[error("journal `{}` is damaged at offset {offset}: {what}", .path.display())]
     Corrupt {
@@ -108,10 +113,35 @@ impl Journal {
         Ok((at(0), offsets.into_iter().map(at).collect()))
     }
 
+    /// The segment that is written to, where its groups end, and up to where its file holds zeros.
+    pub fn standing(&self) -> (SegmentId, u64, u64) {
+        (self.segment.id(), self.segment.len(), self.segment.allocated())
+    }
+
     /// Gives back the space zeroed ahead.
     pub fn close(&mut self) -> Result<(), JournalError> {
         self.segment.close()
     }
+}
+
+/// The bytes of a segment.
+pub fn read_segment(disk: &dyn Disk, dir: &Path, id: SegmentId) -> Result<Vec<u8>, JournalError> {
+    let mut bytes = Vec::new();
+    segment::read(disk, dir, id, 0, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Checks the header of a segment's bytes, and returns where its groups begin.
+pub fn check_header(bytes: &[u8], id: SegmentId, first_seq: u64) -> Result<usize, Damage> {
+    let checked = segment::check_header(bytes, id, Some(first_seq));
+    checked.map_err(|what| Damage { offset: 0, seq: first_seq, what })?;
+    Ok(HEADER_LEN as usize)
+}
+
+/// Checks every checksum of a segment's bytes.
+pub fn check_segment(bytes: &[u8], id: SegmentId, first_seq: u64) -> Result<(), Damage> {
+    let start = check_header(bytes, id, first_seq)?;
+    groups(bytes, start, first_seq).try_for_each(|group| group.map(drop))
 }
 
 /// The end of a pass.
@@ -166,6 +196,28 @@ pub fn scan<E: From<JournalError>>(
         }
         at = Location { segment: next, offset: HEADER_LEN as u32 };
     }
+}
+
+/// As [`scan`], over the last segment only.
+pub fn scan_last<E: From<JournalError>>(
+    disk: &dyn Disk,
+    dir: &Path,
+    visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
+) -> Result<End, E> {
+    scan_segment(disk, dir, segments(disk, dir)?.pop().unwrap_or(SegmentId(0)), visit)
+}
+
+/// As [`scan`], from a segment on.
+pub fn scan_segment<E: From<JournalError>>(
+    disk: &dyn Disk,
+    dir: &Path,
+    id: SegmentId,
+    visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
+) -> Result<End, E> {
+    let start = Location { segment: id, offset: HEADER_LEN as u32 };
+    // One whose header was cut short holds nothing: what there is stands before it.
+    let from = segment::read_first_seq(disk, dir, id)?.map(|first_seq| (start, first_seq));
+    scan(disk, dir, from, visit)
 }
 
 /// The whole entries at the start of the damaged group that a pass ended at.

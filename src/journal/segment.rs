@@ -18,7 +18,7 @@ pub fn path_of(dir: &Path, id: SegmentId) -> PathBuf {
     dir.join(format!("{:08}.seg", id.0))
 }
 
-/// True if the segment is there.
+/// True if the segment is there, or was moved to cold storage, mounted or not.
 pub fn exists(disk: &dyn Disk, dir: &Path, id: SegmentId) -> bool {
     disk.exists(&path_of(dir, id))
 }
@@ -27,7 +27,7 @@ pub fn exists(disk: &dyn Disk, dir: &Path, id: SegmentId) -> bool {
 /// stand zeros, so that offsets are those in the file.
 pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, from: u64, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
     let path = path_of(dir, id);
-    let io = |error| JournalError::Io(path.clone(), error);
+    let io = |error| unreadable(&path, error);
     if from <= HEADER_LEN {
         return disk.read_into(&path, bytes).map_err(io);
     }
@@ -39,6 +39,14 @@ pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, from: u64, bytes: &mut V
     match bytes.get_mut(from as usize..) {
         Some(rest) => file.read_exact_at(rest, from).map_err(io),
         None => Ok(()),
+    }
+}
+
+/// Why a segment cannot be read; one that was moved to cold storage is not damaged because that is not mounted.
+fn unreadable(path: &Path, error: std::io::Error) -> JournalError {
+    match std::fs::read_link(path) {
+        Ok(place) => JournalError::Cold(path.to_owned(), place, error),
+        Err(_) => JournalError::Io(path.to_owned(), error),
     }
 }
 
@@ -63,15 +71,24 @@ pub fn check_header(bytes: &[u8], id: SegmentId, expected: Option<u64>) -> Resul
 }
 
 /// The first seq that a segment's header claims.
-fn first_seq(bytes: &[u8]) -> Option<u64> {
+pub fn first_seq(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(..HEADER_LEN as usize)?[20..28].try_into().ok()?))
+}
+
+/// The first seq of a segment, from its file; `None` if its header is not whole.
+pub fn read_first_seq(disk: &dyn Disk, dir: &Path, id: SegmentId) -> Result<Option<u64>, JournalError> {
+    let path = path_of(dir, id);
+    let file = disk.open(&path, Open::Read).map_err(|error| unreadable(&path, error))?;
+    let mut bytes = [0; HEADER_LEN as usize];
+    let whole = file.read_exact_at(&mut bytes, 0).is_ok() && check_header(&bytes, id, None).is_ok();
+    Ok(first_seq(&bytes).filter(|_| whole))
 }
 
 /// Reads the frame at `at`.
 pub fn read_frame(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
     let path = path_of(dir, at.segment);
     let io = |error| JournalError::Io(path.clone(), error);
-    let file = disk.open(&path, Open::Read).map_err(io)?;
+    let file = disk.open(&path, Open::Read).map_err(|error| unreadable(&path, error))?;
     let mut bytes = vec![0; 1024];
     let read = file.read_at(&mut bytes, u64::from(at.offset)).map_err(io)?;
     bytes.truncate(read);
@@ -127,6 +144,10 @@ impl Segment {
 
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    pub fn allocated(&self) -> u64 {
+        self.allocated
     }
 
     /// Writes at the end and syncs; zeroes `ahead` bytes more where the space is used up.

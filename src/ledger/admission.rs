@@ -42,6 +42,7 @@ pub struct Admission {
     pub admitted: Vec<Admitted>,
     ids: HashMap<Identity, usize>,
     next_seq: u64,
+    clock: Instant,
     now: Instant,
     last: Instant,
 }
@@ -54,9 +55,15 @@ impl Admission {
             admitted: Vec::new(),
             ids: HashMap::default(),
             next_seq: catalog.next_seq,
+            clock: now,
             now: now.max(last),
             last,
         }
+    }
+
+    /// What the clock said.
+    pub fn clock(&self) -> Instant {
+        self.clock
     }
 
     /// Admits all of `facts`; a whole request is taken back if one is refused.

@@ -135,6 +135,11 @@ impl Catalog {
         self.index.as_ref().expect(INDEX)
     }
 
+    /// Entries that are not in sled yet.
+    pub fn index_lag(&self) -> u64 {
+        self.index.as_ref().map_or(self.next_seq, |index| self.next_seq.saturating_sub(index.covered()))
+    }
+
     /// Where an entry stands.
     pub fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
         Ok(self.index().location(seq)?.map(Location::unpack))

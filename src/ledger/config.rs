@@ -40,11 +40,16 @@ impl Config {
     }
 
     pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Config, LedgerError> {
-        let path = Paths(dir).config();
+        let no_ledger = |error| LedgerError::NoLedger(dir.to_owned(), format!("ledger.toml: {error}"));
+        let text = read_text(disk, &Paths(dir).config()).map_err(no_ledger)?;
+        Config::parse(&text, dir)
+    }
+
+    /// Out of the text of a `ledger.toml` that belongs to `dir`.
+    pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, LedgerError> {
         let no_ledger = |what: String| LedgerError::NoLedger(dir.to_owned(), what);
-        let text = read_text(disk, &path).map_err(|error| no_ledger(format!("ledger.toml: {error}")))?;
         let file: File =
-            toml::from_str(&text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
+            toml::from_str(text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
         if file.format != FORMAT {
             return Err(no_ledger(format!("format {}: this program reads format {FORMAT}", file.format)));
         }

@@ -2,6 +2,7 @@
 
 use super::read::BadEntry;
 use crate::checkpoint::NoteError;
+use crate::fact::Instant;
 use crate::index::IndexError;
 use crate::journal::JournalError;
 use crate::keyring::KeyringError;
@@ -39,6 +40,27 @@ pub enum LedgerError {
     Poisoned(String),
     #[error("the ledger was rolled back or forked: {0}")]
     RolledBack(String),
+    #[error(
+        "the system's clock says `{now}`, more than a year after the last writing, `{before}`: set it right, or if it \
+         is, append once with `inforce import --trust-clock`"
+    )]
+    ClockAhead { now: Instant, before: Instant },
+    #[error("`{}` holds no whole backup: {}; `inforce backup` makes one, and goes on with one that was cut short", .0.display(), .1)]
+    NoBackup(PathBuf, String),
+    #[error("the backup is damaged: `{}`: {}; take another backup", .0.display(), .1)]
+    BadBackup(PathBuf, String),
+    #[error("`{}` is a backup of `{}`, not of `{}`: give each ledger a folder of its own", .0.display(), .1, .2)]
+    OtherBackup(PathBuf, String, String),
+    #[error("nothing was restored, since it would fork what was published: {0}")]
+    WouldFork(String),
+    #[error("segment {0} is not sealed: only a segment that another follows can be moved; sealed are {1}")]
+    NotSealed(u32, String),
+    #[error("`{}` holds other bytes than segment `{}`: give each ledger a cold storage of its own", .0.display(), .1.display())]
+    OtherCold(PathBuf, PathBuf),
+    #[error("nothing to salvage: {0}")]
+    NothingToSalvage(String),
+    #[error("the salvaged ledger does not verify: entry {0}: {1}; it was not finished, the damaged one is as it was")]
+    NotSalvaged(u64, String),
     #[error(transparent)]
     BadEntry(#[from] BadEntry),
     #[error(transparent)]
@@ -57,6 +79,8 @@ impl LedgerError {
         match self {
             LedgerError::BadEntry(_)
             | LedgerError::RolledBack(_)
+            | LedgerError::BadBackup(..)
+            | LedgerError::WouldFork(_)
             | LedgerError::WrongKeyring(_)
             | LedgerError::Checkpoint(_) => true,
             LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {

@@ -55,6 +55,11 @@ impl Held {
         self.0.iter().map(|one| one.head.size).max().unwrap_or(TreeSize(0))
     }
 
+    /// Size and root of each.
+    pub fn heads(&self) -> impl Iterator<Item = TreeHead> + '_ {
+        self.0.iter().map(|one| one.head)
+    }
+
     /// To be called after every leaf.
     pub fn note(&mut self, frontier: &Frontier) {
         for one in self.0.iter_mut().filter(|one| one.head.size == frontier.size()) {

@@ -3,7 +3,7 @@
 use super::catalog::group_start;
 use super::heads::Heads;
 use super::held::Held;
-use super::read::{self, BadEntry, Content};
+use super::read::{self, BadEntry, Content, seq_of};
 use super::stored::{Stored, level_of};
 use super::tree;
 use super::{Ledger, LedgerError, Paths};
@@ -87,6 +87,12 @@ fn open_group(group: &Group, segment: SegmentId, keyring: &Keyring, content: Con
         Opened { entry, leaf, location: Location { segment, offset: raw.offset as u32 } }
     };
     group.entries.par_iter().with_min_len(64).map(open).collect()
+}
+
+/// An entry found behind damage: it must be the one whose leaf the tree has.
+fn open_intact(raw: &journal::RawEntry, leaves: &[NodeHash], keyring: &Keyring, content: Content) -> Option<Entry> {
+    let entry = read::open(raw, keyring, content).ok()?;
+    leaves.get(raw.seq as usize).is_none_or(|leaf| *leaf == tree::leaf(&entry.hash)).then_some(entry)
 }
 
 /// Checks every entry as it passes: chains, links, leaves, root.
@@ -183,7 +189,7 @@ impl<'a> Pass<'a> {
         if damage.offset < end.offset as usize {
             // The segment's own header: nothing behind it is believed.
             self.note(damage.seq, Some(location), damage.what);
-            return Ok(());
+            return self.show_behind(keyring, content, visit);
         }
         // The entries of the damaged group that stand before the damage are whole.
         let intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
@@ -193,6 +199,25 @@ impl<'a> Pass<'a> {
             self.take(opened, keyring, visit);
         }
         self.note(damage.seq.max(self.frontier.size().0), Some(location), damage.what);
+        self.show_behind(keyring, content, visit)
+    }
+
+    /// Hands out what is intact behind damage. A problem was noted, so nothing of it is judged.
+    fn show_behind(
+        &mut self,
+        keyring: &Keyring,
+        content: Content,
+        visit: &mut impl FnMut(&Entry),
+    ) -> Result<(), LedgerError> {
+        let (journal, next) = (Paths(&self.ledger.dir).journal(), self.frontier.size().0);
+        journal::each_intact(self.ledger.disk(), &journal, seq_of, |raw, _| {
+            if raw.seq >= next
+                && let Some(entry) = open_intact(raw, &self.stored.leaves, keyring, content)
+            {
+                visit(&entry);
+            }
+            Ok::<(), LedgerError>(())
+        })?;
         Ok(())
     }
 
@@ -362,13 +387,22 @@ impl Ledger {
     pub(super) fn find_by_scan(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        let mut found = None;
-        journal::scan(self.disk(), &Paths(&self.dir).journal(), None, |group, _| {
+        let (mut found, journal) = (None, Paths(&self.dir).journal());
+        let end = journal::scan(self.disk(), &journal, None, |group, _| {
             if let Some(raw) = group.entries.iter().find(|raw| raw.seq == seq) {
                 found = Some(read::open(raw, &keyring, Content::Read)?);
             }
             Ok::<(), LedgerError>(())
         })?;
+        if found.is_none() && end.damage.is_some() {
+            let leaves = Stored::read(self.disk(), &Paths(&self.dir).tree()).leaves;
+            journal::each_intact(self.disk(), &journal, seq_of, |raw, _| {
+                if raw.seq == seq {
+                    found = open_intact(raw, &leaves, &keyring, Content::Read);
+                }
+                Ok::<(), LedgerError>(())
+            })?;
+        }
         Ok(found)
     }
 

@@ -2,7 +2,9 @@
 
 use super::anchor::Anchor;
 use super::catalog::{Catalog, group_start};
+use super::clock::{self, Watch};
 use super::held::Held;
+use super::metrics::Commits;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
 use super::tree;
@@ -48,13 +50,17 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
         )));
     }
     let anchor = Anchor::open(disk, config)?;
+    let last_written = clock::last_written(&journal::segment_path(&paths.journal(), end.location.segment));
     let journal =
         Journal::open(options.disk.clone(), &paths.journal(), end.location, end.next_seq, options.segment_len())?;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
+    clock::warn_if_behind((options.now)(), catalog.last_recorded);
+    let watch = Watch::new(last_written, options.trust_clock);
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
-    Ok(Writer { dir, config, options, journal, catalog, anchor, poisoned: None, closed: false })
+    let commits = Commits::default();
+    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, poisoned: None, closed: false })
 }
 
 struct Opening {

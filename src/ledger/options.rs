@@ -18,11 +18,19 @@ pub struct Options {
     pub segment_len: u64,
     /// The clock.
     pub now: fn() -> Instant,
+    /// True where somebody says that the clock is right, though it is more than a year ahead of the last writing.
+    pub trust_clock: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { disk: Arc::new(RealDisk), index: None, segment_len: journal::SEGMENT_LEN, now: system_now }
+        Options {
+            disk: Arc::new(RealDisk),
+            index: None,
+            segment_len: journal::SEGMENT_LEN,
+            now: system_now,
+            trust_clock: false,
+        }
     }
 }
 

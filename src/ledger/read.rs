@@ -125,6 +125,11 @@ pub fn open_frame(bytes: &[u8], location: Location, seq: u64, keyring: &Keyring)
     Ok(open(&raw, keyring, Content::Read)?)
 }
 
+/// The seq that a header carries, if it is one.
+pub fn seq_of(header: &[u8]) -> Option<u64> {
+    codec::decode::<Header>(header, "a header").ok().map(|header| header.seq)
+}
+
 /// The identity and hash of an entry, without its body.
 pub fn peek(raw: &RawEntry) -> Result<(Header, EntryHash), BadEntry> {
     let header: Header =

@@ -3,6 +3,8 @@
 use super::admission::{Admission, Admitted, Outcome, Terms};
 use super::anchor::Anchor;
 use super::catalog::Catalog;
+use super::clock::Watch;
+use super::metrics::Commits;
 use super::{Clock, Config, LedgerError, Options, Paths, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::entry::Entry;
@@ -98,6 +100,8 @@ pub struct Writer {
     pub(super) catalog: Catalog,
     pub(super) anchor: Option<Anchor>,
     pub(super) options: Options,
+    pub(super) watch: Watch,
+    pub(super) commits: Commits,
     pub(super) poisoned: Option<String>,
     /// True once everything is finished and nothing was appended since.
     pub(super) closed: bool,
@@ -146,13 +150,16 @@ impl Writer {
     }
 
     fn admit(
-        &self,
+        &mut self,
         request: &Request,
         keyring: &Keyring,
         admission: &mut Admission,
     ) -> Result<Vec<Outcome>, LedgerError> {
         if let Some(why) = &self.poisoned {
             return Err(LedgerError::Poisoned(why.clone()));
+        }
+        if request.clock == Clock::Ledger {
+            self.watch.check(admission.clock())?;
         }
         for expected in &request.expected {
             self.check_expected(expected, keyring)?;
@@ -237,7 +244,9 @@ impl Writer {
             stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
         let first_seq = self.catalog.next_seq;
+        let began = std::time::Instant::now();
         let (start, locations) = self.journal.commit(first_seq, &frames)?;
+        self.commits.note(frames.len(), began.elapsed());
         // The group is recorded. What follows can be told again from the journal.
         self.catalog.grow(&entries)?;
         let start = GroupStart { seq: first_seq, location: start.pack() };

@@ -1,6 +1,8 @@
 //! What tests of the whole ledger share.
 #![allow(dead_code)]
 
+pub mod events;
+
 use inforce::judge::{self, Ask, Memos};
 use inforce::ledger::{Clock, Ledger};
 use inforce::{replay, wire};
@@ -18,6 +20,18 @@ impl Scratch {
         Scratch { dir }
     }
 
+    /// A folder whose ledger is made by the test.
+    pub fn empty() -> Scratch {
+        Scratch { dir: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// The ledger as it is on disk now, while it may be open: what a crash would leave.
+    pub fn copied(&self) -> Scratch {
+        let copy = Scratch::empty();
+        copy_folder(&self.path(), &copy.path());
+        copy
+    }
+
     pub fn path(&self) -> std::path::PathBuf {
         self.dir.path().join("ledger")
     }
@@ -28,6 +42,20 @@ impl Scratch {
 
     pub fn read(&self) -> Ledger {
         Ledger::open_read_only(&self.path()).expect("opens")
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for file in std::fs::read_dir(from).expect("readable") {
+        let path = file.expect("readable").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("copied");
+        }
     }
 }
 
