@@ -4,6 +4,9 @@
 //! the slot is ever used, so no commit waits for the keyring; which account owns it is written later and can be told
 //! again from the journal, whose entries name the stream. Erasing overwrites a slot in place and syncs.
 //!
+//! INVARIANT (redo): a slot is overwritten, and a block of slots begun, only after what it will hold stands in the redo
+//! record and was synced, so that a slot that was torn is made whole from there, at whatever byte it was cut. The owner
+//! alone is written without, and no checksum is over it.
 //! INVARIANT (nowhere else): account keys are in this file and in memory, never in the journal, the index or a log.
 //! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
 
@@ -19,7 +22,11 @@ use zeroize::Zeroize;
 
 const MAGIC: &[u8; 16] = b"inforce keyring\n";
 const HEADER_LEN: u64 = 4096;
+/// Where the redo record stands in the header, in a sector of its own: slot number, its bytes, checksum.
+const REDO: usize = 512;
+const REDO_LEN: usize = 8 + SLOT_LEN + 4;
 const SLOT_LEN: usize = 128;
+const OWNER: std::ops::Range<usize> = 80..96;
 /// Slots made at a time: 512 KiB of them.
 const BLOCK: usize = 4096;
 
@@ -116,17 +123,23 @@ impl Keyring {
             by_stream: HashMap::default(),
             next_free: 0,
         };
+        let redo = read_redo(&bytes[REDO..REDO + REDO_LEN]);
         // A slot that was never finished stands at the end: it was not used, since slots are synced before.
         for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
-            let keys =
-                Keys::read(slot).ok_or_else(|| corrupt(&format!("the checksum of slot {number} does not match")));
-            match keys {
-                Ok(keys) => keyring.file_slot(keys),
-                Err(_) if slot.iter().all(|&byte| byte == 0) => break,
-                Err(error) => return Err(error),
+            let redone = || redo.filter(|(redone, _)| *redone == number as u64).and_then(|(_, slot)| Keys::read(slot));
+            match Keys::read(slot).or_else(redone) {
+                Some(keys) => keyring.file_slot(keys),
+                None if slot.iter().all(|&byte| byte == 0) => break,
+                None => return Err(corrupt(&format!("the checksum of slot {number} does not match"))),
             }
         }
+        // Torn, or shown by the system and never written because a sync failed: either way it is written again.
+        let redone = redo.map(|(slot, _)| slot).filter(|&slot| writable && slot < keyring.slots.len() as u64);
         bytes.zeroize();
+        if let Some(slot) = redone {
+            keyring.write(Slot(slot as u32))?;
+            keyring.sync()?;
+        }
         Ok(keyring)
     }
 
@@ -138,8 +151,8 @@ impl Keyring {
         if keys.owner != [0; 16] {
             self.by_owner.insert(keys.owner, slot);
         }
-        if keys.owner != [0; 16] || keys.destroyed {
-            self.next_free = slot.0 + 1;
+        if keys.owner != [0; 16] || keys.destroyed || keys.content_since > 0 {
+            self.use_up(slot);
         }
         self.slots.push(keys);
     }
@@ -179,7 +192,7 @@ impl Keyring {
             self.provision()?;
         }
         let slot = Slot(self.next_free);
-        self.next_free += 1;
+        self.use_up(slot);
         self.own(slot, owner)?;
         Ok(slot)
     }
@@ -191,19 +204,26 @@ impl Keyring {
         if self.slots[slot.0 as usize].owner == owner {
             return Ok(());
         }
-        self.next_free = self.next_free.max(slot.0 + 1);
+        self.use_up(slot);
         self.own(slot, owner)
+    }
+
+    /// A slot that was ever used is never given to another account, whether or not its owner is known.
+    fn use_up(&mut self, slot: Slot) {
+        self.next_free = self.next_free.max(slot.0 + 1);
     }
 
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
         self.slots[slot.0 as usize].owner = owner;
         self.by_owner.insert(owner, slot);
-        self.write(slot)
+        let written = self.file.write_all_at(&owner, offset(slot) + OWNER.start as u64);
+        written.map_err(|error| KeyringError::Io(self.path.clone(), error))
     }
 
-    /// Makes a block of slots and syncs it, before any of them is used.
+    /// Makes a block of slots and syncs it, before any of them is used. Its first slot comes last: without it the list
+    /// ends before the block, whatever became of the rest.
     fn provision(&mut self) -> Result<(), KeyringError> {
-        let start = self.slots.len();
+        let start = Slot(self.slots.len() as u32);
         let mut bytes = Vec::with_capacity(BLOCK * SLOT_LEN);
         let mut fresh = Vec::with_capacity(BLOCK);
         for _ in 0..BLOCK {
@@ -211,28 +231,30 @@ impl Keyring {
             bytes.extend(keys.bytes());
             fresh.push(keys);
         }
-        let written =
-            self.file.write_all_at(&bytes, HEADER_LEN + (start * SLOT_LEN) as u64).and_then(|()| self.file.sync_data());
+        let rest = self.file.write_all_at(&bytes[SLOT_LEN..], offset(start) + SLOT_LEN as u64);
         bytes.zeroize();
-        written.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        rest.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        self.sync()?;
+        self.replace(start, &fresh[0])?;
         fresh.into_iter().for_each(|keys| self.file_slot(keys));
         Ok(())
     }
 
     /// Destroys the content key: text sealed before `seq` can never be read again.
     pub fn erase_content(&mut self, slot: Slot, seq: u64) -> Result<(), KeyringError> {
+        self.use_up(slot);
         let keys = &mut self.slots[slot.0 as usize];
         if keys.content_since >= seq {
             return Ok(());
         }
         keys.content.copy_from_slice(&random::<32>());
         keys.content_since = seq;
-        self.write(slot)?;
-        self.sync()
+        self.replace(slot, &self.slots[slot.0 as usize])
     }
 
     /// Destroys both keys, the stream's name and the owner.
     pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
+        self.use_up(slot);
         let keys = &mut self.slots[slot.0 as usize];
         let (stream, owner) = (keys.stream, keys.owner);
         keys.body.zeroize();
@@ -242,8 +264,7 @@ impl Keyring {
         keys.destroyed = true;
         self.by_stream.remove(&stream);
         self.by_owner.remove(&owner);
-        self.write(slot)?;
-        self.sync()
+        self.replace(slot, &self.slots[slot.0 as usize])
     }
 
     /// From which seq on the content of a slot can be read.
@@ -251,9 +272,28 @@ impl Keyring {
         self.slots[slot.0 as usize].content_since
     }
 
+    /// Overwrites a slot by way of the redo record, each synced.
+    fn replace(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
+        let mut record = [0; REDO_LEN];
+        record[..8].copy_from_slice(&u64::from(slot.0).to_le_bytes());
+        record[8..8 + SLOT_LEN].copy_from_slice(&keys.bytes());
+        let sum = crc32fast::hash(&record[..8 + SLOT_LEN]);
+        record[8 + SLOT_LEN..].copy_from_slice(&sum.to_le_bytes());
+        let written = self.file.write_all_at(&record, REDO as u64);
+        record.zeroize();
+        written.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        self.sync()?;
+        self.write_keys(slot, keys)?;
+        self.sync()
+    }
+
     fn write(&self, slot: Slot) -> Result<(), KeyringError> {
-        let mut bytes = self.slots[slot.0 as usize].bytes();
-        let written = self.file.write_all_at(&bytes, HEADER_LEN + (slot.0 as usize * SLOT_LEN) as u64);
+        self.write_keys(slot, &self.slots[slot.0 as usize])
+    }
+
+    fn write_keys(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
+        let mut bytes = keys.bytes();
+        let written = self.file.write_all_at(&bytes, offset(slot));
         bytes.zeroize();
         written.map_err(|error| KeyringError::Io(self.path.clone(), error))
     }
@@ -334,13 +374,13 @@ impl Keys {
         slot[80..96].copy_from_slice(&self.owner);
         slot[96..104].copy_from_slice(&self.content_since.to_le_bytes());
         slot[104] = 1 | u8::from(self.destroyed) << 1;
-        let sum = crc32fast::hash(&slot[..124]);
-        slot[124..].copy_from_slice(&sum.to_le_bytes());
+        let sum = checksum(&slot);
+        slot[124..].copy_from_slice(&sum);
         slot
     }
 
     fn read(slot: &[u8]) -> Option<Keys> {
-        if crc32fast::hash(&slot[..124]).to_le_bytes() != slot[124..] || slot[104] & 1 == 0 {
+        if checksum(slot) != slot[124..] || slot[104] & 1 == 0 {
             return None;
         }
         Some(Keys {
@@ -352,6 +392,25 @@ impl Keys {
             destroyed: slot[104] & 2 != 0,
         })
     }
+}
+
+/// CRC-32 over a slot but for its owner.
+fn checksum(slot: &[u8]) -> [u8; 4] {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&slot[..OWNER.start]);
+    hasher.update(&slot[OWNER.end..124]);
+    hasher.finalize().to_le_bytes()
+}
+
+/// The slot that a redo record names, and its bytes.
+fn read_redo(record: &[u8]) -> Option<(u64, &[u8])> {
+    let (held, sum) = record.split_at(8 + SLOT_LEN);
+    let number = u64::from_le_bytes(held[..8].try_into().expect("eight bytes"));
+    (crc32fast::hash(held).to_le_bytes() == sum).then_some((number, &held[8..]))
+}
+
+fn offset(slot: Slot) -> u64 {
+    HEADER_LEN + u64::from(slot.0) * SLOT_LEN as u64
 }
 
 /// Bytes of the system's generator.
@@ -406,16 +465,65 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_noticed() {
+    fn a_changed_byte_is_noticed_or_made_good() {
         let (dir, mut keyring) = keyring();
-        keyring.claim("facebook/s1").expect("a slot");
+        let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
         let path = dir.path().join("keyring");
-        let good = std::fs::read(&path).expect("readable");
-        for at in (0..84).chain(4096..4096 + 128) {
+        let first = HEADER_LEN as usize;
+        let good = std::fs::read(&path).expect("readable")[..first + 4 * SLOT_LEN].to_vec();
+        let second = first + SLOT_LEN;
+        for at in (0..84).chain(second..second + SLOT_LEN).filter(|at| !(second + 80..second + 96).contains(at)) {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).expect("written");
             assert!(matches!(Keyring::open(&RealDisk, &path, false), Err(KeyringError::Corrupt(..))), "byte {at}");
+        }
+        // The redo record holds the slot that was written last, and the journal tells every owner.
+        for at in (first..first + SLOT_LEN).chain(second + 80..second + 96) {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, &bad).expect("written");
+            let mut again = Keyring::open(&RealDisk, &path, true).expect("opens");
+            for (slot, account) in [(one, "facebook/s1"), (two, "facebook/s2")] {
+                again.restore_owner(keyring.stream(slot), account).expect("written");
+                assert_eq!(again.slot_of(account), Some(slot), "byte {at}");
+                assert_eq!(again.slots[slot.0 as usize].bytes(), keyring.slots[slot.0 as usize].bytes(), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_erasure_that_was_torn_at_any_byte_is_made_whole() {
+        let first = HEADER_LEN as usize;
+        for all in [false, true] {
+            let (dir, mut keyring) = keyring();
+            keyring.claim("facebook/s1").expect("a slot");
+            let slot = keyring.claim("facebook/s2").expect("a slot");
+            let path = dir.path().join("keyring");
+            // Few slots will do, and are read faster.
+            let read = || std::fs::read(&path).expect("readable")[..first + 4 * SLOT_LEN].to_vec();
+            let before = read();
+            if all { keyring.erase_all(slot) } else { keyring.erase_content(slot, 7) }.expect("erased");
+            let after = read();
+            let start = offset(slot) as usize;
+            for cut in 0..=SLOT_LEN {
+                let (old, new) = (&before[start..start + SLOT_LEN], &after[start..start + SLOT_LEN]);
+                for torn in [[&new[..cut], &old[cut..]].concat(), [&old[..cut], &new[cut..]].concat()] {
+                    let mut bytes = after.clone();
+                    bytes[start..start + SLOT_LEN].copy_from_slice(&torn);
+                    std::fs::write(&path, &bytes).expect("written");
+                    let again = Keyring::open(&RealDisk, &path, true).expect("opens");
+                    let held = again.slots[slot.0 as usize].bytes();
+                    // One that shows nothing of the erasure is whole as it was: it is erased again by whoever opens.
+                    assert!(held == new || held == old && torn == old, "cut at {cut}");
+                }
+            }
+            // Torn before the slot was reached: the record itself.
+            for cut in REDO..REDO + REDO_LEN {
+                let torn = [&after[..cut], &before[cut..]].concat();
+                std::fs::write(&path, &torn).expect("written");
+                Keyring::open(&RealDisk, &path, true).expect("opens");
+            }
         }
     }
 }

@@ -80,16 +80,22 @@ impl Journal {
         Segment::create(disk, dir, SegmentId(0), 0)?.close()
     }
 
-    /// Opens for appending entry `next_seq` at `end`, cutting whatever stands behind it. Segments are closed once they
-    /// are longer than `segment_len`.
+    /// Opens for appending at the `end` of a pass, cutting whatever stands behind it. Segments are closed once they are
+    /// longer than `segment_len`.
+    ///
+    /// A last group that is `doubtful` was perhaps never synced: its writer died before, or its sync failed, after which
+    /// the system may show bytes that it will never write. It is written once more, and synced.
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
-        end: Location,
-        next_seq: u64,
+        end: &End,
+        doubtful: Option<Location>,
         segment_len: u64,
     ) -> Result<Journal, JournalError> {
-        let segment = Segment::open(&*disk, dir, end.segment, u64::from(end.offset), next_seq)?;
+        // A segment is only begun once the one before it was synced.
+        let doubtful = doubtful.filter(|group| group.segment == end.location.segment);
+        let again = doubtful.map_or(end.location.offset, |group| group.offset);
+        let segment = Segment::open(&*disk, dir, end, u64::from(again))?;
         Ok(Journal { disk, dir: dir.to_owned(), segment_len, segment })
     }
 
@@ -119,6 +125,8 @@ pub struct End {
     pub location: Location,
     /// The seq that comes next.
     pub next_seq: u64,
+    /// Where the last group begins, if there was one.
+    pub last_group: Option<Location>,
     /// What stands behind it, if that is neither nothing nor zeros.
     pub damage: Option<Damage>,
 }
@@ -134,13 +142,14 @@ pub fn scan<E: From<JournalError>>(
     mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
 ) -> Result<End, E> {
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
-    let mut bytes = Vec::new();
+    let (mut bytes, mut last_group) = (Vec::new(), None);
     loop {
         segment::read(disk, dir, at.segment, &mut bytes)?;
         if let Err(what) =
             segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
         {
-            return Ok(End { location: at, next_seq, damage: Some(Damage { offset: 0, seq: next_seq, what }) });
+            let damage = Some(Damage { offset: 0, seq: next_seq, what });
+            return Ok(End { location: at, next_seq, last_group, damage });
         }
         let mut damage = None;
         for group in groups(&bytes, at.offset as usize, next_seq) {
@@ -148,6 +157,7 @@ pub fn scan<E: From<JournalError>>(
                 Ok(group) => {
                     visit(&group, at.segment)?;
                     next_seq += group.entries.len() as u64;
+                    last_group = Some(at);
                     at.offset = group.end as u32;
                 }
                 Err(found) => {
@@ -160,7 +170,7 @@ pub fn scan<E: From<JournalError>>(
         let follows = segment::exists(disk, dir, next);
         let rest_is_empty = bytes[(at.offset as usize).min(bytes.len())..].iter().all(|&byte| byte == 0);
         if damage.is_some() || !follows || !rest_is_empty {
-            return Ok(End { location: at, next_seq, damage });
+            return Ok(End { location: at, next_seq, last_group, damage });
         }
         at = Location { segment: next, offset: HEADER_LEN as u32 };
     }

@@ -1,6 +1,6 @@
 //! Segment files: `NNNNNNNN.seg`.
 
-use super::{JournalError, Location, group};
+use super::{End, JournalError, Location, group};
 use crate::disk::{Disk, DiskFile, Open};
 use std::path::{Path, PathBuf};
 
@@ -92,19 +92,26 @@ impl Segment {
         Ok(Segment { id, path, file, len: HEADER_LEN, allocated: HEADER_LEN })
     }
 
-    /// Opens an existing segment and cuts everything from `len` on. One without entries gets its header again: whoever
-    /// made it may have died before the header was whole.
-    pub fn open(disk: &dyn Disk, dir: &Path, id: SegmentId, len: u64, first_seq: u64) -> Result<Segment, JournalError> {
+    /// Opens an existing segment at the end of a pass: cuts everything behind it, and writes what stands between `again`
+    /// and it once more. One without entries gets its header again: whoever made it may have died before the header was
+    /// whole. All of it, and the segment's name, is durable when this returns.
+    pub fn open(disk: &dyn Disk, dir: &Path, end: &End, again: u64) -> Result<Segment, JournalError> {
+        let (id, len) = (end.location.segment, u64::from(end.location.offset));
         let path = path_of(dir, id);
         let io = |error| JournalError::Io(path.clone(), error);
         let file = disk.open(&path, Open::Write).map_err(io)?;
         if file.len().map_err(io)? > len {
             file.set_len(len).map_err(io)?;
-            file.sync_all().map_err(io)?;
         }
         if len == HEADER_LEN {
-            file.write_all_at(&header(id, first_seq), 0).and_then(|()| file.sync_all()).map_err(io)?;
+            file.write_all_at(&header(id, end.next_seq), 0).map_err(io)?;
         }
+        if again < len {
+            let mut bytes = vec![0; (len - again) as usize];
+            file.read_exact_at(&mut bytes, again).and_then(|()| file.write_all_at(&bytes, again)).map_err(io)?;
+        }
+        file.sync_all().map_err(io)?;
+        disk.sync_dir(dir).map_err(io)?;
         Ok(Segment { id, path, file, len, allocated: len })
     }
 

@@ -54,15 +54,23 @@ impl Config {
     pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), LedgerError> {
         let file = File { format: FORMAT, origin: self.origin.clone(), public_key: self.public_key.to_string() };
         let text = toml::to_string(&file).expect("three plain fields");
-        let io = |error| LedgerError::Io(path.to_owned(), error);
-        let out = disk.open(path, Open::CreateNew).map_err(io)?;
-        out.write_all_at(text.as_bytes(), 0).and_then(|()| out.sync_all()).map_err(io)
+        write_whole(disk, path, text.as_bytes())
     }
 
     pub(super) fn check_key(&self, keyring: &Keyring, dir: &Path) -> Result<(), LedgerError> {
         let own = VerifierKey::new(&self.origin, keyring.signing_key().verifying_key());
         if own == self.public_key { Ok(()) } else { Err(LedgerError::WrongKeyring(dir.to_owned())) }
     }
+}
+
+/// Writes a file so that it is whole wherever it is seen: beside its place, synced, and moved there. Its name is durable
+/// once the folder is synced.
+pub(super) fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
+    let fresh = path.with_extension("new");
+    let io = |error| LedgerError::Io(fresh.clone(), error);
+    let file = disk.open(&fresh, Open::Truncate).map_err(io)?;
+    file.write_all_at(bytes, 0).and_then(|()| file.sync_all()).map_err(io)?;
+    disk.rename(&fresh, path).map_err(io)
 }
 
 /// A file that is text.

@@ -104,7 +104,7 @@ impl<'a> Pass<'a> {
                 None
             }
         };
-        let stored = Stored::read(disk, &paths.tree());
+        let stored = Stored::read(disk, &paths.tree())?;
         // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
         // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
         let bound = beside_writer.then_some(stored.leaves.len() as u64);

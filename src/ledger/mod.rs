@@ -94,6 +94,7 @@ impl Ledger {
         if disk.list(dir).is_ok_and(|files| !files.is_empty()) {
             return Err(LedgerError::NotEmpty(dir.to_owned()));
         }
+        let made: Vec<&Path> = dir.ancestors().take_while(|dir| !is_there(disk, dir)).collect();
         disk.create_private_dir(dir).map_err(io)?;
         let keyring = Keyring::create(disk, &paths.keyring())?;
         let config = Config::new(origin, keyring.signing_key().verifying_key());
@@ -106,9 +107,9 @@ impl Ledger {
             &crate::merkle::Frontier::default(),
             keyring.signing_key(),
         )?;
-        // Written last: a folder without it is no ledger.
+        made.into_iter().try_for_each(|made| disk.sync_dir(folder_of(made))).map_err(io)?;
+        // Written last: a folder without it is no ledger. Opening makes its name durable.
         config.write(disk, &paths.config())?;
-        disk.sync_dir(dir).map_err(io)?;
         Ledger::open_with(dir, options)
     }
 
@@ -280,4 +281,13 @@ impl Drop for Ledger {
             tracing::warn!("closing the ledger: {error}");
         }
     }
+}
+
+fn is_there(disk: &dyn Disk, dir: &Path) -> bool {
+    dir.as_os_str().is_empty() || disk.exists(dir)
+}
+
+/// The folder that a name stands in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -6,8 +6,9 @@ use super::stored::Stored;
 use super::tree::{self, Held};
 use super::writer::{Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
+use crate::codec::StreamId;
 use crate::entry::Entry;
-use crate::fact::Body;
+use crate::fact::{Body, Scope};
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
@@ -21,9 +22,9 @@ use std::path::Path;
 pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Options) -> Result<Writer, LedgerError> {
     let (paths, disk) = (Paths(dir), &*options.disk);
     let checkpoint = tree::read_checkpoint(disk, &paths.checkpoint(), config)?;
-    let stored = Stored::read(disk, &paths.tree());
+    let stored = Stored::read(disk, &paths.tree())?;
     let durable = stored.covered().max(checkpoint.size.0);
-    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held: Held::to(checkpoint) };
+    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held: Held::to(checkpoint), erasure: None };
     let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
         opening.take_group(group, segment, &stored, keyring)
     })?;
@@ -40,10 +41,13 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
             end.next_seq
         )));
     }
-    let Opening { mut catalog, held } = opening;
-    held.verdict(TreeSize(catalog.next_seq)).map_err(LedgerError::RolledBack)?;
-    let journal =
-        Journal::open(options.disk.clone(), &paths.journal(), end.location, end.next_seq, options.segment_len())?;
+    opening.held.verdict(TreeSize(end.next_seq)).map_err(LedgerError::RolledBack)?;
+    // Only what was synced is in the tree or signed: a last group that is in neither may be in memory alone.
+    let doubtful = end.last_group.filter(|_| end.next_seq > durable);
+    let journal = Journal::open(options.disk.clone(), &paths.journal(), &end, doubtful, options.segment_len())?;
+    opening.settle(keyring)?;
+    disk.sync_dir(dir).map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
+    let mut catalog = opening.catalog;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
@@ -54,6 +58,8 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
 struct Opening {
     catalog: Catalog,
     held: Held,
+    /// That of the group that was taken last.
+    erasure: Option<(Scope, StreamId, u64)>,
 }
 
 impl Opening {
@@ -64,17 +70,28 @@ impl Opening {
         stored: &Stored,
         keyring: &mut Keyring,
     ) -> Result<(), LedgerError> {
+        self.settle(keyring)?;
         let shared: &Keyring = keyring;
         let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
         let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
         for (raw, entry) in group.entries.iter().zip(&entries) {
             self.catalog.heads.take(entry);
             self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 })?;
-            self.catalog.tree.replay(tree::leaf(&entry.hash), stored)?;
+            self.catalog.tree.replay(tree::leaf(&entry.hash), stored);
             self.held.note(self.catalog.tree.frontier());
             self.finish(entry, keyring)?;
         }
         Ok(())
+    }
+
+    /// Does what waits for the last group that was taken to be durable. It is once another follows: INVARIANT (one in
+    /// flight); of the last one of all, once the journal stands open.
+    fn settle(&mut self, keyring: &mut Keyring) -> Result<(), LedgerError> {
+        self.catalog.tree.write_missing()?;
+        match self.erasure.take() {
+            Some((scope, stream, seq)) => finish_erasure(scope, stream, seq, keyring, &mut self.catalog),
+            None => Ok(()),
+        }
     }
 
     /// What the keyring may not have got before a crash: an account's slot, or an erasure.
@@ -83,7 +100,10 @@ impl Opening {
         let stream = entry.header.streams[0].stream;
         match record.body {
             Body::PolicyAdopted(_) => Ok(()),
-            Body::SubjectErased(scope) => finish_erasure(scope, stream, entry.header.seq, keyring, &mut self.catalog),
+            Body::SubjectErased(scope) => {
+                self.erasure = Some((scope, stream, entry.header.seq));
+                Ok(())
+            }
             _ => Ok(keyring.restore_owner(stream, &record.subject)?),
         }
     }
