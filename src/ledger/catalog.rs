@@ -37,9 +37,6 @@ impl Recent {
     }
 }
 
-/// Only [`Catalog::reindex`] takes it; if that fails the writer is poisoned.
-const INDEX: &str = "the index is open";
-
 /// Streams, tree and index as far as the journal goes.
 pub struct Catalog {
     dir: PathBuf,
@@ -48,6 +45,7 @@ pub struct Catalog {
     pub heads: Heads,
     /// The tree.
     pub tree: Tree,
+    /// `None` where rebuilding it failed.
     index: Option<Index>,
     recent: Recent,
     /// The seq of the next entry.
@@ -98,8 +96,7 @@ impl Catalog {
     }
 
     fn add_to_index(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
-        let index = self.index.as_mut().expect(INDEX);
-        Ok(add(index, entry, location)?)
+        Ok(add(self.index_mut()?, entry, location)?)
     }
 
     /// As [`Catalog::take`], while opening: an index of another journal is noted, not fatal.
@@ -119,7 +116,7 @@ impl Catalog {
         if let Some(found) = self.recent.get(identity) {
             return Ok(Some(found));
         }
-        for seq in self.index().ids(identity)? {
+        for seq in self.index()?.ids(identity)? {
             let (bytes, location) = self.frame(seq)?;
             let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
                 .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
@@ -131,18 +128,22 @@ impl Catalog {
         Ok(None)
     }
 
-    fn index(&self) -> &Index {
-        self.index.as_ref().expect(INDEX)
+    fn index(&self) -> Result<&Index, IndexError> {
+        self.index.as_ref().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+    }
+
+    fn index_mut(&mut self) -> Result<&mut Index, IndexError> {
+        self.index.as_mut().ok_or_else(|| no_index(&self.options.index(&self.dir)))
     }
 
     /// Where an entry stands.
     pub fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
-        Ok(self.index().location(seq)?.map(Location::unpack))
+        Ok(self.index()?.location(seq)?.map(Location::unpack))
     }
 
     /// The seqs that the index names for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
-        Ok(self.index().find(term)?)
+        Ok(self.index()?.find(term)?)
     }
 
     /// One entry, content included.
@@ -174,11 +175,13 @@ impl Catalog {
 
     /// Writes the index; rebuilds it where it still holds hashes of what erased bodies said.
     pub fn settle(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        let ahead = self.index().covered() > self.next_seq;
-        if self.stale || ahead || self.last_erasure.is_some_and(|seq| seq >= self.index().purged()) {
+        let useless = |index: &Index| {
+            index.covered() > self.next_seq || self.last_erasure.is_some_and(|seq| seq >= index.purged())
+        };
+        if self.stale || self.index.as_ref().is_none_or(useless) {
             self.reindex(keyring)?;
         }
-        Ok(self.index.as_mut().expect(INDEX).flush()?)
+        Ok(self.index_mut()?.flush()?)
     }
 
     /// Appends the leaves of new entries.
@@ -190,6 +193,10 @@ impl Catalog {
 fn add(index: &mut Index, entry: &Entry, location: Location) -> Result<(), IndexError> {
     let header = &entry.header;
     index.add(header.seq, &entry.hash, location.pack(), Term::id(&header.identity), &stage::terms(entry))
+}
+
+fn no_index(path: &Path) -> IndexError {
+    IndexError(path.to_owned(), "it could not be rebuilt".to_owned())
 }
 
 fn fresh_index(path: &Path) -> Result<Index, LedgerError> {

@@ -24,7 +24,8 @@ fn options(disk: &SimulatedDisk, index: &Path) -> Options {
 fn calls() -> u64 {
     let (disk, index) = (SimulatedDisk::new(0), tempfile::tempdir().expect("a folder"));
     let mut acknowledged = Acknowledged::default();
-    workload::live(Path::new("/data/ledger"), &options(&disk, index.path()), &mut acknowledged).expect("no fault");
+    workload::live(Path::new("/data/ledger"), &options(&disk, index.path()), false, &mut acknowledged)
+        .expect("no fault");
     let life = disk.calls();
     workload::recover(Path::new("/data/ledger"), &options(&disk, index.path()), &mut acknowledged).expect("no fault");
     life
@@ -43,13 +44,14 @@ fn live_through(seed: u64, calls: u64) -> u64 {
     } else {
         disk.lose_power_after(random.below(calls + 1));
     }
-    let mut ended = workload::live(dir, &options(&disk, &index_of(boot)), &mut acknowledged);
+    let again = random.once_in(2);
+    let mut ended = workload::live(dir, &options(&disk, &index_of(boot)), again, &mut acknowledged);
     let mut losses = 0;
     loop {
         // A failed sync: often the ledger is opened again before power goes.
         if ended.is_err() && !disk.is_out() && random.once_in(2) {
             disk.lose_power_after(random.below(60));
-            ended = workload::recover(dir, &options(&disk, &index_of(boot)), &mut acknowledged);
+            let _ = workload::recover(dir, &options(&disk, &index_of(boot)), &mut acknowledged);
         }
         disk.restart();
         losses += 1;
@@ -79,27 +81,10 @@ fn acknowledged_is_kept_whenever_power_goes() {
         Some(seed) => seed..seed + 1,
         None => 0..number("INFORCE_POWER_SEEDS").unwrap_or(SEEDS),
     };
-    let (next, losses, end) = (AtomicU64::new(seeds.start), AtomicU64::new(0), seeds.end);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let lived = std::panic::catch_unwind(|| live_through(seed, calls));
-                    match lived {
-                        Ok(lost) => drop(losses.fetch_add(lost, Ordering::Relaxed)),
-                        Err(panic) => {
-                            next.store(end, Ordering::Relaxed);
-                            eprintln!("seed {seed} fails: INFORCE_POWER_SEED={seed} cargo test --test disk power");
-                            std::panic::resume_unwind(panic);
-                        }
-                    }
-                }
-            });
-        }
+    let (all, losses) = (seeds.collect::<Vec<u64>>(), AtomicU64::new(0));
+    crate::each(&all, |&seed| {
+        let again = format!("seed {seed} fails; again: INFORCE_POWER_SEED={seed} cargo test --test disk power");
+        losses.fetch_add(crate::say_if_it_panics(&again, || live_through(seed, calls)), Ordering::Relaxed);
     });
-    println!("{} seeds, {} power losses over {calls} calls a life", end - seeds.start, losses.into_inner());
+    println!("{} seeds, {} power losses over {calls} calls a life", all.len(), losses.into_inner());
 }
