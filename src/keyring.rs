@@ -11,7 +11,7 @@
 //! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
 
 use crate::codec::{self, Commitment, StreamId};
-use crate::disk::{Disk, DiskFile, Open};
+use crate::disk::{Disk, DiskFile, Open, passes};
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use ed25519_dalek::SigningKey;
@@ -36,6 +36,9 @@ pub enum KeyringError {
     /// The system refused.
     #[error("keyring `{}`: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
+    /// There was no room. What is in memory may be ahead of the file: it is to be opened anew.
+    #[error("keyring `{}`: {}", .0.display(), .1)]
+    NoRoom(PathBuf, io::Error),
     /// Not a keyring, or damaged.
     #[error("keyring `{}` is damaged: {}", .0.display(), .1)]
     Corrupt(PathBuf, String),
@@ -216,8 +219,7 @@ impl Keyring {
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
         self.slots[slot.0 as usize].owner = owner;
         self.by_owner.insert(owner, slot);
-        let written = self.file.write_all_at(&owner, offset(slot) + OWNER.start as u64);
-        written.map_err(|error| KeyringError::Io(self.path.clone(), error))
+        self.put(&owner, offset(slot) + OWNER.start as u64)
     }
 
     /// Makes a block of slots and syncs it, before any of them is used. Its first slot comes last: without it the list
@@ -231,9 +233,9 @@ impl Keyring {
             bytes.extend(keys.bytes());
             fresh.push(keys);
         }
-        let rest = self.file.write_all_at(&bytes[SLOT_LEN..], offset(start) + SLOT_LEN as u64);
+        let rest = self.put(&bytes[SLOT_LEN..], offset(start) + SLOT_LEN as u64);
         bytes.zeroize();
-        rest.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        rest?;
         self.sync()?;
         self.replace(start, &fresh[0])?;
         fresh.into_iter().for_each(|keys| self.file_slot(keys));
@@ -279,9 +281,9 @@ impl Keyring {
         record[8..8 + SLOT_LEN].copy_from_slice(&keys.bytes());
         let sum = crc32fast::hash(&record[..8 + SLOT_LEN]);
         record[8 + SLOT_LEN..].copy_from_slice(&sum.to_le_bytes());
-        let written = self.file.write_all_at(&record, REDO as u64);
+        let written = self.put(&record, REDO as u64);
         record.zeroize();
-        written.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        written?;
         self.sync()?;
         self.write_keys(slot, keys)?;
         self.sync()
@@ -293,9 +295,19 @@ impl Keyring {
 
     fn write_keys(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
         let mut bytes = keys.bytes();
-        let written = self.file.write_all_at(&bytes, offset(slot));
+        let written = self.put(&bytes, offset(slot));
         bytes.zeroize();
-        written.map_err(|error| KeyringError::Io(self.path.clone(), error))
+        written
+    }
+
+    fn put(&self, bytes: &[u8], at: u64) -> Result<(), KeyringError> {
+        self.file.write_all_at(bytes, at).map_err(|error| {
+            if passes(&error) {
+                KeyringError::NoRoom(self.path.clone(), error)
+            } else {
+                KeyringError::Io(self.path.clone(), error)
+            }
+        })
     }
 
     /// Makes everything written durable.

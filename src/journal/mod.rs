@@ -50,6 +50,9 @@ pub enum JournalError {
     /// The system refused.
     #[error("journal `{}`: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
+    /// There was no room. Nothing was appended: what had been written of it was cut, and the cut synced.
+    #[error("journal `{}`: {}", .0.display(), .1)]
+    NoRoom(PathBuf, io::Error),
     /// What is there is not what was written.
     #[error("journal `{}` is damaged at offset {offset}: {what}", .path.display())]
     Corrupt {
@@ -99,7 +102,8 @@ impl Journal {
         Ok(Journal { disk, dir: dir.to_owned(), segment_len, segment })
     }
 
-    /// Writes one group and syncs. Returns where each entry stands. After an error nothing more may be written.
+    /// Writes one group and syncs. Returns where each entry stands. After an error other than that there was no room
+    /// nothing more may be written.
     pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<Vec<Location>, JournalError> {
         if self.segment.len() > self.segment_len {
             self.segment.close()?;
@@ -110,6 +114,11 @@ impl Journal {
         self.segment.write(&bytes, if bytes.len() < SMALL_GROUP { ZERO_AHEAD } else { 0 })?;
         let segment = self.segment.id();
         Ok(offsets.into_iter().map(|offset| Location { segment, offset: (start + offset) as u32 }).collect())
+    }
+
+    /// Fails as long as there is no room for a group.
+    pub fn probe(&mut self) -> Result<(), JournalError> {
+        self.segment.probe(ZERO_AHEAD)
     }
 
     /// Gives back the space zeroed ahead.

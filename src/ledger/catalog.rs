@@ -158,11 +158,15 @@ impl Catalog {
         Ok((journal::read_entry(&*self.options.disk, &Paths(&self.dir).journal(), location)?, location))
     }
 
+    /// Closes the index: sled lets nobody else in before.
+    pub fn let_go(&mut self) {
+        self.index = None;
+    }
+
     /// Throws the index away and makes it again from the journal.
     pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
+        self.let_go();
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
-        // sled lets nobody else in before it is closed.
-        self.index = None;
         let mut index = fresh_index(&self.options.index(&self.dir))?;
         super::load::each_entry(disk, &journal, keyring, read::Content::Leave, |entry, location| {
             Ok(add(&mut index, &entry, location)?)

@@ -3,8 +3,8 @@
 //! A folder with a journal (the truth), a keyring, a tree, an index and a signed checkpoint; `docs/format.md` has the
 //! bytes. One process holds `lock` to append; others may read the journal at the same time, without the index.
 //!
-//! INVARIANT (acknowledged is kept): a receipt is given only after the journal's sync returned. A failed write or sync
-//! poisons the writer until the ledger is opened anew.
+//! INVARIANT (acknowledged is kept): a receipt is given only after the journal's sync returned. A failed sync poisons the
+//! writer until the ledger is opened anew, and so does a failed write, unless it was for lack of room and was undone.
 
 mod admission;
 mod catalog;
@@ -234,6 +234,10 @@ impl Ledger {
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
         let Some(writer) = &self.writer else { return self.find_by_scan(seq) };
         let writer = self.locked(writer)?;
+        if !writer.is_sound() && seq < writer.catalog().next_seq {
+            // The index may lag behind.
+            return self.find_by_scan(seq);
+        }
         let keyring = self.keyring.read().expect("no holder panics");
         let catalog = writer.catalog();
         if seq < catalog.next_seq { catalog.read(seq, &keyring).map(Some) } else { Ok(None) }

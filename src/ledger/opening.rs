@@ -4,7 +4,7 @@ use super::catalog::Catalog;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
 use super::tree::{self, Held};
-use super::writer::{Writer, finish_erasure};
+use super::writer::{Health, Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
 use crate::codec::StreamId;
 use crate::entry::Entry;
@@ -46,13 +46,13 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     let doubtful = end.last_group.filter(|_| end.next_seq > durable);
     let journal = Journal::open(options.disk.clone(), &paths.journal(), &end, doubtful, options.segment_len())?;
     opening.settle(keyring)?;
-    disk.sync_dir(dir).map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
+    disk.sync_dir(dir).map_err(|error| JournalError::Io(dir.to_owned(), error))?;
     let mut catalog = opening.catalog;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
-    Ok(Writer { dir, config, options, journal, catalog, poisoned: None, closed: false })
+    Ok(Writer { dir, config, options, journal, catalog, health: Health::Sound, closed: false })
 }
 
 struct Opening {

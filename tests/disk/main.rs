@@ -5,6 +5,8 @@
 mod common;
 mod faults;
 mod faulty;
+mod full;
+mod outside;
 mod power;
 mod random;
 mod simulated;

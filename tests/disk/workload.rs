@@ -109,7 +109,12 @@ pub fn live(dir: &Path, options: &Options, again: bool, acknowledged: &mut Ackno
     ledger.expect("open").close()
 }
 
-fn append(ledger: &Ledger, number: usize, group: &[Value], acknowledged: &mut Acknowledged) -> Result<(), LedgerError> {
+pub fn append(
+    ledger: &Ledger,
+    number: usize,
+    group: &[Value],
+    acknowledged: &mut Acknowledged,
+) -> Result<(), LedgerError> {
     let outcomes = ledger.append_each(facts(group), Clock::Ledger)?;
     for (place, outcome) in outcomes.into_iter().enumerate() {
         let receipt = outcome.unwrap_or_else(|refusal| panic!("{}: {refusal}", group[place]));
