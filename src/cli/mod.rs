@@ -75,6 +75,7 @@ pub fn main() -> Exit {
         }
     };
     start_log(cli.verbose);
+    outlive_size_limits();
     // Judging must not depend on which thread does it: all have the stack of the first.
     if let Err(error) = rayon::ThreadPoolBuilder::new().stack_size(8 << 20).build_global() {
         tracing::warn!("threads: {error}");
@@ -100,6 +101,13 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Verify(args) => verify::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),
+    }
+}
+
+/// A file that reaches its limit is an error to report, not a signal to die of: once somebody listens, the write fails.
+fn outlive_size_limits() {
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Default::default()) {
+        tracing::warn!("signals: {error}");
     }
 }
 
