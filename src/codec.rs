@@ -18,6 +18,8 @@ mod context {
     pub const POLICY: &str = "inforce 2026-11 policy stream";
     pub const PINS: &str = "inforce 2026-11 pinned heads";
     pub const TERM: &str = "inforce 2026-11 index term";
+    pub const ATTESTATIONS: &str = "inforce 2026-11 attestation stream";
+    pub const ATTESTED: &str = "inforce 2026-11 attested verdict";
 }
 
 /// The hash of an entry's header as stored: the leaf of the tree.
@@ -28,7 +30,7 @@ pub struct EntryHash(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Commitment(pub [u8; 32]);
 
-/// A stream's name: random for an account, the hash of its id for a center or a policy.
+/// A stream's name: random for an account, the hash of its id for a center or a policy, one of its own for attestations.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct StreamId(pub [u8; 16]);
 
@@ -91,7 +93,7 @@ pub struct Header {
     pub occurred_at: Time,
     /// When it was recorded; never goes back.
     pub recorded_at: Instant,
-    /// The streams it extends: the account or policy first, then the center of a link.
+    /// The streams it extends: the account, the policy or the attestations first, then the center of a link.
     pub streams: Vec<StreamLink>,
     /// For a decision: the digest of every head that it was to be judged by.
     pub pins: Option<[u8; 32]>,
@@ -108,7 +110,7 @@ pub struct Header {
 pub struct Record {
     /// The fact's identity in clear.
     pub id: FactId,
-    /// The account or policy id; empty for an erasure, whose subject is to be forgotten.
+    /// The account or policy id; empty for an erasure, whose subject is to be forgotten, and for an attested verdict.
     pub subject: String,
     /// What happened.
     pub body: Body,
@@ -176,6 +178,16 @@ pub fn center_stream(center: &str) -> StreamId {
 /// The stream of a policy.
 pub fn policy_stream(policy: &str) -> StreamId {
     StreamId(first_16(&blake3::Hasher::new_derive_key(context::POLICY).update(policy.as_bytes()).finalize()))
+}
+
+/// The stream of a ledger's attested verdicts: it has one.
+pub fn attestation_stream() -> StreamId {
+    StreamId(first_16(&blake3::Hasher::new_derive_key(context::ATTESTATIONS).finalize()))
+}
+
+/// The digest of a verdict under the key of the decision's entry: it tells nothing without that key.
+pub fn verdict_digest(key: &[u8; 32], line: &[u8]) -> [u8; 32] {
+    *blake3::Hasher::new_derive_key(context::ATTESTED).update(key).update(line).finalize().as_bytes()
 }
 
 /// The head of a stream: its last entry's revision and hash.
@@ -247,5 +259,7 @@ mod tests {
         let (ab, a_b) = (FactId { source: "ab".into(), id: "".into() }, FactId { source: "a".into(), id: "b".into() });
         assert_ne!(identity(&key, &ab), identity(&key, &a_b));
         assert_ne!(commitment(&key, b"x"), commitment(&[8; 32], b"x"));
+        assert_ne!(commitment(&key, b"x").0, verdict_digest(&key, b"x"));
+        assert_ne!(attestation_stream(), center_stream(""));
     }
 }

@@ -12,13 +12,14 @@
 
 use crate::codec::{self, Commitment, StreamId};
 use crate::disk::{Disk, DiskFile, Open, passes};
+use crate::exhibit::Opening;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use ed25519_dalek::SigningKey;
 use foldhash::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 const MAGIC: &[u8; 16] = b"inforce keyring\n";
 const HEADER_LEN: u64 = 4096;
@@ -73,13 +74,39 @@ struct Keys {
     destroyed: bool,
 }
 
+/// Slots in blocks that never grow: a list that grows leaves copies of its keys behind in memory, where no erasure and no
+/// drop would wipe them.
+#[derive(Default)]
+struct Slots(Vec<Vec<Keys>>);
+
+impl Slots {
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len())
+    }
+
+    fn push(&mut self, keys: Keys) {
+        if self.0.last().is_none_or(|last| last.len() == BLOCK) {
+            self.0.push(Vec::with_capacity(BLOCK));
+        }
+        self.0.last_mut().expect("pushed above").push(keys);
+    }
+
+    fn at(&self, slot: Slot) -> &Keys {
+        &self.0[slot.0 as usize / BLOCK][slot.0 as usize % BLOCK]
+    }
+
+    fn at_mut(&mut self, slot: Slot) -> &mut Keys {
+        &mut self.0[slot.0 as usize / BLOCK][slot.0 as usize % BLOCK]
+    }
+}
+
 /// Every key of a ledger.
 pub struct Keyring {
     path: PathBuf,
     file: Box<dyn DiskFile>,
     signing: SigningKey,
-    identity: [u8; 32],
-    slots: Vec<Keys>,
+    identity: Zeroizing<[u8; 32]>,
+    slots: Slots,
     by_owner: HashMap<[u8; 16], Slot>,
     by_stream: HashMap<StreamId, Slot>,
     next_free: u32,
@@ -107,7 +134,7 @@ impl Keyring {
         let io = |error| KeyringError::Io(path.to_owned(), error);
         let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
         let file = disk.open(path, if writable { Open::Write } else { Open::Read }).map_err(io)?;
-        let mut bytes = disk.read(path).map_err(io)?;
+        let bytes = Zeroizing::new(disk.read(path).map_err(io)?);
         if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
             return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
         }
@@ -115,13 +142,13 @@ impl Keyring {
             return Err(corrupt("the header's checksum does not match"));
         }
         let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));
-        let identity = bytes[48..80].try_into().expect("32 bytes");
+        let identity = Zeroizing::new(bytes[48..80].try_into().expect("32 bytes"));
         let mut keyring = Keyring {
             path: path.to_owned(),
             file,
             signing,
             identity,
-            slots: Vec::new(),
+            slots: Slots::default(),
             by_owner: HashMap::default(),
             by_stream: HashMap::default(),
             next_free: 0,
@@ -138,7 +165,6 @@ impl Keyring {
         }
         // Torn, or shown by the system and never written because a sync failed: either way it is written again.
         let redone = redo.map(|(slot, _)| slot).filter(|&slot| writable && slot < keyring.slots.len() as u64);
-        bytes.zeroize();
         if let Some(slot) = redone {
             keyring.write(Slot(slot as u32))?;
             keyring.sync()?;
@@ -182,7 +208,7 @@ impl Keyring {
 
     /// The stream of a slot.
     pub fn stream(&self, slot: Slot) -> StreamId {
-        self.slots[slot.0 as usize].stream
+        self.slots.at(slot).stream
     }
 
     /// The slot of an account, a fresh one if it has none. Written to disk, not synced: the journal tells it again.
@@ -204,7 +230,7 @@ impl Keyring {
     pub fn restore_owner(&mut self, stream: StreamId, account: &str) -> Result<(), KeyringError> {
         let owner = self.owner(account);
         let Some(slot) = self.slot_of_stream(stream) else { return Ok(()) };
-        if self.slots[slot.0 as usize].owner == owner {
+        if self.slots.at(slot).owner == owner {
             return Ok(());
         }
         self.use_up(slot);
@@ -217,7 +243,7 @@ impl Keyring {
     }
 
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
-        self.slots[slot.0 as usize].owner = owner;
+        self.slots.at_mut(slot).owner = owner;
         self.by_owner.insert(owner, slot);
         self.put(&owner, offset(slot) + OWNER.start as u64)
     }
@@ -245,19 +271,19 @@ impl Keyring {
     /// Destroys the content key: text sealed before `seq` can never be read again.
     pub fn erase_content(&mut self, slot: Slot, seq: u64) -> Result<(), KeyringError> {
         self.use_up(slot);
-        let keys = &mut self.slots[slot.0 as usize];
+        let keys = self.slots.at_mut(slot);
         if keys.content_since >= seq {
             return Ok(());
         }
         keys.content.copy_from_slice(&random::<32>());
         keys.content_since = seq;
-        self.replace(slot, &self.slots[slot.0 as usize])
+        self.replace(slot, self.slots.at(slot))
     }
 
     /// Destroys both keys, the stream's name and the owner.
     pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
         self.use_up(slot);
-        let keys = &mut self.slots[slot.0 as usize];
+        let keys = self.slots.at_mut(slot);
         let (stream, owner) = (keys.stream, keys.owner);
         keys.body.zeroize();
         keys.content.zeroize();
@@ -266,12 +292,12 @@ impl Keyring {
         keys.destroyed = true;
         self.by_stream.remove(&stream);
         self.by_owner.remove(&owner);
-        self.replace(slot, &self.slots[slot.0 as usize])
+        self.replace(slot, self.slots.at(slot))
     }
 
     /// From which seq on the content of a slot can be read.
     pub fn content_since(&self, slot: Slot) -> u64 {
-        self.slots[slot.0 as usize].content_since
+        self.slots.at(slot).content_since
     }
 
     /// Overwrites a slot by way of the redo record, each synced.
@@ -290,7 +316,7 @@ impl Keyring {
     }
 
     fn write(&self, slot: Slot) -> Result<(), KeyringError> {
-        self.write_keys(slot, &self.slots[slot.0 as usize])
+        self.write_keys(slot, self.slots.at(slot))
     }
 
     fn write_keys(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
@@ -322,7 +348,7 @@ impl Keyring {
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
     pub fn entry_key(&self, slot: Slot, part: Part, seq: u64) -> EntryKey {
-        let keys = &self.slots[slot.0 as usize];
+        let keys = self.slots.at(slot);
         let (base, tag) = match part {
             Part::Body => (&keys.body, b'b'),
             Part::Content => (&keys.content, b'c'),
@@ -347,6 +373,11 @@ impl EntryKey {
         codec::commitment(&self.0, plaintext)
     }
 
+    /// The digest by which a verdict is attested.
+    pub fn attest(&self, line: &[u8]) -> [u8; 32] {
+        codec::verdict_digest(&self.0, line)
+    }
+
     /// Encrypts. The nonce is zero: the key seals this one message.
     pub fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
         self.cipher().encrypt(&Nonce::default(), plaintext).expect("a message in memory is not too long")
@@ -355,6 +386,16 @@ impl EntryKey {
     /// Decrypts, or `None` if the bytes were not sealed under this key.
     pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         self.cipher().decrypt(&Nonce::default(), sealed).ok()
+    }
+
+    /// The key and the plaintext of sealed bytes, to be shown to somebody.
+    pub fn disclose(&self, sealed: &[u8]) -> Option<Opening> {
+        Some(Opening { key: self.0, plaintext: self.unseal(sealed)? })
+    }
+
+    /// The same for bytes that were never sealed.
+    pub fn disclose_open(&self, plaintext: &[u8]) -> Option<Opening> {
+        Some(Opening { key: self.0, plaintext: plaintext.to_vec() })
     }
 
     fn cipher(&self) -> ChaCha20Poly1305 {
@@ -425,6 +466,14 @@ fn offset(slot: Slot) -> u64 {
     HEADER_LEN + u64::from(slot.0) * SLOT_LEN as u64
 }
 
+/// A fresh key for somebody who signs, a witness say.
+pub fn fresh_signing_key() -> SigningKey {
+    let mut seed = random::<32>();
+    let key = SigningKey::from_bytes(&seed);
+    seed.zeroize();
+    key
+}
+
 /// Bytes of the system's generator.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -436,6 +485,17 @@ fn random<const N: usize>() -> [u8; N] {
 mod tests {
     use super::*;
     use crate::disk::RealDisk;
+
+    #[test]
+    fn slots_never_move_in_memory() {
+        let mut slots = Slots::default();
+        slots.push(Keys::fresh());
+        let first: *const Keys = slots.at(Slot(0));
+        (1..3 * BLOCK).for_each(|_| slots.push(Keys::fresh()));
+        assert_eq!((slots.len(), std::ptr::eq(first, slots.at(Slot(0)))), (3 * BLOCK, true));
+        let last = (Slot(3 * BLOCK as u32 - 1), Slot(BLOCK as u32));
+        assert_ne!(slots.at(last.0).body, slots.at(last.1).body);
+    }
 
     fn keyring() -> (tempfile::TempDir, Keyring) {
         let dir = tempfile::tempdir().expect("a folder");
@@ -461,7 +521,7 @@ mod tests {
         let (dir, mut keyring) = keyring();
         let path = dir.path().join("keyring");
         let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
-        let secrets = [keyring.slots[one.0 as usize].body, keyring.slots[one.0 as usize].content];
+        let secrets = [keyring.slots.at(one).body, keyring.slots.at(one).content];
         let (stream, kept) = (keyring.stream(one), keyring.stream(two));
         keyring.erase_all(one).expect("erased");
         let bytes = std::fs::read(&path).expect("readable");

@@ -14,9 +14,16 @@
 //! - [`wire`]: CloudEvents in; refusals that name the field and what was expected
 //! - [`codec`]: canonical bytes, hashes, commitments
 //! - [`merkle`]: the tree over entries, inclusion and consistency proofs
-//! - [`checkpoint`]: the tree's size and root as a signed note
+//! - [`checkpoint`]: the tree's size and root as a signed note, and who cosigned it
+//! - [`tile`]: the tree as files that any web server can serve
+//! - [`proof`]: inclusion and consistency as files of text
+//! - [`quorum`]: whose cosignatures are enough
+//! - [`witness`]: what a witness answers to a log
+//! - [`statement`]: claims about digests as in-toto Statements in DSSE envelopes
 //! - [`symbols`]: strings by number
 //! - [`entry`]: an entry as it is read back
+//! - [`exhibit`]: an entry with what its hashes are made over, to be shown to somebody
+//! - [`attested`]: verdicts on record, by decision
 //! - [`policy`]: packs, params, schema, and the only use of Cedar
 //! - [`timeline`]: the fold: state as of a decision, in either view
 //! - [`lineage`]: from a decision's signals down to its uses
@@ -27,7 +34,12 @@
 //! - [`keyring`]: sealing and erasing
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
+//! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
+//! - [`explain`]: one decision for a person
+//! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
+//! - [`evidence`]: bundles out of a ledger
+//! - [`provenance`]: one decision's lineage as PROV-JSON
 //! - [`cli`]: the command line, a file a command
 //!
 //! # Where to begin
@@ -40,8 +52,15 @@ pub mod wire;
 pub mod codec;
 pub mod merkle;
 pub mod checkpoint;
+pub mod tile;
+pub mod proof;
+pub mod quorum;
+pub mod witness;
+pub mod statement;
 pub mod symbols;
 pub mod entry;
+pub mod exhibit;
+pub mod attested;
 pub mod policy;
 pub mod timeline;
 pub mod lineage;
@@ -52,8 +71,12 @@ pub mod journal;
 pub mod keyring;
 pub mod index;
 pub mod ledger;
+pub mod http;
 pub mod replay;
 pub mod explain;
+pub mod bundle;
+pub mod evidence;
+pub mod provenance;
 pub mod demo;
 pub mod cli;
 

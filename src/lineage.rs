@@ -3,13 +3,18 @@
 //! Everything that is reached is followed, in the view or not, faulty or not; what is faulty is noted beside it. Only
 //! whole conversations depend on the view. The walk is iterative and ends on any input, cycles included.
 
+mod ways;
+
+pub use ways::Gate;
+
 use crate::fact::{Categories, Kind, Reference};
 use crate::symbols::Sym;
 use crate::timeline::{LinkTo, NodeIx, View, World};
 use std::collections::{BTreeMap, BTreeSet};
+use ways::Ways;
 
 /// How a use was reached, over all ways to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     /// True if some way passes no signal at all, which is a fault.
     pub straight: bool,
@@ -21,8 +26,6 @@ pub struct Reach {
     pub through: bool,
     /// Own labels of every signal on such ways.
     pub through_labels: Categories,
-    /// The topics of every signal on any way, ascending.
-    pub topics: Vec<Sym>,
 }
 
 /// An interaction behind a decision.
@@ -72,6 +75,19 @@ pub struct Lineage {
     pub by_conversation: Vec<NodeIx>,
     /// Every edge followed, from what cites to what is cited, sorted.
     pub edges: Vec<(NodeIx, NodeIx)>,
+    ways: Ways,
+}
+
+impl Lineage {
+    /// The gate of something reached: with equal gates the topics are the same.
+    pub fn gate(&self, node: NodeIx) -> Gate {
+        self.ways.gate(node)
+    }
+
+    /// The topics of every signal on any way through a gate, ascending.
+    pub fn topics(&self, world: &World, gate: Gate) -> Vec<Sym> {
+        self.ways.topics(world, gate)
+    }
 }
 
 /// Follows the lineage of `decision` in `view`.
@@ -82,7 +98,7 @@ pub fn trace(world: &World, decision: NodeIx, view: View) -> Lineage {
     // The latest first: an entry cites earlier ones, so each is left once all that cite it were; only turns of whole
     // conversations may come again.
     while let Some(node) = walk.pending.pop_last() {
-        let reach = walk.reached[&node].clone();
+        let reach = walk.reached[&node];
         walk.leave(node, &reach);
     }
     walk.finish()
@@ -125,14 +141,10 @@ impl Walk<'_> {
     /// What a way has gathered after passing `node`.
     fn pass(&self, node: NodeIx, reach: &Reach) -> Reach {
         if self.world.node(node).kind != Kind::SignalDerived {
-            return reach.clone();
+            return *reach;
         }
-        let own = self.world.signal(node);
-        let label = own.map(|signal| signal.sensitive).unwrap_or_default();
-        let mut passed = Reach { topics: reach.topics.clone(), ..Reach::default() };
-        if let Some(signal) = own {
-            insert(&mut passed.topics, signal.topic);
-        }
+        let label = self.world.signal(node).map(|signal| signal.sensitive).unwrap_or_default();
+        let mut passed = Reach::default();
         if reach.direct || reach.through {
             passed.through = true;
             passed.through_labels = reach.direct_labels.union(reach.through_labels).union(label);
@@ -167,7 +179,7 @@ impl Walk<'_> {
             return;
         }
         match self.reached.get_mut(&to) {
-            None => drop(self.reached.insert(to, passed.clone())),
+            None => drop(self.reached.insert(to, *passed)),
             Some(known) => {
                 if !known.absorb(passed) {
                     return;
@@ -200,6 +212,9 @@ impl Walk<'_> {
     }
 
     fn finish(mut self) -> Lineage {
+        self.lineage.edges.sort_unstable();
+        self.lineage.edges.dedup();
+        self.lineage.ways = Ways::new(self.world, self.reached.keys().copied(), &self.lineage.edges);
         for (node, reach) in self.reached {
             match self.world.node(node).kind {
                 Kind::SignalDerived => self.lineage.signals.push(node),
@@ -211,8 +226,6 @@ impl Walk<'_> {
         lineage.faults.dedup();
         lineage.by_conversation.sort_unstable();
         lineage.by_conversation.dedup();
-        lineage.edges.sort_unstable();
-        lineage.edges.dedup();
         self.lineage
     }
 }
@@ -220,20 +233,12 @@ impl Walk<'_> {
 impl Reach {
     /// Adds another way; true if that told anything new.
     fn absorb(&mut self, other: &Reach) -> bool {
-        let before = self.clone();
+        let before = *self;
         self.straight |= other.straight;
         self.direct |= other.direct;
         self.direct_labels = self.direct_labels.union(other.direct_labels);
         self.through |= other.through;
         self.through_labels = self.through_labels.union(other.through_labels);
-        other.topics.iter().for_each(|&topic| insert(&mut self.topics, topic));
         *self != before
-    }
-}
-
-/// Inserts into an ascending list without repetition.
-fn insert(list: &mut Vec<Sym>, sym: Sym) {
-    if let Err(place) = list.binary_search(&sym) {
-        list.insert(place, sym);
     }
 }

@@ -26,9 +26,23 @@ impl std::fmt::Display for NodeHash {
     }
 }
 
+/// A tree by its size and root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeHead {
+    /// How many leaves.
+    pub size: TreeSize,
+    /// Their root.
+    pub root: NodeHash,
+}
+
 /// `SHA-256(0x00 || entry hash)`.
 pub fn leaf(entry: &EntryHash) -> NodeHash {
-    NodeHash(Sha256::new().chain_update([0]).chain_update(entry.0).finalize().into())
+    leaf_of(&entry.0)
+}
+
+/// `SHA-256(0x00 || data)`: a leaf over any bytes.
+pub fn leaf_of(data: &[u8]) -> NodeHash {
+    NodeHash(Sha256::new().chain_update([0]).chain_update(data).finalize().into())
 }
 
 /// `SHA-256(0x01 || left || right)`.
@@ -188,7 +202,8 @@ pub fn consistency<N: Nodes + ?Sized>(nodes: &N, old: TreeSize, new: TreeSize) -
     proof
 }
 
-/// True if `proof` shows that the tree of `old` leaves is a prefix of that of `new` leaves (RFC 9162, 2.1.4.2).
+/// True if `proof` shows that the tree of `old` leaves is a prefix of that of `new` leaves (RFC 9162, 2.1.4.2). Of the
+/// empty tree every tree is an extension, and its root is not looked at.
 pub fn verify_consistency(
     old: TreeSize,
     old_root: NodeHash,
@@ -303,24 +318,74 @@ mod tests {
             for m in 0..=n {
                 let old_root = mth(&all[..m as usize]);
                 let proof = consistency(all.as_slice(), TreeSize(m), TreeSize(n));
-                assert!(verify_consistency(TreeSize(m), old_root, TreeSize(n), new_root, &proof), "{m} to {n}");
+                let holds = |old: NodeHash, new: NodeHash, proof: &[NodeHash]| {
+                    verify_consistency(TreeSize(m), old, TreeSize(n), new, proof)
+                };
+                assert!(holds(old_root, new_root, &proof), "{m} to {n}");
+                assert!(!holds(old_root, new_root, &[&proof[..], &[new_root]].concat()), "{m} to {n}, one hash more");
                 if m == 0 {
                     continue;
                 }
-                assert!(
-                    !verify_consistency(TreeSize(m), flipped(old_root), TreeSize(n), new_root, &proof),
-                    "{m} to {n}"
-                );
-                assert!(
-                    !verify_consistency(TreeSize(m), old_root, TreeSize(n), flipped(new_root), &proof),
-                    "{m} to {n}"
-                );
+                assert!(!holds(flipped(old_root), new_root, &proof), "{m} to {n}");
+                assert!(!holds(old_root, flipped(new_root), &proof), "{m} to {n}");
                 for k in 0..proof.len() {
                     let mut bad = proof.clone();
                     bad[k] = flipped(bad[k]);
-                    assert!(!verify_consistency(TreeSize(m), old_root, TreeSize(n), new_root, &bad), "{m} to {n}");
+                    assert!(!holds(old_root, new_root, &bad), "{m} to {n}, hash {k} changed");
+                    bad.remove(k);
+                    assert!(!holds(old_root, new_root, &bad), "{m} to {n}, hash {k} left out");
                 }
+                assert!(!verify_consistency(TreeSize(n + 1), old_root, TreeSize(n), new_root, &proof));
             }
+        }
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+        (0..text.len()).step_by(2).map(digit).collect()
+    }
+
+    /// The eight leaves of the Certificate Transparency code, which RFC 6962 was tested with.
+    const DATA: [&str; 8] =
+        ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+    /// The roots over the first one, two, … of them.
+    const ROOTS: [&str; 8] = [
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ];
+    const A: &str = "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7";
+    const B: &str = "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e";
+    const C: &str = "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4";
+    const F: &str = "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a";
+    const D: &str = "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b";
+    const E: &str = "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0";
+
+    #[test]
+    fn the_vectors_of_certificate_transparency() {
+        let all: Vec<NodeHash> = DATA.iter().map(|data| leaf_of(&hex(data))).collect();
+        let text = |hashes: Vec<NodeHash>| hashes.iter().map(NodeHash::to_string).collect::<Vec<_>>();
+        for n in 1..=8 {
+            assert_eq!(subtree(&all[..n]).to_string(), ROOTS[n - 1], "{n} leaves");
+        }
+        for (index, size, path) in
+            [(0, 1, vec![]), (0, 8, vec![A, B, C]), (5, 8, vec![D, E, ROOTS[3]]), (2, 3, vec![ROOTS[1]])]
+        {
+            assert_eq!(text(inclusion(all.as_slice(), index, TreeSize(size))), path, "leaf {index} of {size}");
+        }
+        for (old, new, proof) in [
+            (1, 1, vec![]),
+            (1, 8, vec![A, B, C]),
+            (2, 5, vec![B, D]),
+            (2, 8, vec![B, C]),
+            (6, 8, vec![F, E, ROOTS[3]]),
+        ] {
+            assert_eq!(text(consistency(all.as_slice(), TreeSize(old), TreeSize(new))), proof, "{old} to {new}");
         }
     }
 }

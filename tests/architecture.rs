@@ -234,12 +234,15 @@ fn pure_rooms_use_nothing_of_the_world() {
 
 #[test]
 fn one_room_for_each_library_that_shapes_bytes_or_verdicts() {
-    let homes: [(&str, &[&str]); 5] = [
+    let homes: [(&str, &[&str]); 8] = [
         ("sled", &["index"]),
         ("cedar_policy", &["policy"]),
         ("chacha20poly1305", &["keyring"]),
         ("bincode", &["codec", "fact"]),
         ("getrandom", &["keyring"]),
+        ("hyper", &["http"]),
+        ("tokio", &["http"]),
+        ("ureq", &["http"]),
     ];
     let mut wrong = Vec::new();
     for source in sources() {

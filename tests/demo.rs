@@ -22,7 +22,7 @@ fn recorded(conversations: &[Conversation]) -> (tempfile::TempDir, Ledger, Repor
 }
 
 fn load(ledger: &Ledger) -> World {
-    let Loaded { world, bad } = ledger.load().expect("readable");
+    let Loaded { world, bad, .. } = ledger.load().expect("readable");
     assert_eq!(bad, None);
     world
 }

@@ -149,6 +149,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/policies.md",
         "docs/decisions.md",
         "docs/derive.md",
+        "docs/operate.md",
     ] {
         let text = document(name);
         let folder = root.join(name).parent().expect("a folder").to_owned();

@@ -136,7 +136,31 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("12-signal-derived", Body::SignalDerived(Box::new(signal))),
         ("13-decision-made", Body::DecisionMade(Box::new(decision))),
         ("14-subject-erased", Body::SubjectErased(Scope::All)),
+        ("15-verdict-attested", Body::VerdictAttested(Box::new(attested()))),
     ]
+}
+
+fn attested() -> VerdictAttested {
+    let rule = |id: &str, policy: Option<&str>, today| AttestedRule {
+        id: text(id),
+        policy: policy.map(text),
+        version: policy.map(|_| text("1")),
+        known: false,
+        today,
+    };
+    VerdictAttested {
+        decision: 300,
+        digest: Digest([3; 32]),
+        known: Verdict::Allow,
+        today: Verdict::Deny,
+        conformance: Conformance::LateBreach,
+        integrity: Integrity::Erased,
+        rules: vec![rule("accounts-not-linked", Some("p"), true), rule("erased-source", None, false)],
+        engine: text("inforce"),
+        engine_version: text("0.1.0"),
+        size: 70_000,
+        root: Digest([4; 32]),
+    }
 }
 
 fn header() -> Header {
@@ -191,6 +215,8 @@ fn hashes_of_every_context() {
     hold("identity", &codec::identity(&key, &id("1")).0);
     hold("center-stream", &center_stream("c1").0);
     hold("policy-stream", &policy_stream("meta-ai-personalization").0);
+    hold("attestation-stream", &codec::attestation_stream().0);
+    hold("verdict-digest", &codec::verdict_digest(&key, b"line"));
     let head = |byte, revision| Head { stream: StreamId([byte; 16]), revision, hash: EntryHash([byte + 1; 32]) };
     hold("pins", &codec::pins(&mut [head(20, 1), head(13, 300)]));
     hold("pins-none", &codec::pins(&mut []));
@@ -199,7 +225,7 @@ fn hashes_of_every_context() {
 /// Enum numbers are the order of names; a new one goes to the end.
 #[test]
 fn numbers_of_every_enum() {
-    let all: [(&str, &[&str]); 15] = [
+    let all: [(&str, &[&str]); 18] = [
         ("Kind", Kind::NAMES),
         ("Role", Role::NAMES),
         ("Channel", Channel::NAMES),
@@ -215,6 +241,9 @@ fn numbers_of_every_enum() {
         ("ItemKind", ItemKind::NAMES),
         ("Outcome", Outcome::NAMES),
         ("Scope", Scope::NAMES),
+        ("Verdict", Verdict::NAMES),
+        ("Conformance", Conformance::NAMES),
+        ("Integrity", Integrity::NAMES),
     ];
     let mut list: String = all.iter().map(|(name, names)| format!("{name}: {}\n", names.join(" "))).collect();
     list += &format!("Category: {}\n", Category::ALL.map(Category::name).join(" "));

@@ -50,7 +50,7 @@ pub fn run(args: Demo) -> Result<Exit, CliError> {
     bar.finish_and_clear();
     let mut report = Report::recorded(&facts, left_out);
     drop(facts);
-    let Loaded { world, bad } = ledger.load()?;
+    let Loaded { world, bad, .. } = ledger.load()?;
     if let Some(bad) = bad {
         return Err(CliError::Failed(format!("the new ledger does not verify: entry {}: {}", bad.seq, bad.what)));
     }

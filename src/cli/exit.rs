@@ -1,5 +1,6 @@
 //! Exit codes and errors of the command line.
 
+use crate::evidence::EvidenceError;
 use crate::ledger::LedgerError;
 use std::io;
 
@@ -36,6 +37,8 @@ pub enum CliError {
     Ledger(#[from] LedgerError),
     #[error("the ledger is not what was recorded: {0}")]
     Damaged(LedgerError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     #[error("`{0}`: {1}")]
     File(String, io::Error),
     #[error("{0}")]
@@ -57,6 +60,7 @@ impl CliError {
             // What was recorded is not what is there: that is a finding, not a failure to look.
             CliError::Damaged(_) => Exit::Broken,
             CliError::Ledger(error) if error.is_damage() => Exit::Broken,
+            CliError::Evidence(error) if error.is_damage() => Exit::Broken,
             _ => Exit::Failure,
         }
     }

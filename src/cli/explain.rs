@@ -27,7 +27,7 @@ pub struct Explain {
 
 pub fn run(args: Explain) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad } = ledger.load()?;
+    let Loaded { world, bad, .. } = ledger.load()?;
     let decision = find(&world, &args.decision);
     let (explanation, exit) = match (bad, decision) {
         (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),
@@ -58,14 +58,20 @@ pub(super) fn judged(
     with_content: bool,
 ) -> Result<(Explanation, Exit), CliError> {
     let judgement = judge::judge(world, decision, &mut Ask::Plainly);
-    let wanted = Wanted::of(world, &judgement);
+    let evidence = gather(ledger, world, &judgement)?;
+    Ok((explain::explain(world, &judgement, &evidence, with_content), exit(&judgement)))
+}
+
+/// The entries behind a judgement.
+pub(super) fn gather(ledger: &Ledger, world: &World, judgement: &Judgement) -> Result<Evidence, CliError> {
+    let wanted = Wanted::of(world, judgement);
     let mut evidence = Evidence::default();
     ledger.each_entry(|entry| {
         if wanted.takes(entry) {
             evidence.add(entry.clone());
         }
     })?;
-    Ok((explain::explain(world, &judgement, &evidence, with_content), exit(&judgement)))
+    Ok(evidence)
 }
 
 fn exit(judgement: &Judgement) -> Exit {

@@ -3,6 +3,7 @@
 use super::exit::print_line;
 use super::{CliError, Common, Exit};
 use crate::ledger::Ledger;
+use std::path::PathBuf;
 
 /// Arguments of `inforce init`.
 #[derive(clap::Args)]
@@ -12,6 +13,9 @@ pub struct Init {
     /// The ledger's name in its checkpoints, such as `example.com/ads`; one made from its key if left out.
     #[arg(long, value_name = "NAME", value_parser = origin)]
     origin: Option<String>,
+    /// A file outside the ledger's folder that gets a copy of each checkpoint; the ledger is held to it.
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
 }
 
 fn origin(text: &str) -> Result<String, String> {
@@ -28,6 +32,9 @@ pub fn run(args: Init) -> Result<Exit, CliError> {
     let ledger = Ledger::create(&args.common.ledger, args.origin.as_deref())?;
     let (origin, key) = (ledger.origin().to_owned(), ledger.verifier_key().to_string());
     ledger.close()?;
+    if let Some(anchor) = &args.anchor {
+        Ledger::set_anchor(&args.common.ledger, anchor)?;
+    }
     let mut out = std::io::stdout().lock();
     if args.common.json {
         print_line(&mut out, serde_json::json!({ "origin": origin, "public_key": key }))?;

@@ -1,5 +1,10 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
+mod anchor;
+mod attest;
+mod bundle;
+mod checkpoint;
+mod consistency;
 mod demo;
 mod derive;
 mod exit;
@@ -8,15 +13,21 @@ mod import;
 mod init;
 mod policy;
 mod progress;
+mod publish;
+mod provenance;
 mod rederive;
 mod reindex;
 mod replay;
 mod verify;
+mod verify_bundle;
+mod witness;
 
 pub use exit::{CliError, Exit};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Records every AI interaction, notice, preference, signal and ad decision, and replays any decision against the
 /// policy that was in force at that time.
@@ -55,8 +66,26 @@ enum Command {
     Replay(replay::Replay),
     /// Explain one decision to a person: the verdict, why, and everything that it rests on.
     Explain(explain::Explain),
+    /// Put verdicts on record, so that they are known after evidence was erased.
+    Attest(attest::Attest),
+    /// Write evidence about decisions that others can check without the ledger.
+    Bundle(bundle::Bundle),
+    /// Check a bundle: integrity, completeness, and the verdict, from the file alone.
+    VerifyBundle(verify_bundle::VerifyBundle),
+    /// Export what one decision rests on as W3C PROV-JSON.
+    Provenance(provenance::Provenance),
     /// Check every hash, chain, commitment and signature.
     Verify(verify::Verify),
+    /// Sign the tree as it stands, and have witnesses cosign it.
+    Checkpoint(checkpoint::Checkpoint),
+    /// Prove or refute that one state of the log is the beginning of another.
+    Consistency(consistency::Consistency),
+    /// Write the log as static files that any web server can mirror.
+    Publish(publish::Publish),
+    /// Serve as a witness: cosign checkpoints of logs that only grow.
+    Witness(witness::Witness),
+    /// Keep a copy of each checkpoint outside the ledger's folder, and hold the ledger to it.
+    Anchor(anchor::Anchor),
     /// Adopt, list and compare policies.
     Policy(policy::Policy),
     /// Throw the index away and rebuild it from the journal.
@@ -98,7 +127,16 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Provenance(args) => provenance::run(args),
+        Command::Attest(args) => attest::run(args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::VerifyBundle(args) => verify_bundle::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Checkpoint(args) => checkpoint::run(args),
+        Command::Consistency(args) => consistency::run(args),
+        Command::Publish(args) => publish::run(args),
+        Command::Witness(args) => witness::run(args),
+        Command::Anchor(args) => anchor::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Reindex(args) => reindex::run(args),
     }
@@ -106,7 +144,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
 
 /// A file that reaches its limit is an error to report, not a signal to die of: once somebody listens, the write fails.
 fn outlive_size_limits() {
-    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Default::default()) {
+    let heard = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
         tracing::warn!("signals: {error}");
     }
 }

@@ -2,8 +2,9 @@
 
 use super::exit::print_line;
 use super::{CliError, Common, Exit, rederive};
+use crate::attested::Attestations;
 use crate::fact::{Instant, Time};
-use crate::judge::Conformance;
+use crate::judge::{Conformance, Integrity, Judgement};
 use crate::ledger::{Ledger, Loaded, Problem};
 use crate::replay::{self, Summary};
 use crate::timeline::{NodeIx, World};
@@ -42,7 +43,7 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
 pub fn run(args: Replay) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let start = std::time::Instant::now();
-    let Loaded { mut world, bad } = ledger.load()?;
+    let Loaded { mut world, attested, bad, .. } = ledger.load()?;
     let read_in = start.elapsed();
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;
@@ -60,7 +61,7 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
     let start = std::time::Instant::now();
     let summary = match &bad {
         Some(problem) => report_tampered(&world, &decisions, problem, args.common.json, &mut out)?,
-        None => judge_all(&world, &decisions, args.common.json, &mut out)?,
+        None => judge_all(&world, &attested, &decisions, args.common.json, &mut out)?,
     };
     out.flush().map_err(CliError::Stdout)?;
     tell(&summary, bad.as_ref());
@@ -82,11 +83,18 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
     })
 }
 
-fn judge_all(world: &World, decisions: &[NodeIx], json: bool, out: &mut impl Write) -> Result<Summary, CliError> {
+fn judge_all(
+    world: &World,
+    attested: &Attestations,
+    decisions: &[NodeIx],
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Summary, CliError> {
     let mut summary = Summary::default();
     let mut printed = Ok(());
     let map = |world: &World, judgement| {
-        let line = if json { replay::to_line(world, &judgement) } else { brief(world, &judgement) };
+        let line =
+            if json { replay::attested_line(world, &judgement, attested) } else { brief(world, &judgement, attested) };
         (judgement, line)
     };
     replay::replay(world, decisions, map, |(judgement, line)| {
@@ -99,7 +107,7 @@ fn judge_all(world: &World, decisions: &[NodeIx], json: bool, out: &mut impl Wri
 }
 
 /// One line for people.
-fn brief(world: &World, judgement: &crate::judge::Judgement) -> String {
+fn brief(world: &World, judgement: &Judgement, attested: &Attestations) -> String {
     let object = replay::to_json(world, judgement);
     let name =
         object["decision"]["id"].as_str().map_or_else(|| format!("entry {}", object["decision"]["seq"]), str::to_owned);
@@ -107,7 +115,12 @@ fn brief(world: &World, judgement: &crate::judge::Judgement) -> String {
         object["known"]["rules"].as_array().into_iter().flatten().filter_map(|rule| rule["id"].as_str()).collect();
     rules.dedup();
     let verdicts = format!("{} / {}", judgement.known.verdict.name(), judgement.today.verdict.name());
-    format!("{:<13} {:<31} {name}  {}", judgement.conformance.name(), verdicts, rules.join(", ")).trim_end().to_owned()
+    let line = format!("{:<13} {:<31} {name}  {}", judgement.conformance.name(), verdicts, rules.join(", "));
+    let on_record = attested.of(world.node(judgement.decision).seq).next_back();
+    match on_record.filter(|_| judgement.integrity != Integrity::Ok) {
+        Some(last) => format!("{}  (attested: {})", line.trim_end(), last.conformance.name()),
+        None => line.trim_end().to_owned(),
+    }
 }
 
 fn report_tampered(
@@ -145,7 +158,7 @@ fn tell(summary: &Summary, bad: Option<&Problem>) {
 }
 
 /// The decisions that are named, in seq order; all of them if none is.
-fn chosen(world: &World, names: &[String]) -> Result<Vec<NodeIx>, CliError> {
+pub(super) fn chosen(world: &World, names: &[String]) -> Result<Vec<NodeIx>, CliError> {
     if names.is_empty() {
         return Ok(world.decisions().collect());
     }

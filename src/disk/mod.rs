@@ -5,8 +5,10 @@
 //! absent: maps of files into memory, which report a failed read as a signal; and sled, which brings its own files.
 
 mod real;
+mod replace;
 
 pub use real::RealDisk;
+pub use replace::replace;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +50,8 @@ pub trait Disk: Send + Sync {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
     /// Takes the lock that is a file, made if need be, until what is returned is dropped; `None` if another holds it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
+    /// The lock shared with others that read, or `None` if a process writes. It is given back when dropped.
+    fn share_lock(&self, path: &Path) -> Option<Box<dyn Lock>>;
     /// True if somebody holds the lock; changes nothing.
     fn is_locked(&self, path: &Path) -> bool;
 

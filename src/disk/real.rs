@@ -5,6 +5,10 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a writer waits for those who only look something up.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// The files of the system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,11 +63,20 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Box::new(Locked(file)))),
+                Err(TryLockError::WouldBlock) if self.is_locked(path) || begun.elapsed() > WAIT => return Ok(None),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
+    }
+
+    fn share_lock(&self, path: &Path) -> Option<Box<dyn Lock>> {
+        let file = File::open(path).ok()?;
+        file.try_lock_shared().is_ok().then(|| Box::new(Locked(file)) as Box<dyn Lock>)
     }
 
     fn is_locked(&self, path: &Path) -> bool {
@@ -98,4 +111,13 @@ impl DiskFile for File {
     }
 }
 
-impl Lock for File {}
+/// A file whose lock is given back by name: closing alone would leave it to a child process that is being started.
+struct Locked(File);
+
+impl Lock for Locked {}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}

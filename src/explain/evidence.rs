@@ -1,9 +1,10 @@
 //! The raw entries behind one decision: names, topics, texts and permissions, which a world leaves out because no rule
 //! reads them.
 
+use crate::attested::Attestations;
 use crate::codec::{Record, StreamId};
 use crate::entry::Entry;
-use crate::fact::{Kind, Moment};
+use crate::fact::{Body, Kind, Moment};
 use crate::judge::{Judgement, Ref, VersionIx, version_of};
 use crate::lineage;
 use crate::timeline::{NodeIx, View, World};
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Which entries an explanation needs: to be asked of each entry in one pass.
 #[derive(Debug, Default)]
 pub struct Wanted {
+    decision: Option<u64>,
     seqs: BTreeSet<u64>,
     streams: BTreeSet<StreamId>,
 }
@@ -19,8 +21,8 @@ pub struct Wanted {
 impl Wanted {
     /// Everything behind `judgement`, and what was recorded about the accounts in it.
     pub fn of(world: &World, judgement: &Judgement) -> Wanted {
-        let mut wanted = Wanted::default();
         let decision = judgement.decision;
+        let mut wanted = Wanted { decision: Some(world.node(decision).seq), ..Wanted::default() };
         wanted.add_node(world, decision);
         for view in views(world, decision) {
             let lineage = lineage::trace(world, decision, view);
@@ -70,7 +72,11 @@ impl Wanted {
                 | Kind::SubjectErased
         );
         let of_the_person = || entry.header.streams.first().is_some_and(|link| self.streams.contains(&link.stream));
-        self.seqs.contains(&entry.header.seq) || (about_the_person && of_the_person())
+        let of_the_decision = || match entry.record.as_ref().map(|record| &record.body) {
+            Some(Body::VerdictAttested(body)) => Some(body.decision) == self.decision,
+            _ => false,
+        };
+        self.seqs.contains(&entry.header.seq) || of_the_decision() || (about_the_person && of_the_person())
     }
 }
 
@@ -79,11 +85,16 @@ impl Wanted {
 pub struct Evidence {
     entries: BTreeMap<u64, Entry>,
     accounts: BTreeMap<StreamId, String>,
+    /// Verdicts on the decision that were put on record.
+    attested: Attestations,
 }
 
 impl Evidence {
     /// Keeps an entry.
     pub fn add(&mut self, entry: Entry) {
+        if entry.header.kind == Kind::VerdictAttested {
+            return self.attested.take(&entry);
+        }
         let subject = entry.record.as_ref().map(|record| &record.subject).filter(|subject| !subject.is_empty());
         if let (Some(subject), Some(link)) = (subject, entry.header.streams.first()) {
             self.accounts.entry(link.stream).or_insert_with(|| subject.clone());
@@ -104,6 +115,11 @@ impl Evidence {
     /// The account of a stream, `<app>/<id>`.
     pub fn account(&self, stream: StreamId) -> Option<&str> {
         self.accounts.get(&stream).map(String::as_str)
+    }
+
+    /// Verdicts on the decision that were put on record.
+    pub fn attested(&self) -> &Attestations {
+        &self.attested
     }
 
     /// Everything that was kept, ascending in time.

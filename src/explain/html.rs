@@ -4,7 +4,7 @@ use super::headline::Tone;
 use super::history::{Counts, Happening};
 use super::in_force::PolicyCard;
 use super::lineage::{Step, StepKind, Text};
-use super::phrases::{happening_note, in_force, label_text, views_note, why};
+use super::phrases::{ON_RECORD, happening_note, in_force, label_text, views_note, why};
 use super::reason::{Flag, Reason};
 use super::state::Row;
 use super::{Explanation, svg, words};
@@ -17,8 +17,26 @@ const DETAILS: usize = 6;
 /// Steps deeper than this are not nested further.
 const DEEPEST: usize = 8;
 
+/// More to say on a page, behind the explanation: statements that must not be missed, and facts as label and value.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Appendix {
+    pub title: String,
+    pub statements: Vec<String>,
+    pub facts: Vec<(String, String)>,
+}
+
 /// Renders the page.
 pub fn to_html(explanation: &Explanation) -> String {
+    page(explanation, None)
+}
+
+/// Renders the page with an appendix.
+pub fn to_page(explanation: &Explanation, appendix: &Appendix) -> String {
+    page(explanation, Some(appendix))
+}
+
+fn page(explanation: &Explanation, appendix: Option<&Appendix>) -> String {
     let headline = &explanation.headline;
     let page = html! {
         (DOCTYPE)
@@ -32,6 +50,12 @@ pub fn to_html(explanation: &Explanation) -> String {
             }
             body { main {
                 (header(explanation))
+                @if !explanation.attested.is_empty() {
+                    section aria-labelledby="record" {
+                        h2 id="record" { (ON_RECORD) }
+                        dl class="facts small" { @for (label, value) in &explanation.attested { dt { (label) } dd { (prose(value)) } } }
+                    }
+                }
                 @if !explanation.reasons.is_empty() {
                     section aria-labelledby="why" { h2 id="why" { (why(explanation)) } @for reason in &explanation.reasons { (card(reason)) } }
                 }
@@ -43,11 +67,22 @@ pub fn to_html(explanation: &Explanation) -> String {
                     dl class="facts small" { @for (label, value) in &explanation.facts { dt { (label) } dd { (prose(value)) } } }
                 }
                 @if !explanation.views.is_empty() { (rest(explanation)) }
+                @if let Some(appendix) = appendix { (appended(appendix)) }
                 footer { p { "Made by " code { "inforce explain" } " from the ledger's own entries. Times are as recorded; “Z” is UTC." } }
             } }
         }
     };
     page.into_string()
+}
+
+fn appended(appendix: &Appendix) -> Markup {
+    html! {
+        section aria-labelledby="appendix" {
+            h2 id="appendix" { (words::clean(&appendix.title)) }
+            @for statement in &appendix.statements { p class="caution" { (words::clean(statement)) } }
+            dl class="facts small" { @for (label, value) in &appendix.facts { dt { (label) } dd { (prose(&words::clean(value))) } } }
+        }
+    }
 }
 
 fn tone_class(tone: Tone) -> &'static str {

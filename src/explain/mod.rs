@@ -8,6 +8,7 @@
 
 mod choices;
 mod drawing;
+mod erased;
 mod evidence;
 mod headline;
 mod history;
@@ -32,7 +33,7 @@ pub use drawing::{Band, Drawing, Edge, Glyph, Mark};
 pub use evidence::{Evidence, Wanted};
 pub use headline::{Headline, Tone};
 pub use history::{Counts, Happening};
-pub use html::to_html;
+pub use html::{Appendix, to_html, to_page};
 pub use in_force::PolicyCard;
 pub use json::to_json;
 pub use lineage::{Label, Step, StepKind, StepMark, Text};
@@ -59,6 +60,8 @@ pub struct Explanation {
     pub facts: Vec<(String, String)>,
     /// Why the verdict is to be read with care, if it is.
     pub caution: Option<String>,
+    /// Where evidence was erased: the verdicts that were put on record, as when and what.
+    pub attested: Vec<(String, String)>,
     /// Every rule that fired and every finding, the gravest first.
     pub reasons: Vec<Reason>,
     /// What the two views hold, side by side.
@@ -78,20 +81,23 @@ pub struct Explanation {
 
 /// Explains a judgement from a world, with the raw entries that [`Wanted`] asked for.
 pub fn explain(world: &World, judgement: &Judgement, evidence: &Evidence, with_content: bool) -> Explanation {
-    let object = crate::replay::to_json(world, judgement);
+    let object = crate::replay::attested_json(world, judgement, evidence.attested());
+    let is_erased = judgement.integrity == Integrity::Erased;
+    let attested = if is_erased { erased::on_record(world, judgement.decision, evidence) } else { Vec::new() };
     let Some(scene) = Scene::new(world, judgement, evidence, with_content) else {
-        return destroyed(world, judgement.decision, object);
+        return Explanation { attested, ..destroyed(world, judgement.decision, object) };
     };
     let reasons = reason::all(&scene);
     let history = history::all(&scene);
     let policies = in_force::all(&scene);
-    let caution = (judgement.integrity == Integrity::Erased).then(|| headline::ERASED.to_owned());
+    let caution = is_erased.then(|| headline::ERASED.to_owned());
     Explanation {
         headline: headline::of(&scene, &reasons),
         about: headline::about(&scene),
         name: name(world, judgement.decision),
         facts: headline::facts(&scene),
         caution,
+        attested,
         views: state::rows(&scene, &reasons),
         lineage: lineage::steps(&scene, &reasons),
         drawing: drawing::of(&scene, &reasons, &history, &policies),
@@ -109,7 +115,9 @@ pub fn tampered(world: &World, decision: NodeIx, bad_seq: u64, what: &str, objec
 
 /// A decision whose own body is gone.
 fn destroyed(world: &World, decision: NodeIx, object: Value) -> Explanation {
-    bare(world, decision, headline::destroyed(), object)
+    let mut explanation = bare(world, decision, headline::destroyed(), object);
+    explanation.facts.extend(erased::erasures(world, decision));
+    explanation
 }
 
 fn bare(world: &World, decision: NodeIx, headline: Headline, object: Value) -> Explanation {
@@ -123,6 +131,7 @@ fn bare(world: &World, decision: NodeIx, headline: Headline, object: Value) -> E
             ("Recorded".to_owned(), format!("{}, as entry {}", scene::instant(node.recorded), node.seq)),
         ],
         caution: None,
+        attested: Vec::new(),
         reasons: Vec::new(),
         views: Vec::new(),
         lineage: Vec::new(),

@@ -6,6 +6,9 @@ use super::lineage::Label;
 use super::reason::Flag;
 use super::{Explanation, words};
 
+/// The heading over verdicts that were put on record, where evidence was erased since or before.
+pub const ON_RECORD: &str = "Verdicts on record, attested at the time";
+
 /// The heading over the rules: why, or what is worth a note though nothing decided.
 pub fn why(explanation: &Explanation) -> &'static str {
     let decides = explanation.reasons.iter().any(|reason| reason.flag != Flag::Finding);

@@ -6,6 +6,7 @@ use crate::judge::{self, Finding, FindingId, Fired, JudgeRule, Ref, Rule, Versio
 use crate::lineage::{Fault, Lineage, Use};
 use crate::policy::{Params, RuleOutcome};
 use crate::timeline::{NodeIx, Version, View};
+use foldhash::HashMap;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -74,6 +75,9 @@ pub struct Reason {
     /// The entries that it is about, each with the views in which it is.
     #[serde(skip)]
     pub(super) nodes: BTreeMap<NodeIx, [bool; 2]>,
+    /// Where each text stands in `details`: a rule may fire for very many uses.
+    #[serde(skip)]
+    places: HashMap<String, usize>,
 }
 
 /// One rule in one view, about one use or the decision.
@@ -175,6 +179,7 @@ impl Found {
             known: false,
             today: false,
             nodes: BTreeMap::new(),
+            places: HashMap::default(),
         })
     }
 }
@@ -185,12 +190,15 @@ impl Reason {
         self.known |= known;
         self.today |= today;
         for text in texts {
-            match self.details.iter_mut().find(|detail| detail.text == text) {
-                Some(detail) => {
-                    detail.known |= known;
-                    detail.today |= today;
+            match self.places.get(&text) {
+                Some(&place) => {
+                    self.details[place].known |= known;
+                    self.details[place].today |= today;
                 }
-                None => self.details.push(Detail { text, known, today }),
+                None => {
+                    self.places.insert(text.clone(), self.details.len());
+                    self.details.push(Detail { text, known, today });
+                }
             }
         }
     }
@@ -206,7 +214,10 @@ impl Reason {
 
 fn case<'a>(scene: &'a Scene<'a>, n: usize, version: Option<VersionIx>, about: Option<NodeIx>) -> Case<'a> {
     let lineage = &scene.lineages[n];
-    let used = about.and_then(|node| lineage.uses.iter().find(|used| used.node == node));
+    let used = about.and_then(|node| {
+        let place = lineage.uses.binary_search_by_key(&node, |used| used.node);
+        place.ok().map(|place| &lineage.uses[place])
+    });
     Case { scene, view: scene.views[n], lineage, version, used }
 }
 

@@ -6,7 +6,7 @@ use super::headline::Tone;
 use super::history::{Counts, Happening};
 use super::in_force::PolicyCard;
 use super::lineage::{Label, Step, StepKind, Text};
-use super::phrases::{happening_note, in_force, label_text, views_note, why};
+use super::phrases::{ON_RECORD, happening_note, in_force, label_text, views_note, why};
 use super::reason::{Flag, Reason};
 use super::state::Row;
 use super::wrap::{columns, pad, wrapped};
@@ -37,6 +37,10 @@ const DEEPEST: usize = 8;
 pub fn to_text(explanation: &Explanation, width: usize) -> String {
     let mut page = Page { out: String::new(), width: width.clamp(40, 120) };
     page.headline(explanation);
+    if !explanation.attested.is_empty() {
+        page.heading(ON_RECORD);
+        page.facts(&explanation.attested);
+    }
     if !explanation.reasons.is_empty() {
         page.heading(why(explanation));
         explanation.reasons.iter().for_each(|reason| page.reason(reason));

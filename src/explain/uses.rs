@@ -45,7 +45,8 @@ pub(super) fn facts_of(case: &Case, used: &Use) -> Option<UseFacts> {
     let app = world.account(world.node(scene.decision).account).app?;
     let policy = world.policies[case.version?.line as usize].id;
     let notice = facts::of_notices(world, used.node, policy, case.view);
-    Some(facts::of_use(world, used, scene.decision, app, notice, params, case.view))
+    let topics = case.lineage.topics(world, case.lineage.gate(used.node)).into();
+    Some(facts::of_use(world, (used, &topics), scene.decision, app, notice, params, case.view))
 }
 
 /// An interaction in a sentence, for rules that nobody wrote words for.
@@ -250,7 +251,8 @@ fn proxies(case: &Case) -> Vec<String> {
         return Vec::new();
     };
     let scene = case.scene;
-    let on_way = used.reach.topics.iter().filter_map(|&topic| {
+    let topics = case.lineage.topics(scene.world, case.lineage.gate(used.node));
+    let on_way = topics.into_iter().filter_map(|topic| {
         let category = params.proxy_topics.get(scene.world.symbols.name(topic))?;
         let (topic, call) = (scene.text(topic), scene.call(used.node));
         Some(format!(
@@ -267,7 +269,8 @@ fn excluded_topics(case: &Case) -> Vec<String> {
     let excluded = |topic: &Sym| params.excluded_topics.contains(scene.world.symbols.name(*topic));
     let mut sentences = Vec::new();
     if let Some(used) = case.used {
-        let on_way: Vec<Sym> = used.reach.topics.iter().copied().filter(excluded).collect();
+        let topics = case.lineage.topics(scene.world, case.lineage.gate(used.node));
+        let on_way: Vec<Sym> = topics.into_iter().filter(excluded).collect();
         if !on_way.is_empty() {
             let call = scene.call(used.node);
             sentences.push(format!("A signal that rests on {call} has the excluded topic {}.", scene.quoted(on_way)));

@@ -147,6 +147,7 @@ pub fn kind(kind: Kind) -> &'static str {
         Kind::SignalDerived => "signal",
         Kind::DecisionMade => "decision",
         Kind::SubjectErased => "erasure",
+        Kind::VerdictAttested => "attested verdict",
     }
 }
 

@@ -1,31 +1,9 @@
 //! The bodies: one struct a fact type, as `docs/format.md` lists them.
 
+use super::attested::VerdictAttested;
+use super::wire_enum::wire_enum;
 use super::{Categories, Digest, Reference, Region, Source, Time};
 use bincode::{Decode, Encode};
-
-/// Names of an enum on the wire: `parse`, `name`, and the list for error messages.
-macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-        pub enum $name { $($(#[$vdoc])* #[doc = concat!("`", $text, "`")] $variant),+ }
-
-        impl $name {
-            /// Every name on the wire, in encoding order.
-            pub const NAMES: &'static [&'static str] = &[$($text),+];
-
-            /// The name on the wire.
-            pub const fn name(self) -> &'static str {
-                match self { $($name::$variant => $text),+ }
-            }
-
-            /// The variant of that name.
-            pub fn parse(name: &str) -> Option<$name> {
-                match name { $($text => Some($name::$variant),)+ _ => None }
-            }
-        }
-    };
-}
 
 wire_enum!(
     /// What kind of fact: the CloudEvents `type`.
@@ -45,8 +23,22 @@ wire_enum!(
         SignalDerived = "inforce.signal.derived",
         DecisionMade = "inforce.decision.made",
         SubjectErased = "inforce.subject.erased",
+        VerdictAttested = "inforce.verdict.attested",
     }
 );
+
+impl Kind {
+    /// True if an account's key seals the body. The others are open: a policy is public, and an erasure and an attested
+    /// verdict must be readable after the keys are gone.
+    pub fn is_sealed(self) -> bool {
+        !matches!(self, Kind::PolicyAdopted | Kind::SubjectErased | Kind::VerdictAttested)
+    }
+
+    /// The kinds that others may send. A verdict is attested by the engine that judged, and by nobody else.
+    pub fn on_the_wire() -> &'static [&'static str] {
+        &Kind::NAMES[..Kind::VerdictAttested as usize]
+    }
+}
 
 wire_enum!(
     /// Whether a policy permits (platform) or only restricts (overlay).
@@ -327,6 +319,7 @@ pub enum Body {
     SignalDerived(Box<SignalDerived>),
     DecisionMade(Box<DecisionMade>),
     SubjectErased(Scope),
+    VerdictAttested(Box<VerdictAttested>),
 }
 
 impl Body {
@@ -348,6 +341,7 @@ impl Body {
             Body::SignalDerived(_) => Kind::SignalDerived,
             Body::DecisionMade(_) => Kind::DecisionMade,
             Body::SubjectErased(_) => Kind::SubjectErased,
+            Body::VerdictAttested(_) => Kind::VerdictAttested,
         }
     }
 

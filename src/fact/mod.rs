@@ -5,14 +5,17 @@
 //! the order of `docs/format.md`; variants are only ever added at the end.
 
 mod account;
+mod attested;
 mod body;
 mod category;
 mod fact_id;
 mod region;
 mod time;
+mod wire_enum;
 
 pub(crate) use account::app_of;
 pub use account::{Account, AccountError};
+pub use attested::*;
 pub use body::*;
 pub use category::{Categories, Category};
 pub use fact_id::{FactId, Reference, Source};

@@ -2,13 +2,17 @@
 //!
 //! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash, so whoever asks checks
 //! what it finds. Postings gather in memory and go to sled in sorted runs of small chunks: many keys, random keys and
-//! large values are what sled is bad at. sled's own durability is not relied upon: `covered` says how far it got.
+//! large values are what sled is bad at. sled's own durability is not relied upon: `covered` says how far it got, and
+//! files that were not closed whole are not opened again.
 
 mod filter;
+mod seal;
 
 use crate::codec::{self, EntryHash, Identity};
 use filter::Filter;
 use foldhash::HashMap;
+use seal::Seal;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 /// Postings in memory before they are written as a run.
@@ -17,6 +21,8 @@ const RUN: usize = 1 << 20;
 const CHUNK: usize = 256;
 /// Locations a chunk: 8 bytes each, a value of 2 KiB.
 const LOCATIONS: u64 = 256;
+/// What an entry is filed under; an index that was made otherwise is made again.
+const VERSION: u64 = 2;
 
 /// Why the index could not be used: it can always be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,7 @@ pub enum Field {
     Conversation = 7,
     Target = 8,
     Day = 9,
+    Decision = 10,
 }
 
 /// A term: a field and a value, hashed.
@@ -55,6 +62,14 @@ impl Term {
     }
 }
 
+/// The first entry of a group, and where the group begins: from there the journal can be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct GroupStart {
+    pub seq: u64,
+    pub location: u64,
+}
+
 /// The index of one ledger.
 pub struct Index {
     path: PathBuf,
@@ -65,17 +80,23 @@ pub struct Index {
     recent: Vec<(Term, u64)>,
     recent_ids: HashMap<Term, u64>,
     recent_locations: Vec<u64>,
+    /// The groups of what is not yet in a run.
+    recent_groups: VecDeque<GroupStart>,
     covered: u64,
     next: u64,
     runs: u32,
     ids: Filter,
     /// The hash of the last entry of the last whole chunk: an index of another journal is found out by it.
     boundary: [u8; 32],
+    seal: Seal,
 }
 
 impl Index {
     /// Opens or makes the index in `path`. What it does not cover yet must be added again.
     pub fn open(path: &Path) -> Result<Index, IndexError> {
+        if !seal::holds(path).map_err(|error| IndexError(path.to_owned(), error.to_string()))? {
+            return Err(IndexError(path.to_owned(), "it was not closed whole, or was changed since".to_owned()));
+        }
         let fail = |error: sled::Error| IndexError(path.to_owned(), error.to_string());
         let db = sled::Config::new().path(path).cache_capacity(32 << 20).flush_every_ms(None).open().map_err(fail)?;
         let number = |key: &[u8]| -> Result<u64, IndexError> {
@@ -83,6 +104,9 @@ impl Index {
             Ok(value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0))
         };
         let (covered, runs, purged) = (number(b"m/covered")?, number(b"m/runs")? as u32, number(b"m/purged")?);
+        if covered > 0 && number(b"m/version")? != VERSION {
+            return Err(IndexError(path.to_owned(), "another version of this program made it".to_owned()));
+        }
         let ids = Filter::load(&db, covered).map_err(fail)?;
         let boundary =
             db.get(b"m/boundary").map_err(fail)?.and_then(|hash| hash.as_ref().try_into().ok()).unwrap_or([0; 32]);
@@ -93,11 +117,13 @@ impl Index {
             recent: Vec::new(),
             recent_ids: HashMap::default(),
             recent_locations: Vec::new(),
+            recent_groups: VecDeque::new(),
             covered,
             next: covered,
             runs,
             ids,
             boundary,
+            seal: Seal::new(path),
         })
     }
 
@@ -106,12 +132,27 @@ impl Index {
         self.covered
     }
 
-    /// Adds the next entry; one that is covered is only compared with what was added.
+    /// From where the journal must be read for what is not covered yet; none if nothing is.
+    pub fn resume(&self) -> Result<Option<GroupStart>, IndexError> {
+        let value = self.db.get(b"m/resume").map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
+        Ok(value.filter(|value| value.len() == 16).map(|value| {
+            let number = |at: usize| u64::from_be_bytes(value[at..at + 8].try_into().expect("eight bytes"));
+            GroupStart { seq: number(0), location: number(8) }
+        }))
+    }
+
+    /// The hash of entry `covered() - 1`: an index of another journal is found out by it.
+    pub fn boundary(&self) -> EntryHash {
+        EntryHash(self.boundary)
+    }
+
+    /// Adds the next entry, of the group that begins at `group`; one that is covered is only compared with what was added.
     pub fn add(
         &mut self,
         seq: u64,
         hash: &EntryHash,
         location: u64,
+        group: GroupStart,
         id: Term,
         terms: &[Term],
     ) -> Result<(), IndexError> {
@@ -131,6 +172,9 @@ impl Index {
         self.recent.extend(terms.iter().map(|&term| (term, seq)));
         self.recent_ids.insert(id, seq);
         self.recent_locations.push(location);
+        if self.recent_groups.back() != Some(&group) {
+            self.recent_groups.push_back(group);
+        }
         self.next += 1;
         if self.recent.len() >= RUN && self.next.is_multiple_of(LOCATIONS) {
             self.flush()?;
@@ -140,6 +184,12 @@ impl Index {
 
     /// Writes what is in memory as a run. Whole chunks of locations only, so it may leave up to 255 entries.
     pub fn flush(&mut self) -> Result<(), IndexError> {
+        let flushed = self.write_run();
+        self.seal.whole &= flushed.is_ok();
+        flushed
+    }
+
+    fn write_run(&mut self) -> Result<(), IndexError> {
         let end = self.next - self.next % LOCATIONS;
         if end <= self.covered {
             return Ok(());
@@ -157,6 +207,10 @@ impl Index {
             self.db.insert(key, chunk.iter().flat_map(|at| at.to_be_bytes()).collect::<Vec<u8>>()).map_err(fail)?;
         }
         self.recent_locations.drain(..whole);
+        while self.recent_groups.get(1).is_some_and(|next| next.seq <= end) {
+            self.recent_groups.pop_front();
+        }
+        let resume = *self.recent_groups.front().expect("every entry is of a group");
         let (flushed, kept) = std::mem::take(&mut self.recent_ids).into_iter().partition(|&(_, seq)| seq < end);
         let flushed: HashMap<Term, u64> = flushed;
         self.recent_ids = kept;
@@ -167,6 +221,9 @@ impl Index {
         self.ids.save(&self.db).map_err(fail)?;
         self.db.insert(b"m/runs", &u64::from(self.runs).to_be_bytes()).map_err(fail)?;
         self.db.insert(b"m/boundary", &self.boundary).map_err(fail)?;
+        self.db.insert(b"m/version", &VERSION.to_be_bytes()).map_err(fail)?;
+        let resume = [resume.seq.to_be_bytes(), resume.location.to_be_bytes()].concat();
+        self.db.insert(b"m/resume", resume).map_err(fail)?;
         self.db.insert(b"m/covered", &self.covered.to_be_bytes()).map_err(fail)?;
         self.db.flush().map_err(fail)?;
         Ok(())
@@ -182,6 +239,7 @@ impl Index {
         self.flush()?;
         self.purged = seq;
         let written = self.db.insert(b"m/purged", &seq.to_be_bytes()).and_then(|_| self.db.flush());
+        self.seal.whole &= written.is_ok();
         written.map(drop).map_err(|error| IndexError(self.path.clone(), error.to_string()))
     }
 
@@ -279,7 +337,9 @@ mod tests {
         let fill = |index: &mut Index, range: std::ops::Range<u64>| {
             for seq in range {
                 let terms = if seq % 2 == 0 { vec![even] } else { vec![] };
-                index.add(seq, &EntryHash([seq as u8; 32]), seq * 10, Term::id(&identity(seq)), &terms).expect("added");
+                let group = GroupStart { seq: seq - seq % 7, location: (seq - seq % 7) * 10 };
+                let hash = EntryHash([seq as u8; 32]);
+                index.add(seq, &hash, seq * 10, group, Term::id(&identity(seq)), &terms).expect("added");
             }
         };
         let check = |index: &Index, end: u64| {
@@ -300,8 +360,35 @@ mod tests {
         drop(index);
         let mut index = Index::open(dir.path()).expect("opens");
         assert_eq!(index.covered(), 1792);
-        assert!(index.add(1791, &EntryHash([1; 32]), 0, Term::id(&identity(0)), &[]).is_err(), "another journal");
+        let resume = GroupStart { seq: 1792, location: 17_920 };
+        assert_eq!(index.resume().expect("read"), Some(resume), "the group of the first entry that is not covered");
+        let foreign = index.add(1791, &EntryHash([1; 32]), 0, resume, Term::id(&identity(0)), &[]);
+        assert!(foreign.is_err(), "another journal");
         fill(&mut index, 1792..3000);
         check(&index, 3000);
+    }
+
+    #[test]
+    fn what_was_not_closed_whole_or_was_changed_is_not_opened() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("index");
+        let mut index = Index::open(&path).expect("opens");
+        for seq in 0..256 {
+            let group = GroupStart { seq: 0, location: 0 };
+            index.add(seq, &EntryHash([1; 32]), seq, group, Term::id(&identity(seq)), &[]).expect("added");
+        }
+        index.flush().expect("flushed");
+        drop(index);
+        assert_eq!(Index::open(&path).expect("closed whole").covered(), 256);
+        let db = path.join("db");
+        let whole = std::fs::read(&db).expect("readable");
+        let mut changed = whole.clone();
+        changed[whole.len() / 3] ^= 4;
+        std::fs::write(&db, &changed).expect("written");
+        assert!(Index::open(&path).is_err());
+        std::fs::write(&db, &whole).expect("written");
+        Index::open(&path).expect("as it was");
+        std::fs::remove_file(path.join("seal")).expect("removed");
+        assert!(Index::open(&path).is_err(), "a process that was killed seals nothing");
     }
 }

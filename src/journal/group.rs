@@ -57,6 +57,8 @@ pub struct RawEntry<'a> {
 pub struct Group<'a> {
     /// Its entries.
     pub entries: Vec<RawEntry<'a>>,
+    /// The offset of its header.
+    pub start: usize,
     /// The offset behind it.
     pub end: usize,
 }
@@ -72,7 +74,7 @@ pub struct Damage {
     pub what: String,
 }
 
-/// The bytes of a group and the offset of each frame in them.
+/// The bytes of a group and the offset of each frame in them; the group begins at the first of them.
 pub fn encode(first_seq: u64, frames: &[Frame]) -> (Vec<u8>, Vec<u64>) {
     let len: usize = frames.iter().map(|frame| frame.0.len()).sum();
     let mut bytes = Vec::with_capacity(HEADER_LEN + len);
@@ -139,7 +141,7 @@ fn read_group(bytes: &[u8], start: usize, seq: u64) -> Result<Group<'_>, Damage>
     if at != end {
         return Err(damage(at, seq, "a group is longer than its entries"));
     }
-    Ok(Group { entries, end })
+    Ok(Group { entries, start, end })
 }
 
 /// The whole entries at the start of a damaged group: none where its header is what is damaged.
@@ -153,7 +155,7 @@ pub fn intact(bytes: &[u8], start: usize, seq: u64) -> Group<'_> {
         entries.push(entry);
         at = next;
     }
-    Group { entries, end: at }
+    Group { entries, start, end: at }
 }
 
 /// Reads the frame at the start of `bytes`, which stand at `offset`; returns it with the offset behind it.

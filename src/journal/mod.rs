@@ -102,9 +102,9 @@ impl Journal {
         Ok(Journal { disk, dir: dir.to_owned(), segment_len, segment })
     }
 
-    /// Writes one group and syncs. Returns where each entry stands. After an error other than that there was no room
-    /// nothing more may be written.
-    pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<Vec<Location>, JournalError> {
+    /// Writes one group and syncs. Returns where it and each of its entries stand. After an error other than that there
+    /// was no room nothing more may be written.
+    pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<(Location, Vec<Location>), JournalError> {
         if self.segment.len() > self.segment_len {
             self.segment.close()?;
             self.segment = Segment::create(&*self.disk, &self.dir, SegmentId(self.segment.id().0 + 1), first_seq)?;
@@ -113,7 +113,8 @@ impl Journal {
         let start = self.segment.len();
         self.segment.write(&bytes, if bytes.len() < SMALL_GROUP { ZERO_AHEAD } else { 0 })?;
         let segment = self.segment.id();
-        Ok(offsets.into_iter().map(|offset| Location { segment, offset: (start + offset) as u32 }).collect())
+        let at = |offset: u64| Location { segment, offset: (start + offset) as u32 };
+        Ok((at(0), offsets.into_iter().map(at).collect()))
     }
 
     /// Fails as long as there is no room for a group.
@@ -142,7 +143,7 @@ pub struct End {
 
 /// Passes over every group from `from` on, in order; `visit` may stop the pass with an error.
 ///
-/// Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
+/// What stands before `from` in its segment is not read. Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
 /// knows how much was acknowledged.
 pub fn scan<E: From<JournalError>>(
     disk: &dyn Disk,
@@ -153,7 +154,7 @@ pub fn scan<E: From<JournalError>>(
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
     let (mut bytes, mut last_group) = (Vec::new(), None);
     loop {
-        segment::read(disk, dir, at.segment, &mut bytes)?;
+        segment::read(disk, dir, at.segment, u64::from(at.offset), &mut bytes)?;
         if let Err(what) =
             segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
         {
@@ -194,7 +195,7 @@ pub fn intact<T>(
     open: impl FnOnce(&Group) -> T,
 ) -> Result<T, JournalError> {
     let mut bytes = Vec::new();
-    segment::read(disk, dir, end.segment, &mut bytes)?;
+    segment::read(disk, dir, end.segment, HEADER_LEN, &mut bytes)?;
     Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
 }
 

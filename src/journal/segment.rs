@@ -24,10 +24,23 @@ pub fn exists(disk: &dyn Disk, dir: &Path, id: SegmentId) -> bool {
     disk.exists(&path_of(dir, id))
 }
 
-/// Reads all bytes of a segment into `bytes`, whose space is used again.
-pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+/// Reads a segment into `bytes`, whose space is used again: its header, and everything from `from` on. Between them
+/// stand zeros, so that offsets are those in the file.
+pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, from: u64, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
     let path = path_of(dir, id);
-    disk.read_into(&path, bytes).map_err(|error| JournalError::Io(path, error))
+    let io = |error| JournalError::Io(path.clone(), error);
+    if from <= HEADER_LEN {
+        return disk.read_into(&path, bytes).map_err(io);
+    }
+    let file = disk.open(&path, Open::Read).map_err(io)?;
+    let len = file.len().map_err(io)?;
+    // Zeros of fresh memory cost nothing until they are touched.
+    *bytes = vec![0; len as usize];
+    file.read_exact_at(&mut bytes[..HEADER_LEN.min(len) as usize], 0).map_err(io)?;
+    match bytes.get_mut(from as usize..) {
+        Some(rest) => file.read_exact_at(rest, from).map_err(io),
+        None => Ok(()),
+    }
 }
 
 fn header(id: SegmentId, first_seq: u64) -> [u8; HEADER_LEN as usize] {

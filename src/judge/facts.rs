@@ -6,6 +6,7 @@ use crate::policy::{DecisionFacts, NoticeFacts, Params, PersonFacts, UseFacts};
 use crate::symbols::{Sym, Symbols};
 use crate::timeline::{AccountIx, Decision, Event, NodeIx, View, What, World};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The decision's own facts.
 pub fn of_decision(world: &World, node: NodeIx, decision: &Decision, app: Sym, params: &Params) -> DecisionFacts {
@@ -119,10 +120,10 @@ pub fn of_notices(world: &World, node: NodeIx, policy: Sym, view: View) -> Notic
     facts
 }
 
-/// One use. The interaction's body must still be readable.
+/// One use, and the topics on the ways to it. The interaction's body must still be readable.
 pub fn of_use(
     world: &World,
-    used: &Use,
+    (used, topics): (&Use, &Arc<[Sym]>),
     decision: NodeIx,
     app: Sym,
     notice: NoticeFacts,
@@ -150,7 +151,7 @@ pub fn of_use(
         labelled,
         sensitive: only_if(reach.straight || reach.direct, reach.direct_labels),
         inherited: only_if(reach.through, reach.through_labels),
-        topics: reach.topics.clone(),
+        topics: topics.clone(),
         microphone: body.microphone,
         notice,
         erased: erased_between(world, used.node, view),

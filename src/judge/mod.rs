@@ -11,7 +11,7 @@ pub use verdict::*;
 pub use versions::version_of;
 
 use crate::fact::{Instant, Kind, Moment, Role, Scope};
-use crate::lineage::{self, Fault, Lineage, Use};
+use crate::lineage::{self, Fault, Gate, Lineage, Use};
 use crate::policy::{Answer, DecisionFacts, Memo, PersonFacts, Question, RuleOutcome};
 use crate::symbols::Sym;
 use crate::timeline::{AccountIx, Decision, NodeIx, View, World};
@@ -110,7 +110,7 @@ impl Bench<'_> {
         }
         let uses = || lineage.uses.iter().map(|used| used.node);
         let owners = std::iter::once(self.decision).chain(uses()).map(|ix| world.node(ix).account);
-        if owners.into_iter().any(|account| world.has_late_neighbour(account, late)) {
+        if owners.into_iter().any(|account| world.has_late_neighbour(account, decision)) {
             return false;
         }
         if uses().any(|used| world.labels(used).iter().any(|label| late(label.moment))) {
@@ -169,13 +169,23 @@ impl Bench<'_> {
         for &version in versions {
             self.ask_one(view, version, &person, None, ask, record);
         }
+        // Uses behind one gate share their topics, and mostly stand together.
+        let mut on_way: Option<(Gate, Arc<[Sym]>)> = None;
         for (used, (node, judging)) in lineage.uses.iter().zip(use_versions) {
             debug_assert_eq!(used.node, *node, "one list of versions a use, in the same order");
             // Of a use whose body is gone nothing is left that a policy could be asked about.
-            let left = judging.iter().filter(|_| !world.node(used.node).is_destroyed());
-            for &version in left {
-                self.ask_one(view, version, &person, Some(used), ask, record);
+            if world.node(used.node).is_destroyed() {
+                continue;
             }
+            let gate = lineage.gate(used.node);
+            let topics = match &on_way {
+                Some((other, topics)) if *other == gate => topics.clone(),
+                _ => lineage.topics(world, gate).into(),
+            };
+            for &version in judging {
+                self.ask_one(view, version, &person, Some((used, &topics)), ask, record);
+            }
+            on_way = Some((gate, topics));
         }
     }
 
@@ -184,13 +194,13 @@ impl Bench<'_> {
         view: View,
         ix: VersionIx,
         person: &PersonFacts,
-        used: Option<&Use>,
+        used: Option<(&Use, &Arc<[Sym]>)>,
         ask: &mut Ask,
         record: &mut Record,
     ) {
         let world = self.world;
         let version = version_of(world, ix);
-        let about = used.map(|used| used.node);
+        let about = used.map(|(used, _)| used.node);
         if version.is_backdated() {
             let entry = world.locate(version.seq).expect("a version is an entry");
             record.find(FindingId::BackdatedPolicy, Ref::Entry(entry));
@@ -200,7 +210,7 @@ impl Bench<'_> {
         };
         let decision: DecisionFacts = facts::of_decision(world, self.decision, self.body, self.app, &compiled.params);
         let use_facts = used.map(|used| {
-            let notice = facts::of_notices(world, used.node, world.policies[ix.line as usize].id, view);
+            let notice = facts::of_notices(world, used.0.node, world.policies[ix.line as usize].id, view);
             facts::of_use(world, used, self.decision, self.app, notice, &compiled.params, view)
         });
         let question = Question { decision: &decision, person, use_facts: use_facts.as_ref() };
@@ -322,7 +332,7 @@ impl Bench<'_> {
         accounts.sort_unstable();
         accounts.dedup();
         let is_late = |moment: Moment| moment.seq > decision.seq && moment.at < decision.at;
-        let of_accounts = accounts.iter().flat_map(|&account| world.account(account).late());
+        let of_accounts = accounts.iter().flat_map(|&account| world.account(account).late_after(decision.seq));
         let of_accounts = of_accounts
             .filter(|late| is_late(late.moment))
             .map(|late| (late.moment.seq, late.recorded, late.moment.at));

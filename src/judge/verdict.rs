@@ -1,67 +1,55 @@
 //! What the judge says: verdict, rules, findings, conformance, integrity.
 
+pub use crate::fact::{Conformance, Integrity, Verdict};
+
 use crate::fact::{Outcome, Reference};
 use crate::timeline::NodeIx;
 use std::sync::Arc;
 
-/// Writes an enum whose variants have a name in the output.
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $(#[doc = concat!("`", $text, "`")] $variant),+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [$name] = &[$($name::$variant),+];
-
-            /// The name in the output.
-            pub const fn name(self) -> &'static str {
-                match self { $($name::$variant => $text),+ }
-            }
-        }
-    };
+/// Rules that the judge itself applies, in the order of their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum JudgeRule {
+    BrokenLineage,
+    ClockAnomaly,
+    ConversationLineage,
+    ErasedEvidence,
+    ErasedSource,
+    NoPolicyInForce,
+    NotPermitted,
+    PolicyError,
+    WrongPolicyCited,
 }
 
-named!(
-    /// The answer to one question: was it allowed, in this view?
-    Verdict { Allow = "allow", OutOfScope = "out_of_scope", Indeterminate = "indeterminate", Deny = "deny" }
-);
-
-named!(
-    /// What the decider did against what it should have known.
-    Conformance {
-        Conforming = "conforming",
-        OutOfScope = "out_of_scope",
-        Withheld = "withheld",
-        Erased = "erased",
-        Unproven = "unproven",
-        LateBreach = "late_breach",
-        Breach = "breach",
-    }
-);
-
-named!(
-    /// What is left of the evidence.
-    Integrity { Ok = "ok", Erased = "erased", Tampered = "tampered" }
-);
-
-named!(
-    /// Rules that the judge itself applies, in the order of their names.
-    JudgeRule {
-        BrokenLineage = "broken-lineage",
-        ClockAnomaly = "clock-anomaly",
-        ConversationLineage = "conversation-lineage",
-        ErasedEvidence = "erased-evidence",
-        ErasedSource = "erased-source",
-        NoPolicyInForce = "no-policy-in-force",
-        NotPermitted = "not-permitted",
-        PolicyError = "policy-error",
-        WrongPolicyCited = "wrong-policy-cited",
-    }
-);
-
 impl JudgeRule {
+    /// Every rule.
+    pub const ALL: &'static [JudgeRule] = &[
+        JudgeRule::BrokenLineage,
+        JudgeRule::ClockAnomaly,
+        JudgeRule::ConversationLineage,
+        JudgeRule::ErasedEvidence,
+        JudgeRule::ErasedSource,
+        JudgeRule::NoPolicyInForce,
+        JudgeRule::NotPermitted,
+        JudgeRule::PolicyError,
+        JudgeRule::WrongPolicyCited,
+    ];
+
+    /// The name in the output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            JudgeRule::BrokenLineage => "broken-lineage",
+            JudgeRule::ClockAnomaly => "clock-anomaly",
+            JudgeRule::ConversationLineage => "conversation-lineage",
+            JudgeRule::ErasedEvidence => "erased-evidence",
+            JudgeRule::ErasedSource => "erased-source",
+            JudgeRule::NoPolicyInForce => "no-policy-in-force",
+            JudgeRule::NotPermitted => "not-permitted",
+            JudgeRule::PolicyError => "policy-error",
+            JudgeRule::WrongPolicyCited => "wrong-policy-cited",
+        }
+    }
+
     /// True for rules that deny; the others need a person.
     pub fn denies(self) -> bool {
         matches!(self, JudgeRule::ErasedSource | JudgeRule::NotPermitted)

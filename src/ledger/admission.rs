@@ -20,6 +20,16 @@ pub struct Admitted {
     pub links: Vec<Link>,
 }
 
+/// What holds for all facts of one request.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    pub clock: Clock,
+    /// True if one refused fact refuses all.
+    pub whole: bool,
+    /// True if the ledger itself says it.
+    pub own: bool,
+}
+
 /// What admission decided about one fact.
 pub enum Outcome {
     Appended(u64),
@@ -49,20 +59,19 @@ impl Admission {
         }
     }
 
-    /// Admits all of `facts`; with `whole`, takes all of them back if one is refused.
+    /// Admits all of `facts`; a whole request is taken back if one is refused.
     pub fn admit(
         &mut self,
         facts: Vec<Fact>,
-        clock: Clock,
-        whole: bool,
+        terms: Terms,
         catalog: &Catalog,
         keyring: &Keyring,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
         let mut outcomes = Vec::with_capacity(facts.len());
         for (index, fact) in facts.into_iter().enumerate() {
-            match self.admit_one(fact, clock, catalog, keyring) {
-                Ok(Outcome::Refused(refusal)) if whole => {
+            match self.admit_one(fact, terms, catalog, keyring) {
+                Ok(Outcome::Refused(refusal)) if terms.whole => {
                     self.take_back(len, last);
                     return Err(LedgerError::Refused { index, refusal });
                 }
@@ -86,10 +95,13 @@ impl Admission {
     fn admit_one(
         &mut self,
         mut fact: Fact,
-        clock: Clock,
+        terms: Terms,
         catalog: &Catalog,
         keyring: &Keyring,
     ) -> Result<Outcome, LedgerError> {
+        if fact.kind() == Kind::VerdictAttested && !terms.own {
+            return Ok(Outcome::Refused(Refusal::new("type", crate::wire::NOT_YOURS)));
+        }
         let identity = codec::identity(keyring.identity_key(), &fact.id);
         if let Some(&index) = self.ids.get(&identity) {
             let earlier = &self.admitted[index];
@@ -104,7 +116,7 @@ impl Admission {
             let same = says_the_same(&catalog.read(seq, keyring)?, &fact, catalog, keyring);
             return Ok(if same { Outcome::Duplicate(seq, hash) } else { conflict(&fact.id, seq) });
         }
-        let recorded_at = match self.stamp(&fact, clock) {
+        let recorded_at = match self.stamp(&fact, terms.clock) {
             Ok(at) => at,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };
@@ -113,8 +125,16 @@ impl Admission {
         {
             return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
         }
-        let references = fact.body.references().into_iter().map(|reference| self.resolve(reference, catalog, keyring));
-        let links = references.collect::<Result<Vec<Link>, LedgerError>>()?;
+        let links = match &fact.body {
+            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog)? {
+                Some(link) => vec![link],
+                None => return Ok(no_decision(body.decision)),
+            },
+            body => {
+                let references = body.references().into_iter();
+                references.map(|reference| self.resolve(reference, catalog, keyring)).collect::<Result<_, _>>()?
+            }
+        };
         let seq = self.next_seq;
         self.next_seq += 1;
         self.last = recorded_at;
@@ -147,6 +167,19 @@ impl Admission {
     }
 }
 
+/// The link to a decision that was recorded.
+fn cite_decision(seq: u64, catalog: &Catalog) -> Result<Option<Link>, LedgerError> {
+    if seq >= catalog.next_seq {
+        return Ok(None);
+    }
+    let (header, hash) = catalog.header(seq)?;
+    Ok((header.kind == Kind::DecisionMade).then_some(Link::Resolved { seq, hash }))
+}
+
+fn no_decision(seq: u64) -> Outcome {
+    Outcome::Refused(Refusal::new("data.decision", format!("entry {seq} is no decision: expected the seq of one")))
+}
+
 fn conflict(id: &FactId, seq: u64) -> Outcome {
     let FactId { source, id } = id;
     let expected = format!(
@@ -158,6 +191,12 @@ fn conflict(id: &FactId, seq: u64) -> Outcome {
 /// True if `fact` says what the entry recorded, as far as that can still be told.
 fn says_the_same(recorded: &Entry, fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> bool {
     let header = &recorded.header;
+    if let (Body::VerdictAttested(new), Some(Body::VerdictAttested(old))) =
+        (&fact.body, recorded.record.as_ref().map(|record| &record.body))
+    {
+        // Said again later, it is no other verdict.
+        return old.digest == new.digest;
+    }
     if header.kind != fact.kind() || header.occurred_at != fact.time {
         return false;
     }

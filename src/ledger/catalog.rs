@@ -5,11 +5,11 @@ use super::read::{self, BadEntry};
 use super::stage;
 use super::tree::{self, Tree};
 use super::{LedgerError, Options, Paths};
-use crate::codec::{EntryHash, Identity};
+use crate::codec::{EntryHash, Header, Identity};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Scope};
-use crate::index::{Index, IndexError, Term};
-use crate::journal::{self, Location};
+use crate::index::{GroupStart, Index, IndexError, Term};
+use crate::journal::{self, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use foldhash::HashMap;
 use std::path::{Path, PathBuf};
@@ -80,8 +80,8 @@ impl Catalog {
         })
     }
 
-    /// Takes an entry that the journal holds; its streams were taken before.
-    pub fn take(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
+    /// Takes an entry that the journal holds, of the group at `group`; its streams were taken before.
+    pub fn take(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
         let header = &entry.header;
         self.next_seq = header.seq + 1;
         self.last_recorded = header.recorded_at;
@@ -90,18 +90,14 @@ impl Catalog {
             self.last_erasure = Some(header.seq);
         }
         if !self.stale {
-            self.add_to_index(entry, location)?;
+            add(self.index_mut()?, entry, location, group)?;
         }
         Ok(())
     }
 
-    fn add_to_index(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
-        Ok(add(self.index_mut()?, entry, location)?)
-    }
-
     /// As [`Catalog::take`], while opening: an index of another journal is noted, not fatal.
-    pub fn retake(&mut self, entry: &Entry, location: Location) -> Result<(), LedgerError> {
-        match self.take(entry, location) {
+    pub fn retake(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
+        match self.take(entry, location, group) {
             Err(LedgerError::Index(error)) => {
                 tracing::warn!("{error}; it is rebuilt now");
                 self.stale = true;
@@ -117,15 +113,20 @@ impl Catalog {
             return Ok(Some(found));
         }
         for seq in self.index()?.ids(identity)? {
-            let (bytes, location) = self.frame(seq)?;
-            let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
-                .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
-            let (header, hash) = read::peek(&raw)?;
+            let (header, hash) = self.header(seq)?;
             if header.identity == *identity {
                 return Ok(Some((seq, hash)));
             }
         }
         Ok(None)
+    }
+
+    /// The header and hash of an entry, without its body.
+    pub fn header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
+        let (bytes, location) = self.frame(seq)?;
+        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+            .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
+        Ok(read::peek(&raw)?)
     }
 
     fn index(&self) -> Result<&Index, IndexError> {
@@ -168,8 +169,8 @@ impl Catalog {
         self.let_go();
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
         let mut index = fresh_index(&self.options.index(&self.dir))?;
-        super::load::each_entry(disk, &journal, keyring, read::Content::Leave, |entry, location| {
-            Ok(add(&mut index, &entry, location)?)
+        super::load::each_entry(disk, &journal, keyring, read::Content::Leave, |entry, location, group| {
+            Ok(add(&mut index, &entry, location, group)?)
         })?;
         index.purge(self.next_seq)?;
         self.index = Some(index);
@@ -194,9 +195,17 @@ impl Catalog {
     }
 }
 
-fn add(index: &mut Index, entry: &Entry, location: Location) -> Result<(), IndexError> {
+/// Adds one entry to an index.
+pub fn add(index: &mut Index, entry: &Entry, location: Location, group: GroupStart) -> Result<(), IndexError> {
     let header = &entry.header;
-    index.add(header.seq, &entry.hash, location.pack(), Term::id(&header.identity), &stage::terms(entry))
+    index.add(header.seq, &entry.hash, location.pack(), group, Term::id(&header.identity), &stage::terms(entry))
+}
+
+/// Where a group of the journal begins.
+pub fn group_start(group: &Group, segment: SegmentId) -> GroupStart {
+    let first = group.entries.first().expect("a group is not empty");
+    let location = Location { segment, offset: group.start as u32 };
+    GroupStart { seq: first.seq, location: location.pack() }
 }
 
 fn no_index(path: &Path) -> IndexError {

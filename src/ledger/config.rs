@@ -1,11 +1,11 @@
 //! `ledger.toml`: format version, name and public key.
 
 use super::{LedgerError, Paths};
-use crate::checkpoint::VerifierKey;
-use crate::disk::{Disk, Open};
+use crate::checkpoint::{Checkpoint, VerifierKey};
+use crate::disk::{self, Disk};
 use crate::keyring::Keyring;
 use ed25519_dalek::VerifyingKey;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The version of everything on disk.
 const FORMAT: u32 = 1;
@@ -17,6 +17,8 @@ pub struct Config {
     pub origin: String,
     /// The key that its checkpoints verify under.
     pub public_key: VerifierKey,
+    /// Where a copy of the last checkpoint is kept, outside the folder.
+    pub anchor: Option<PathBuf>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -25,6 +27,8 @@ struct File {
     format: u32,
     origin: String,
     public_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    anchor: Option<PathBuf>,
 }
 
 impl Config {
@@ -32,7 +36,7 @@ impl Config {
         let own =
             || format!("inforce/{}", key.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let origin = origin.map_or_else(own, str::to_owned);
-        Config { public_key: VerifierKey::new(&origin, key), origin }
+        Config { public_key: VerifierKey::new(&origin, key), origin, anchor: None }
     }
 
     pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Config, LedgerError> {
@@ -48,29 +52,36 @@ impl Config {
         if public_key.name != file.origin {
             return Err(no_ledger("ledger.toml: the public key is not that of the origin".to_owned()));
         }
-        Ok(Config { origin: file.origin, public_key })
+        if file.anchor.as_ref().is_some_and(|anchor| !anchor.is_absolute()) {
+            return Err(no_ledger("ledger.toml: the anchor is not a path from the root on".to_owned()));
+        }
+        Ok(Config { origin: file.origin, public_key, anchor: file.anchor })
+    }
+
+    fn text(&self) -> String {
+        let (origin, public_key) = (self.origin.clone(), self.public_key.to_string());
+        toml::to_string(&File { format: FORMAT, origin, public_key, anchor: self.anchor.clone() })
+            .expect("plain fields")
     }
 
     pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), LedgerError> {
-        let file = File { format: FORMAT, origin: self.origin.clone(), public_key: self.public_key.to_string() };
-        let text = toml::to_string(&file).expect("three plain fields");
-        write_whole(disk, path, text.as_bytes())
+        disk::replace(disk, path, self.text().as_bytes()).map_err(|error| LedgerError::Io(path.to_owned(), error))
+    }
+
+    /// Opens a checkpoint of this ledger: signature and origin are its own.
+    pub(super) fn open_checkpoint(&self, note: &str) -> Result<Checkpoint, LedgerError> {
+        let checkpoint = Checkpoint::open(note, &self.public_key)?;
+        if checkpoint.origin == self.origin {
+            return Ok(checkpoint);
+        }
+        let what = format!("the checkpoint is of `{}`, not of `{}`", checkpoint.origin, self.origin);
+        Err(LedgerError::RolledBack(what))
     }
 
     pub(super) fn check_key(&self, keyring: &Keyring, dir: &Path) -> Result<(), LedgerError> {
         let own = VerifierKey::new(&self.origin, keyring.signing_key().verifying_key());
         if own == self.public_key { Ok(()) } else { Err(LedgerError::WrongKeyring(dir.to_owned())) }
     }
-}
-
-/// Writes a file so that it is whole wherever it is seen: beside its place, synced, and moved there. Its name is durable
-/// once the folder is synced.
-pub(super) fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
-    let fresh = path.with_extension("new");
-    let io = |error| LedgerError::Io(fresh.clone(), error);
-    let file = disk.open(&fresh, Open::Truncate).map_err(io)?;
-    file.write_all_at(bytes, 0).and_then(|()| file.sync_all()).map_err(io)?;
-    disk.rename(&fresh, path).map_err(io)
 }
 
 /// A file that is text.

@@ -28,6 +28,8 @@ pub enum LedgerError {
     WrongKeyring(PathBuf),
     #[error("fact {index}: {refusal}")]
     Refused { index: usize, refusal: Refusal },
+    #[error("the anchor `{}`: {}; put it back, or see docs/operate.md under `When a ledger is refused`", .0.display(), .1)]
+    Anchor(PathBuf, io::Error),
     #[error("nothing was appended: the stream `{stream}` is at {found}, expected {expected}")]
     Conflict { stream: String, expected: String, found: String },
     #[error("`{asked}` is beyond the tree: expected {expected}")]
@@ -78,6 +80,8 @@ impl LedgerError {
             LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {
                 true
             }
+            // Without it nobody can say that the ledger is not an older one.
+            LedgerError::Anchor(_, error) => error.kind() == io::ErrorKind::NotFound,
             LedgerError::Journal(JournalError::Io(_, error)) | LedgerError::Keyring(KeyringError::Io(_, error)) => {
                 error.kind() == io::ErrorKind::NotFound
             }

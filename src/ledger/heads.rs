@@ -51,6 +51,7 @@ impl Heads {
         self.links_erased |= is_link && entry.record.is_none();
         if is_link && entry.record.is_some() {
             self.links.add(entry);
+            self.links.order(header.streams[0].stream);
             if let Some((center, stream)) = self.links.last_center().zip(header.streams.get(1)) {
                 self.center_names.insert(center.0, stream.stream);
             }

@@ -1,13 +1,18 @@
 //! Reading: passes over every entry, and worlds to judge by.
 
+use super::catalog::group_start;
 use super::heads::Heads;
+use super::held::Held;
 use super::read::{self, BadEntry, Content};
 use super::stored::{Stored, level_of};
-use super::tree::{self, Held};
+use super::tree;
 use super::{Ledger, LedgerError, Paths};
+use crate::attested::Attestations;
 use crate::codec::{EntryHash, Link};
 use crate::disk::Disk;
 use crate::entry::Entry;
+use crate::fact::Kind;
+use crate::index::GroupStart;
 use crate::journal::{self, Group, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
@@ -30,6 +35,12 @@ pub struct Problem {
 pub struct Loaded {
     /// Everything that decisions are judged by.
     pub world: World,
+    /// Verdicts that were put on record: beside the world, since no verdict rests on one.
+    pub attested: Attestations,
+    /// How many entries were read.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: NodeHash,
     /// The first thing that is not what was recorded: with it no verdict is worth anything.
     pub bad: Option<Problem>,
 }
@@ -40,11 +51,12 @@ pub fn each_entry(
     dir: &Path,
     keyring: &Keyring,
     content: Content,
-    mut visit: impl FnMut(Entry, Location) -> Result<(), LedgerError>,
+    mut visit: impl FnMut(Entry, Location, GroupStart) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     let end = journal::scan(disk, dir, None, |group, segment| {
+        let start = group_start(group, segment);
         for opened in open_group(group, segment, keyring, content) {
-            visit(opened.entry?, opened.location)?;
+            visit(opened.entry?, opened.location, start)?;
         }
         Ok::<(), LedgerError>(())
     })?;
@@ -84,8 +96,9 @@ pub struct Pass<'a> {
     bound: Option<u64>,
     heads: Heads,
     hashes: Vec<EntryHash>,
+    kinds: Vec<Option<Kind>>,
     frontier: Frontier,
-    held: Option<Held>,
+    held: Held,
     stored: Stored,
     problems: Vec<Problem>,
     last_recorded: crate::fact::Instant,
@@ -97,13 +110,10 @@ impl<'a> Pass<'a> {
         let (paths, disk) = (Paths(&ledger.dir), ledger.disk());
         let beside_writer = ledger.writer.is_none() && disk.is_locked(&paths.lock());
         let mut problems = Vec::new();
-        let held = match tree::read_checkpoint(disk, &paths.checkpoint(), &ledger.config) {
-            Ok(checkpoint) => Some(Held::to(checkpoint)),
-            Err(error) => {
-                problems.push(Problem { seq: 0, place: Some(("checkpoint".to_owned(), 0)), what: error.to_string() });
-                None
-            }
-        };
+        let (held, failed) = Held::read(disk, &ledger.dir, &ledger.config);
+        if let Some((name, error)) = failed {
+            problems.push(Problem { seq: 0, place: Some((name, 0)), what: error.to_string() });
+        }
         let stored = Stored::read(disk, &paths.tree())?;
         // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
         // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
@@ -114,6 +124,7 @@ impl<'a> Pass<'a> {
             bound,
             heads: Heads::default(),
             hashes: Vec::new(),
+            kinds: Vec::new(),
             frontier: Frontier::default(),
             held,
             stored,
@@ -162,7 +173,7 @@ impl<'a> Pass<'a> {
         visit: &mut impl FnMut(&Entry),
     ) -> Result<(), LedgerError> {
         let (disk, dir) = (self.ledger.disk(), Paths(&self.ledger.dir).journal());
-        let acknowledged = self.stored.covered().max(self.held.as_ref().map_or(0, |held| held.size().0));
+        let acknowledged = self.stored.covered().max(self.held.size().0);
         let next_segment = journal::segment_path(&dir, SegmentId(end.segment.0 + 1));
         let follows = self.bound.is_none() && disk.exists(&next_segment);
         if damage.seq >= acknowledged && !follows {
@@ -199,6 +210,7 @@ impl<'a> Pass<'a> {
             Err(bad) => {
                 self.note(bad.seq, Some(location), bad.what);
                 self.hashes.push(EntryHash([0; 32]));
+                self.kinds.push(None);
             }
         }
     }
@@ -231,9 +243,7 @@ impl<'a> Pass<'a> {
 
     fn check(&mut self, entry: &Entry, leaf: NodeHash, location: Location, keyring: &Keyring) {
         let header = &entry.header;
-        if let Some(held) = &mut self.held {
-            held.note(&self.frontier);
-        }
+        self.held.note(&self.frontier);
         let stored = self.stored.leaves.get(header.seq as usize);
         if stored.is_some_and(|stored| *stored != leaf) {
             self.note(header.seq, Some(location), "its hash is not the one in the tree");
@@ -241,7 +251,7 @@ impl<'a> Pass<'a> {
             self.note(header.seq, Some(location), bad.what);
         } else if header.recorded_at < self.last_recorded {
             self.note(header.seq, Some(location), "it was recorded before the entry before it");
-        } else if let Some(what) = self.wrong_link(&header.links) {
+        } else if let Some(what) = self.wrong_link(header.kind, &header.links) {
             self.note(header.seq, Some(location), what);
         } else if entry.record.is_none() {
             self.destroyed(header.streams[0].stream, header.seq);
@@ -249,6 +259,7 @@ impl<'a> Pass<'a> {
         self.last_recorded = header.recorded_at;
         self.heads.take(entry);
         self.hashes.push(entry.hash);
+        self.kinds.push(Some(header.kind));
         let erased = entry
             .record
             .as_ref()
@@ -261,10 +272,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn wrong_link(&self, links: &[Link]) -> Option<String> {
+    fn wrong_link(&self, kind: Kind, links: &[Link]) -> Option<String> {
+        let is_decision = |seq: u64| self.kinds.get(seq as usize) == Some(&Some(Kind::DecisionMade));
         links.iter().find_map(|link| match link {
             Link::Resolved { seq, hash } if self.hashes.get(*seq as usize) != Some(hash) => {
                 Some(format!("it cites entry {seq} by a hash that is not its own"))
+            }
+            Link::Resolved { seq, .. } if kind == Kind::VerdictAttested && !is_decision(*seq) => {
+                Some(format!("it attests a verdict on entry {seq}, which is no decision"))
             }
             _ => None,
         })
@@ -286,9 +301,10 @@ impl<'a> Pass<'a> {
             let what = format!("the tree holds {} leaves, the journal {} entries", self.stored.covered(), size.0);
             self.note(size.0, None, what);
         }
-        if let Some(Err(what)) = self.held.as_ref().filter(|_| self.problems.is_empty()).map(|held| held.verdict(size))
+        if self.problems.is_empty()
+            && let Err((name, what)) = self.held.verdict(size)
         {
-            self.problems.push(Problem { seq: size.0, place: Some(("checkpoint".to_owned(), 0)), what });
+            self.problems.push(Problem { seq: size.0, place: Some((name, 0)), what });
         }
         self.problems.sort_by_key(|problem| problem.seq);
         Report { size, root: self.frontier.root(), problems: self.problems }
@@ -331,9 +347,15 @@ impl Ledger {
 
     /// Reads and checks everything.
     pub fn load(&self) -> Result<Loaded, LedgerError> {
-        let (mut world, passed) = self.pass(Content::Leave, World::default, World::add)?;
+        let start = || (World::default(), Attestations::default());
+        let take = |(world, attested): &mut (World, Attestations), entry: &Entry| {
+            world.add(entry);
+            attested.take(entry);
+        };
+        let ((mut world, attested), passed) = self.pass(Content::Leave, start, take)?;
         world.finish();
-        Ok(Loaded { world, bad: passed.problems.into_iter().next() })
+        let Report { size, root, problems } = passed;
+        Ok(Loaded { world, attested, size, root, bad: problems.into_iter().next() })
     }
 
     /// One entry where there is no index.
@@ -354,7 +376,7 @@ impl Ledger {
     pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        each_entry(self.disk(), &Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _| {
+        each_entry(self.disk(), &Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _, _| {
             visit(&entry);
             Ok(())
         })

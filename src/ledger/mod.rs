@@ -7,27 +7,37 @@
 //! writer until the ledger is opened anew, and so does a failed write, unless it was for lack of room and was undone.
 
 mod admission;
+mod anchor;
+mod attest;
 mod catalog;
 mod clock;
 mod config;
 mod error;
+mod gather;
 mod heads;
+mod held;
 mod load;
 mod opening;
 mod options;
 mod prove;
+mod publish;
 mod read;
+mod rehash;
+mod shelf;
 mod stage;
 mod stored;
 mod tree;
 mod verify;
+mod witnessed;
 mod writer;
 
 pub use clock::{Clock, system_now};
 pub use config::Config;
 pub use error::LedgerError;
+pub use gather::Exhibits;
 pub use load::{Loaded, Problem, Report};
 pub use options::Options;
+pub use publish::{Publish, Published};
 pub use read::BadEntry;
 pub use writer::{Expected, Receipt, Stream};
 
@@ -35,9 +45,12 @@ use crate::checkpoint::{Checkpoint, VerifierKey};
 use crate::disk::{Disk, Lock};
 use crate::entry::Entry;
 use crate::fact::Fact;
+use crate::index::Index;
 use crate::journal;
 use crate::keyring::Keyring;
+use crate::statement::{Statement, StatementError};
 use crate::wire::Refusal;
+use held::Held;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use writer::{Request, Writer};
@@ -52,9 +65,12 @@ pub struct Ledger {
     keyring: RwLock<Keyring>,
     /// Held by the process that may write.
     writer: Option<Mutex<Writer>>,
+    /// The index, where it was opened for looking things up.
+    reader: Option<Mutex<Index>>,
     /// What callers have handed in and nobody has committed yet.
     queue: Mutex<Vec<Arc<Request>>>,
-    _lock: Option<Box<dyn Lock>>,
+    /// Given back behind everything that they guard.
+    _locks: Vec<Box<dyn Lock>>,
 }
 
 /// Files and folders of a ledger.
@@ -78,6 +94,9 @@ impl Paths<'_> {
     }
     fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+    fn index_lock(&self) -> PathBuf {
+        self.0.join("index.lock")
     }
 }
 
@@ -132,7 +151,9 @@ impl Ledger {
         let mut keyring = Keyring::open(disk, &paths.keyring(), true)?;
         config.check_key(&keyring, dir)?;
         let writer = opening::open(dir, &config, &mut keyring, options)?;
-        Ok(Ledger::assemble(dir, options, config, keyring, Some(writer), Some(lock)))
+        let mut ledger = Ledger::assemble(dir, options, config, keyring);
+        (ledger.writer, ledger._locks) = (Some(Mutex::new(writer)), vec![lock]);
+        Ok(ledger)
     }
 
     /// Opens for reading, beside a writer or without one; changes nothing.
@@ -145,25 +166,39 @@ impl Ledger {
         let config = Config::read(&*options.disk, dir)?;
         let keyring = Keyring::open(&*options.disk, &Paths(dir).keyring(), false)?;
         config.check_key(&keyring, dir)?;
-        Ok(Ledger::assemble(dir, options, config, keyring, None, None))
+        let (mut held, failed) = Held::read(&*options.disk, dir, &config);
+        match failed {
+            // Every pass tells of it, and names what still verifies.
+            Some((name, _)) if name == "checkpoint" => {}
+            Some((_, error)) => return Err(error),
+            None => held.check_heads(&*options.disk, &Paths(dir).journal())?,
+        }
+        Ok(Ledger::assemble(dir, options, config, keyring))
     }
 
-    fn assemble(
-        dir: &Path,
-        options: &Options,
-        config: Config,
-        keyring: Keyring,
-        writer: Option<Writer>,
-        lock: Option<Box<dyn Lock>>,
-    ) -> Ledger {
+    /// Opens for looking single things up through the index, so that a bundle or an explanation reads what it needs and
+    /// nothing else. Where a process writes, or the index is not whole, the journal is read instead. A writer waits
+    /// until this is dropped.
+    pub fn open_indexed(dir: &Path) -> Result<Ledger, LedgerError> {
+        let mut ledger = Ledger::open_read_only(dir)?;
+        let Some(lock) = ledger.disk().share_lock(&Paths(dir).lock()) else { return Ok(ledger) };
+        if let Some((index, index_lock)) = ledger.open_index()? {
+            ledger._locks = vec![lock, index_lock];
+            ledger.reader = Some(Mutex::new(index));
+        }
+        Ok(ledger)
+    }
+
+    fn assemble(dir: &Path, options: &Options, config: Config, keyring: Keyring) -> Ledger {
         Ledger {
             dir: dir.to_owned(),
             options: options.clone(),
             config,
             keyring: RwLock::new(keyring),
-            writer: writer.map(Mutex::new),
+            writer: None,
+            reader: None,
             queue: Mutex::new(Vec::new()),
-            _lock: lock,
+            _locks: Vec::new(),
         }
     }
 
@@ -225,9 +260,30 @@ impl Ledger {
         writer.write_checkpoint(&self.keyring.read().expect("no holder panics"))
     }
 
+    /// A statement in an envelope, signed by the key that signs checkpoints; its key id is the verifier key. A checkpoint
+    /// can never pass for an envelope, nor the other way round: what an envelope signs begins with `DSSEv1` and ends with
+    /// a JSON object.
+    pub fn sign_statement(&self, statement: &Statement) -> Result<String, StatementError> {
+        let keyring = self.keyring.read().expect("no holder panics");
+        statement.sign(keyring.signing_key(), &self.config.public_key.to_string())
+    }
+
     /// The last checkpoint that was written, its signature checked.
     pub fn last_checkpoint(&self) -> Result<Checkpoint, LedgerError> {
         tree::read_checkpoint(self.disk(), &Paths(&self.dir).checkpoint(), &self.config)
+    }
+
+    /// The same as the note that it is.
+    pub fn last_note(&self) -> Result<String, LedgerError> {
+        let path = Paths(&self.dir).checkpoint();
+        let note = config::read_text(self.disk(), &path).map_err(|error| LedgerError::Io(path, error))?;
+        self.config.open_checkpoint(&note)?;
+        Ok(note)
+    }
+
+    /// Lends the key that signs checkpoints, for something else that the ledger puts its name to.
+    pub fn sign<T>(&self, with: impl FnOnce(&ed25519_dalek::SigningKey) -> T) -> T {
+        with(self.keyring.read().expect("no holder panics").signing_key())
     }
 
     /// One entry by seq, content included.

@@ -1,9 +1,11 @@
 //! Opening: the journal is read once, and whatever an earlier process left unfinished is finished by the everyday code.
 
-use super::catalog::Catalog;
+use super::anchor::Anchor;
+use super::catalog::{Catalog, group_start};
+use super::held::Held;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
-use super::tree::{self, Held};
+use super::tree;
 use super::writer::{Health, Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
 use crate::codec::StreamId;
@@ -21,10 +23,13 @@ use std::path::Path;
 /// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
 pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Options) -> Result<Writer, LedgerError> {
     let (paths, disk) = (Paths(dir), &*options.disk);
-    let checkpoint = tree::read_checkpoint(disk, &paths.checkpoint(), config)?;
+    let (held, failed) = Held::read(disk, dir, config);
+    if let Some((_, error)) = failed {
+        return Err(error);
+    }
     let stored = Stored::read(disk, &paths.tree())?;
-    let durable = stored.covered().max(checkpoint.size.0);
-    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held: Held::to(checkpoint), erasure: None };
+    let durable = stored.covered().max(held.size().0);
+    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held, erasure: None };
     let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
         opening.take_group(group, segment, &stored, keyring)
     })?;
@@ -35,13 +40,14 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
         let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
         return Err(JournalError::Corrupt { path, offset, seq, what }.into());
     }
+    opening.held.verdict(TreeSize(end.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
     if end.next_seq < durable {
         return Err(LedgerError::RolledBack(format!(
             "the journal holds {} entries, {durable} were acknowledged",
             end.next_seq
         )));
     }
-    opening.held.verdict(TreeSize(end.next_seq)).map_err(LedgerError::RolledBack)?;
+    let anchor = Anchor::open(disk, config)?;
     // Only what was synced is in the tree or signed: a last group that is in neither may be in memory alone.
     let doubtful = end.last_group.filter(|_| end.next_seq > durable);
     let journal = Journal::open(options.disk.clone(), &paths.journal(), &end, doubtful, options.segment_len())?;
@@ -52,7 +58,7 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     keyring.sync()?;
     catalog.settle(keyring)?;
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
-    Ok(Writer { dir, config, options, journal, catalog, health: Health::Sound, closed: false })
+    Ok(Writer { dir, config, options, journal, catalog, anchor, health: Health::Sound, closed: false })
 }
 
 struct Opening {
@@ -74,9 +80,10 @@ impl Opening {
         let shared: &Keyring = keyring;
         let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
         let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
+        let start = group_start(group, segment);
         for (raw, entry) in group.entries.iter().zip(&entries) {
             self.catalog.heads.take(entry);
-            self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 })?;
+            self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 }, start)?;
             self.catalog.tree.replay(tree::leaf(&entry.hash), stored);
             self.held.note(self.catalog.tree.frontier());
             self.finish(entry, keyring)?;
@@ -99,7 +106,7 @@ impl Opening {
         let Some(record) = &entry.record else { return Ok(()) };
         let stream = entry.header.streams[0].stream;
         match record.body {
-            Body::PolicyAdopted(_) => Ok(()),
+            Body::PolicyAdopted(_) | Body::VerdictAttested(_) => Ok(()),
             Body::SubjectErased(scope) => {
                 self.erasure = Some((scope, stream, entry.header.seq));
                 Ok(())

@@ -1,9 +1,10 @@
 //! Stored bytes into entries: decoded, hashed, unsealed, and checked against their commitments.
 
 use super::LedgerError;
-use crate::codec::{self, EntryHash, Header, Record};
+use crate::codec::{self, EntryHash, Header, Link, Record, StreamId};
 use crate::entry::Entry;
-use crate::fact::Kind;
+use crate::exhibit::Exhibit;
+use crate::fact::Body;
 use crate::journal::{Location, RawEntry};
 use crate::keyring::{EntryKey, Keyring, Part, Slot};
 
@@ -30,11 +31,6 @@ pub enum Content {
     Read,
 }
 
-/// True for kinds whose body is sealed under an account's key.
-pub fn is_sealed(kind: Kind) -> bool {
-    !matches!(kind, Kind::PolicyAdopted | Kind::SubjectErased)
-}
-
 /// Opens one entry.
 pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry, BadEntry> {
     let bad = |what: &str| BadEntry::new(raw.seq, what);
@@ -46,8 +42,9 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
         return Err(bad("the header names no stream"));
     }
     let hash = codec::entry_hash(raw.header);
-    if !is_sealed(header.kind) {
+    if !header.kind.is_sealed() {
         let record = open_body(raw, &header, &EntryKey::OPEN, raw.body)?;
+        check_open(&header, &record).map_err(bad)?;
         return Ok(Entry { header, hash, record: Some(record), content: None });
     }
     let Some(slot) = keyring.slot_of_stream(header.streams[0].stream) else {
@@ -63,6 +60,20 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
     Ok(Entry { header, hash, record: Some(record), content })
 }
 
+/// Opens one entry and keeps what shows that it says what it committed to.
+pub fn exhibit(raw: &RawEntry, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
+    let entry = open(raw, keyring, Content::Read)?;
+    let slot = entry.header.streams.first().and_then(|link| keyring.slot_of_stream(link.stream));
+    let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
+    let body = match entry.record {
+        Some(_) if entry.header.kind.is_sealed() => key(Part::Body).and_then(|key| key.disclose(raw.body)),
+        Some(_) => EntryKey::OPEN.disclose_open(raw.body),
+        None => None,
+    };
+    let content = entry.content.is_some().then(|| key(Part::Content)?.disclose(raw.content)).flatten();
+    Ok(Exhibit { header: raw.header.to_vec(), entry, body, content })
+}
+
 fn open_body(raw: &RawEntry, header: &Header, key: &EntryKey, plaintext: &[u8]) -> Result<Record, BadEntry> {
     if key.commit(plaintext) != header.body {
         return Err(BadEntry::new(raw.seq, "the body does not match its commitment"));
@@ -73,6 +84,24 @@ fn open_body(raw: &RawEntry, header: &Header, key: &EntryKey, plaintext: &[u8]) 
         return Err(BadEntry::new(raw.seq, "the body is of another kind than the header"));
     }
     Ok(record)
+}
+
+/// What the header of an open entry must agree with, since everybody can see both.
+fn check_open(header: &Header, record: &Record) -> Result<(), &'static str> {
+    let streams = |expected: StreamId| header.streams.len() == 1 && header.streams[0].stream == expected;
+    match &record.body {
+        Body::PolicyAdopted(_) if !streams(codec::policy_stream(&record.subject)) => {
+            Err("its stream is not that of the policy")
+        }
+        Body::VerdictAttested(_) if !streams(codec::attestation_stream()) => {
+            Err("its stream is not that of attested verdicts")
+        }
+        Body::VerdictAttested(body) => match header.links[..] {
+            [Link::Resolved { seq, .. }] if seq == body.decision => Ok(()),
+            _ => Err("it does not cite the decision whose verdict it attests"),
+        },
+        _ => Ok(()),
+    }
 }
 
 fn open_content(raw: &RawEntry, header: &Header, keyring: &Keyring, slot: Slot) -> Result<Option<String>, BadEntry> {

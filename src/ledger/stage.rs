@@ -2,7 +2,6 @@
 
 use super::admission::Admitted;
 use super::heads::Heads;
-use super::read;
 use crate::codec::{self, EntryHash, Header, Link, Record, StreamId, StreamLink};
 use crate::entry::Entry;
 use crate::fact::{Body, Kind, Moment};
@@ -57,7 +56,7 @@ pub fn stage(
 
 fn slot_for(one: &Admitted, keyring: &mut Keyring) -> Result<Option<Slot>, KeyringError> {
     match one.fact.kind() {
-        Kind::PolicyAdopted => Ok(None),
+        Kind::PolicyAdopted | Kind::VerdictAttested => Ok(None),
         _ => keyring.claim(&one.fact.subject).map(Some),
     }
 }
@@ -74,7 +73,7 @@ fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
         body,
     };
     let plaintext = codec::encode(&record);
-    let sealed_under = slot.filter(|_| read::is_sealed(kind));
+    let sealed_under = slot.filter(|_| kind.is_sealed());
     let key = sealed_under.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
     let body_commitment = key.commit(&plaintext);
     let body = if sealed_under.is_some() { key.seal(&plaintext) } else { plaintext };
@@ -118,7 +117,10 @@ fn chain(one: Admitted, slot: Option<Slot>, sealed: Sealed, heads: &Heads, keyri
 }
 
 fn streams(record: &Record, account: Option<StreamId>, heads: &Heads) -> Vec<StreamLink> {
-    let first = account.unwrap_or_else(|| codec::policy_stream(&record.subject));
+    let first = match &record.body {
+        Body::VerdictAttested(_) => codec::attestation_stream(),
+        _ => account.unwrap_or_else(|| codec::policy_stream(&record.subject)),
+    };
     let center = match &record.body {
         Body::AccountLinked { center } | Body::AccountUnlinked { center } => Some(codec::center_stream(center)),
         _ => None,
@@ -133,13 +135,21 @@ pub fn terms(entry: &Entry) -> Vec<Term> {
         Term::new(Field::Kind, &[header.kind as u8]),
         Term::new(Field::Day, &header.occurred_at.at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
     ];
-    let fields = [if header.kind == Kind::PolicyAdopted { Field::Policy } else { Field::Account }, Field::Center];
-    terms.extend(header.streams.iter().zip(fields).map(|(link, field)| Term::new(field, &link.stream.0)));
-    if header.kind == Kind::InteractionLabelled {
+    let fields = match header.kind {
+        Kind::PolicyAdopted => &[Field::Policy][..],
+        // Their kind says it already.
+        Kind::VerdictAttested => &[],
+        _ => &[Field::Account, Field::Center],
+    };
+    terms.extend(header.streams.iter().zip(fields).map(|(link, &field)| Term::new(field, &link.stream.0)));
+    if matches!(header.kind, Kind::InteractionLabelled | Kind::VerdictAttested) {
         terms.extend(header.links.iter().filter_map(|link| match link {
             Link::Resolved { seq, .. } => Some(Term::new(Field::Target, &seq.to_be_bytes())),
             Link::Unresolved { .. } => None,
         }));
+    }
+    if let Some(record) = entry.record.as_ref().filter(|record| record.body.kind() == Kind::DecisionMade) {
+        terms.push(Term::new(Field::Decision, record.id.id.as_bytes()));
     }
     match entry.record.as_ref().map(|record| &record.body) {
         Some(Body::DecisionMade(body)) => {

@@ -3,13 +3,13 @@
 //! The files of hashes follow the journal and are rebuilt from it; the checkpoint is not: it is what the journal is held
 //! to. INVARIANT (leaves first): a level's file never covers more than `leaves` held when it was written.
 
-use super::config::{read_text, write_whole};
+use super::config::read_text;
 use super::stored::{Stored, file_name, level_of};
 use super::{Config, LedgerError};
 use crate::checkpoint::Checkpoint;
 use crate::codec::EntryHash;
-use crate::disk::{Disk, DiskFile, Open};
-use crate::merkle::{self, Frontier, NodeHash, TreeSize};
+use crate::disk::{self, Disk, DiskFile, Open};
+use crate::merkle::{self, Frontier, NodeHash};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -140,60 +140,12 @@ pub fn write_checkpoint(
 ) -> Result<String, LedgerError> {
     let checkpoint = Checkpoint { origin: config.origin.clone(), size: frontier.size(), root: frontier.root() };
     let note = checkpoint.sign(key);
-    write_whole(disk, path, note.as_bytes())?;
-    let dir = path.parent().expect("a file in the ledger's folder");
-    disk.sync_dir(dir).map_err(|error| LedgerError::Io(path.to_owned(), error))?;
+    disk::replace(disk, path, note.as_bytes()).map_err(|error| LedgerError::Io(path.to_owned(), error))?;
     Ok(note)
 }
 
 /// The checkpoint, its signature and origin checked.
 pub fn read_checkpoint(disk: &dyn Disk, path: &Path, config: &Config) -> Result<Checkpoint, LedgerError> {
     let note = read_text(disk, path).map_err(|error| LedgerError::Io(path.to_owned(), error))?;
-    let checkpoint = Checkpoint::open(&note, &config.public_key)?;
-    if checkpoint.origin != config.origin {
-        return Err(LedgerError::RolledBack(format!(
-            "the checkpoint is of `{}`, not of `{}`",
-            checkpoint.origin, config.origin
-        )));
-    }
-    Ok(checkpoint)
-}
-
-/// Follows a pass over the journal and says whether it is the tree that was signed.
-pub struct Held {
-    checkpoint: Checkpoint,
-    fits: bool,
-}
-
-impl Held {
-    /// Against `checkpoint`.
-    pub fn to(checkpoint: Checkpoint) -> Held {
-        let mut held = Held { checkpoint, fits: false };
-        held.note(&Frontier::default());
-        held
-    }
-
-    /// The size that was signed.
-    pub fn size(&self) -> TreeSize {
-        self.checkpoint.size
-    }
-
-    /// To be called after every leaf.
-    pub fn note(&mut self, frontier: &Frontier) {
-        if self.checkpoint.size == frontier.size() {
-            self.fits = self.checkpoint.root == frontier.root();
-        }
-    }
-
-    /// What is wrong, at the end of the journal.
-    pub fn verdict(&self, size: TreeSize) -> Result<(), String> {
-        let signed = self.checkpoint.size;
-        if size < signed {
-            return Err(format!("the journal holds {} entries, its checkpoint was signed over {}", size.0, signed.0));
-        }
-        if !self.fits {
-            return Err(format!("the first {} entries are not those that the checkpoint was signed over", signed.0));
-        }
-        Ok(())
-    }
+    config.open_checkpoint(&note)
 }

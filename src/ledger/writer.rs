@@ -1,11 +1,13 @@
 //! The one writer: takes requests together, commits each batch as a group, and answers.
 
-use super::admission::{Admission, Admitted, Outcome};
+use super::admission::{Admission, Admitted, Outcome, Terms};
+use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Fact, Kind, Scope};
+use crate::index::GroupStart;
 use crate::journal::Journal;
 use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
@@ -51,13 +53,20 @@ pub struct Request {
     clock: Clock,
     /// True if one refused fact refuses all.
     whole: bool,
+    /// True if the ledger itself says it: only then may it hold attested verdicts.
+    own: bool,
     expected: Vec<Expected>,
     outcomes: Mutex<Option<Outcomes>>,
 }
 
 impl Request {
     pub fn new(facts: Vec<Fact>, clock: Clock, whole: bool, expected: Vec<Expected>) -> Request {
-        Request { facts: Mutex::new(facts), clock, whole, expected, outcomes: Mutex::new(None) }
+        Request { facts: Mutex::new(facts), clock, whole, own: false, expected, outcomes: Mutex::new(None) }
+    }
+
+    /// The same, said by the ledger itself.
+    pub fn of_our_own(self) -> Request {
+        Request { own: true, ..self }
     }
 
     /// A group's length must fit its header by far: each fact counts with its text and 16 KiB for the rest.
@@ -87,6 +96,7 @@ pub struct Writer {
     pub(super) config: Config,
     pub(super) journal: Journal,
     pub(super) catalog: Catalog,
+    pub(super) anchor: Option<Anchor>,
     pub(super) options: Options,
     pub(super) health: Health,
     /// True once everything is finished and nothing was appended since.
@@ -125,6 +135,11 @@ struct Batch<'a> {
 }
 
 impl Writer {
+    /// The clock's reading, which never goes behind the last entry.
+    pub fn now(&self) -> crate::fact::Instant {
+        (self.options.now)().max(self.catalog.last_recorded)
+    }
+
     /// What it knows.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
@@ -186,7 +201,8 @@ impl Writer {
             self.check_expected(expected, keyring)?;
         }
         let facts = std::mem::take(&mut *request.facts.lock().expect("no holder panics"));
-        admission.admit(facts, request.clock, request.whole, &self.catalog, keyring)
+        let (clock, whole, own) = (request.clock, request.whole, request.own);
+        admission.admit(facts, Terms { clock, whole, own }, &self.catalog, keyring)
     }
 
     fn check_expected(&self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {
@@ -263,11 +279,13 @@ impl Writer {
         let (entries, frames): (Vec<Entry>, Vec<_>) =
             stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
-        let locations = self.journal.commit(self.catalog.next_seq, &frames)?;
+        let first_seq = self.catalog.next_seq;
+        let (start, locations) = self.journal.commit(first_seq, &frames)?;
         // The group is recorded. What follows can be told again from the journal.
         self.catalog.grow(&entries)?;
+        let start = GroupStart { seq: first_seq, location: start.pack() };
         for (entry, location) in entries.iter().zip(locations) {
-            self.catalog.take(entry, location)?;
+            self.catalog.take(entry, location, start)?;
         }
         self.erase(entries.last().expect("not empty"), keyring)?;
         Ok(entries.iter().map(|entry| entry.hash).collect())
@@ -285,11 +303,19 @@ impl Writer {
         matches!(self.health, Health::Sound)
     }
 
-    /// Signs and writes the checkpoint.
+    /// Signs and writes the checkpoint, and copies it to the anchor.
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
         let path = Paths(&self.dir).checkpoint();
         let disk = &*self.options.disk;
-        tree::write_checkpoint(disk, &path, &self.config, self.catalog.tree.frontier(), keyring.signing_key())
+        if let Some(anchor) = &self.anchor {
+            anchor.check(disk, &self.config)?;
+        }
+        let frontier = self.catalog.tree.frontier();
+        let note = tree::write_checkpoint(disk, &path, &self.config, frontier, keyring.signing_key())?;
+        if let Some(anchor) = &mut self.anchor {
+            anchor.write(disk, &self.config, &note)?;
+        }
+        Ok(note)
     }
 
     /// Rebuilds the index from the journal.

@@ -203,6 +203,12 @@ pub fn texts(text: &str) -> Result<Vec<(String, String)>, PolicyError> {
     Ok(rules_of(&set)?.into_iter().map(|(policy, rule)| (rule.id, policy.to_string())).collect())
 }
 
+/// True if an adopted version reads the labels of whole conversations. One whose params cannot be read counts as one.
+pub fn goes_by_conversation(adopted: &PolicyAdopted) -> bool {
+    let params = serde_json::from_str(&adopted.params).ok().and_then(|params| Params::parse(&params).ok());
+    params.is_none_or(|params| params.by_conversation)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

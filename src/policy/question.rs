@@ -6,6 +6,7 @@
 
 use crate::fact::{AgeBand, Agent, Categories, Category, Instant, ItemKind, Microphone, Modality, Purpose};
 use crate::symbols::Sym;
+use std::sync::Arc;
 
 /// The decision as a version sees it.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub struct UseFacts {
     pub labelled: bool,
     pub sensitive: Categories,
     pub inherited: Categories,
-    pub topics: Vec<Sym>,
+    pub topics: Arc<[Sym]>,
     pub microphone: Microphone,
     pub notice: NoticeFacts,
     pub erased: bool,

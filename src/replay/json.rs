@@ -1,7 +1,9 @@
 //! A judgement as one JSON object: section 6 of the contract.
 
+use super::attested::{self, AttestedLine};
+use crate::attested::Attestations;
 use crate::fact::FactId;
-use crate::judge::{FindingId, Fired, Judged, Judgement, Ref, Rule, VersionIx, version_of};
+use crate::judge::{FindingId, Fired, Integrity, Judged, Judgement, Ref, Rule, VersionIx, version_of};
 use crate::timeline::{NodeIx, World};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +31,8 @@ struct Line<'a> {
     known: &'a View<'a>,
     #[serde(rename = "true")]
     today: &'a View<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attested: Vec<AttestedLine<'a>>,
 }
 
 #[derive(Serialize)]
@@ -58,14 +62,34 @@ struct FindingLine<'a> {
     refs: Vec<Name<'a>>,
 }
 
-/// One line of `replay --json`.
+/// The verdict as one line: what is attested.
 pub fn to_line(world: &World, judgement: &Judgement) -> String {
-    with_line(world, judgement, |line| serde_json::to_string(line).expect("strings and numbers"))
+    with_line(world, judgement, Vec::new(), |line| serde_json::to_string(line).expect("strings and numbers"))
 }
 
 /// The same as a value.
 pub fn to_json(world: &World, judgement: &Judgement) -> serde_json::Value {
-    with_line(world, judgement, |line| serde_json::to_value(line).expect("strings and numbers"))
+    with_line(world, judgement, Vec::new(), |line| serde_json::to_value(line).expect("strings and numbers"))
+}
+
+/// One line of `replay --json`: the verdict, and where evidence was erased the verdicts on record.
+pub fn attested_line(world: &World, judgement: &Judgement, attested: &Attestations) -> String {
+    let on_record = on_record(world, judgement, attested);
+    with_line(world, judgement, on_record, |line| serde_json::to_string(line).expect("strings and numbers"))
+}
+
+/// The same as a value.
+pub fn attested_json(world: &World, judgement: &Judgement, attested: &Attestations) -> serde_json::Value {
+    let on_record = on_record(world, judgement, attested);
+    with_line(world, judgement, on_record, |line| serde_json::to_value(line).expect("strings and numbers"))
+}
+
+/// What was attested of a decision whose verdict can no longer be had from the evidence alone.
+fn on_record<'a>(world: &World, judgement: &Judgement, attested: &'a Attestations) -> Vec<AttestedLine<'a>> {
+    match judgement.integrity {
+        Integrity::Ok => Vec::new(),
+        _ => attested.of(world.node(judgement.decision).seq).map(attested::line).collect(),
+    }
 }
 
 /// An entry's reference as a value.
@@ -82,7 +106,12 @@ pub fn tampered(world: &World, decision: NodeIx, bad_seq: u64, what: &str) -> se
     })
 }
 
-fn with_line<T>(world: &World, judgement: &Judgement, write: impl FnOnce(&Line) -> T) -> T {
+fn with_line<T>(
+    world: &World,
+    judgement: &Judgement,
+    on_record: Vec<AttestedLine>,
+    write: impl FnOnce(&Line) -> T,
+) -> T {
     let known = view(world, &judgement.known);
     let other = (!Arc::ptr_eq(&judgement.known, &judgement.today)).then(|| view(world, &judgement.today));
     let seq = Some(world.node(judgement.decision).seq);
@@ -93,6 +122,7 @@ fn with_line<T>(world: &World, judgement: &Judgement, write: impl FnOnce(&Line) 
         conformance: judgement.conformance.name(),
         known: &known,
         today: other.as_ref().unwrap_or(&known),
+        attested: on_record,
     })
 }
 

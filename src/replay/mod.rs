@@ -1,9 +1,11 @@
 //! Many decisions, in parallel, judged in the order of seq.
 
+mod attested;
 mod json;
 mod summary;
 
-pub use json::{finding_id, reference, rule_id, tampered, to_json, to_line};
+pub use attested::attestation;
+pub use json::{attested_json, attested_line, finding_id, reference, rule_id, tampered, to_json, to_line};
 pub use summary::Summary;
 
 use crate::judge::{self, Ask, Judgement, Memos};

@@ -52,17 +52,25 @@ pub struct AccountLine {
     pub app: Option<Sym>,
     pub(super) events: Vec<Event>,
     pub(super) late: Vec<Late>,
+    is_ragged: bool,
 }
 
 impl AccountLine {
     pub(super) fn new(stream: StreamId) -> AccountLine {
-        AccountLine { stream, app: None, events: Vec::new(), late: Vec::new() }
+        AccountLine { stream, app: None, events: Vec::new(), late: Vec::new(), is_ragged: false }
     }
 
-    /// Puts an event into its place in time: nearly always the last.
-    pub(super) fn insert(&mut self, event: Event) {
-        let place = self.events.iter().rposition(|other| other.moment < event.moment).map_or(0, |before| before + 1);
-        self.events.insert(place, event);
+    /// Adds an event, nearly always the last in time; where it is not, [`AccountLine::order`] must follow.
+    pub(super) fn add(&mut self, event: Event) {
+        self.is_ragged |= self.events.last().is_some_and(|last| event.moment < last.moment);
+        self.events.push(event);
+    }
+
+    /// Puts events into the order of time.
+    pub(super) fn order(&mut self) {
+        if std::mem::take(&mut self.is_ragged) {
+            self.events.sort_by_key(|event| event.moment);
+        }
     }
 
     /// Every event, ascending in time.
@@ -70,9 +78,10 @@ impl AccountLine {
         &self.events
     }
 
-    /// Entries that may have come late for a decision; the judge checks for which.
-    pub fn late(&self) -> &[Late] {
-        &self.late
+    /// Entries recorded after `seq` that may have come late for the decision there; the judge checks whether they did.
+    pub fn late_after(&self, seq: u64) -> &[Late] {
+        let first = self.late.partition_point(|late| late.moment.seq <= seq);
+        &self.late[first..]
     }
 
     /// The events of `view` just before `bound`, ascending.

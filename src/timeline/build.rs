@@ -11,6 +11,10 @@ impl World {
     pub fn add(&mut self, entry: &Entry) {
         let header = &entry.header;
         assert!(self.nodes.last().is_none_or(|last| last.seq < header.seq), "entries come in the order of seq");
+        if header.kind == Kind::VerdictAttested {
+            // A verdict is judged from facts: an earlier verdict is none, and no world holds it.
+            return;
+        }
         let node = NodeIx(self.nodes.len() as u32);
         if header.kind == Kind::PolicyAdopted {
             self.add_node(entry, AccountIx(u32::MAX), 0..0, Some(0));
@@ -33,6 +37,7 @@ impl World {
 
     /// Puts everything into the order of time; to be called once after the last entry.
     pub fn finish(&mut self) {
+        self.accounts.iter_mut().for_each(AccountLine::order);
         let nodes = &self.nodes;
         for turns in self.conversations.values_mut() {
             turns.sort_by_key(|ix| nodes[ix.0 as usize].moment());
@@ -42,6 +47,13 @@ impl World {
         }
         for line in &mut self.policies {
             line.versions.sort_by_key(|version| (version.from, version.seq));
+        }
+    }
+
+    /// Puts one account into the order of time before all is read.
+    pub(crate) fn order(&mut self, stream: crate::codec::StreamId) {
+        if let Some(&ix) = self.by_stream.get(&stream) {
+            self.accounts[ix.0 as usize].order();
         }
     }
 
@@ -125,7 +137,7 @@ impl World {
             Body::SubjectErased(scope) => What::Erased(*scope),
             _ => return 0,
         };
-        self.accounts[account.0 as usize].insert(Event { moment, what });
+        self.accounts[account.0 as usize].add(Event { moment, what });
         0
     }
 

@@ -3,8 +3,8 @@
 //! A [`World`] takes entries in the order of seq, all of them or every one that a decision can depend on, and then
 //! answers. It holds no view of its own: each question carries a [`View`], so one world serves every decision.
 //!
-//! INVARIANT (order): nodes ascend in seq; an account's events ascend in [`Moment`] at any time, labels, turns and versions
-//! once [`World::finish`] ran.
+//! INVARIANT (order): nodes ascend in seq, what came late as well; events, labels, turns and versions ascend in
+//! [`Moment`] once [`World::finish`] ran.
 
 mod account;
 mod build;
@@ -274,10 +274,11 @@ impl World {
         ever.filter(|&member| self.center_at(member, view, bound) == Some(center)).collect()
     }
 
-    /// True if a late entry, as `late` tells, is in the account's stream or in that of any account that was ever linked
-    /// to a center that this one was ever linked to.
-    pub fn has_late_neighbour(&self, account: AccountIx, late: impl Fn(Moment) -> bool) -> bool {
-        let has_late = |ix: AccountIx| self.account(ix).late().iter().any(|entry| late(entry.moment));
+    /// True if an entry that came late for `decision` is in the account's stream or in that of any account that was ever
+    /// linked to a center that this one was ever linked to.
+    pub fn has_late_neighbour(&self, account: AccountIx, decision: Moment) -> bool {
+        let has_late =
+            |ix: AccountIx| self.account(ix).late_after(decision.seq).iter().any(|late| late.moment < decision);
         let centers = self.account(account).events().iter().filter_map(|event| match event.what {
             What::Linked(center) | What::Unlinked(center) => Some(center),
             _ => None,

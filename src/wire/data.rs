@@ -256,6 +256,7 @@ pub fn body(kind: Kind, data: &str, id: &FactId) -> Result<(Body, Option<String>
         Kind::SignalDerived => signal(typed(data, "data")?, id)?,
         Kind::DecisionMade => decision(typed(data, "data")?, id),
         Kind::SubjectErased => Body::SubjectErased(typed::<ErasedData>(data, "data")?.scope.0),
+        Kind::VerdictAttested => return Err(Refusal::new("type", super::NOT_YOURS)),
     };
     Ok((body, None))
 }
@@ -435,6 +436,7 @@ pub fn to_json(body: &Body, content: Option<&str>) -> Value {
         }),
         Body::DecisionMade(d) => decision_json(d),
         Body::SubjectErased(scope) => json!({ "scope": scope.name() }),
+        Body::VerdictAttested(v) => attested_json(v),
     };
     drop_nulls(&mut data);
     data
@@ -481,6 +483,23 @@ fn decision_json(d: &DecisionMade) -> Value {
         "policy": d.policy.as_ref().map(|cited| json!({ "id": cited.id, "version": cited.version })),
         "outcome": d.outcome.name(),
     })
+}
+
+fn attested_json(v: &VerdictAttested) -> Value {
+    json!({
+        "decision": v.decision, "digest": v.digest.to_string(), "known": v.known.name(), "true": v.today.name(),
+        "conformance": v.conformance.name(), "integrity": v.integrity.name(),
+        "rules": v.rules.iter().map(attested_rule_json).collect::<Vec<_>>(),
+        "engine": v.engine, "version": v.engine_version, "size": v.size, "root": v.root.to_string(),
+    })
+}
+
+fn attested_rule_json(rule: &AttestedRule) -> Value {
+    let mut value = json!({
+        "id": rule.id, "policy": rule.policy, "version": rule.version, "known": rule.known, "true": rule.today,
+    });
+    drop_nulls(&mut value);
+    value
 }
 
 fn reference_json(reference: &Reference) -> Value {

@@ -63,9 +63,10 @@ pub fn parse(line: &str) -> Result<Fact, Refusal> {
     if let Some(other) = envelope.datacontenttype.filter(|kind| !is_json(kind)) {
         return Err(Refusal::new("datacontenttype", format!("`{other}`: expected `application/json`")));
     }
-    let kind = Kind::parse(&envelope.kind.0).ok_or_else(|| {
-        Refusal::new("type", format!("unknown type `{}`: expected one of {}", envelope.kind.0, Kind::NAMES.join(", ")))
-    })?;
+    let kind = Kind::parse(&envelope.kind.0).ok_or_else(|| unknown(&envelope.kind.0, ""))?;
+    if kind == Kind::VerdictAttested {
+        return Err(unknown(&envelope.kind.0, &format!("{NOT_YOURS}; ")));
+    }
     let subject = envelope.subject.0;
     if kind != Kind::PolicyAdopted {
         Account::parse(&subject).map_err(|error| Refusal::new("subject", error.to_string()))?;
@@ -80,6 +81,13 @@ pub fn parse(line: &str) -> Result<Fact, Refusal> {
         body,
         content,
     })
+}
+
+/// Why a verdict is not taken from others.
+pub(crate) const NOT_YOURS: &str = "only `inforce attest` records verdicts";
+
+fn unknown(kind: &str, why: &str) -> Refusal {
+    Refusal::new("type", format!("unknown type `{kind}`: {why}expected one of {}", Kind::on_the_wire().join(", ")))
 }
 
 /// Deserializes, and on failure once more with the path of the failing field; `at` is the path of the whole.
@@ -176,6 +184,10 @@ mod tests {
         let age = "inforce.age.observed";
         assert_eq!(refused(&line(age, "facebook", r#"{"band":"adult"}"#)).field, "subject");
         assert_eq!(refused(&line("inforce.age.seen", "facebook/s1", "{}")).field, "type");
+        let attested = refused(&line("inforce.verdict.attested", "facebook/s1", "{}"));
+        assert_eq!(attested.field, "type");
+        assert!(attested.expected.contains("only `inforce attest` records verdicts"), "{attested}");
+        assert!(!attested.expected.ends_with("attested"), "it is not among the types that are expected");
         assert_eq!(refused(&line(age, "facebook/s1", "{}")).field, "data.band");
         assert_eq!(refused(&line(age, "facebook/s1", r#"{"band":"old"}"#)).field, "data.band");
         assert_eq!(refused(&line(age, "facebook/s1", r#"{"band":7}"#)).field, "data.band");

@@ -48,7 +48,7 @@ fn acknowledged_is_kept_whichever_call_fails() {
     });
     let faults: Vec<(Fault, bool)> = faults.collect();
     // In the dev profile every few of them, or it takes minutes.
-    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 11 } else { 1 };
+    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 17 } else { 1 };
     let chosen: Vec<_> = faults.iter().step_by(every).copied().collect();
     crate::each(&chosen, |&(fault, power_goes)| {
         let (call, path) = &calls[fault.call];

@@ -168,6 +168,10 @@ impl Disk for FaultyDisk {
         self.run(Call::Lock, path, || self.beneath.lock(path))
     }
 
+    fn share_lock(&self, path: &Path) -> Option<Box<dyn Lock>> {
+        self.beneath.share_lock(path)
+    }
+
     fn is_locked(&self, path: &Path) -> bool {
         self.beneath.is_locked(path)
     }

@@ -73,7 +73,7 @@ fn appends_go_on_when_there_is_room_again() {
             all.extend([(before, room, error, false), (before, room, error, true)]);
         }
     }
-    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 5 } else { 1 };
+    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 7 } else { 1 };
     let chosen: Vec<_> = all.iter().step_by(every).copied().collect();
     crate::each(&chosen, |&(before, room, error, power_goes)| {
         let what = format!("{room} bytes of room before group {before}, then error {error}, power goes: {power_goes}");

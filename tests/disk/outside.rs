@@ -90,7 +90,7 @@ fn the_program_keeps_what_it_acknowledged_whichever_call_fails() {
         outcomes.iter().map(move |&how| (call, how))
     });
     let faults: Vec<(usize, &str)> = faults.collect();
-    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 13 } else { 1 };
+    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 19 } else { 1 };
     let chosen: Vec<_> = faults.iter().step_by(every).copied().collect();
     crate::each(&chosen, |&(call, how)| {
         let ledger = dir.path().join(format!("{call}-{how}"));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many seeds, where `INFORCE_POWER_SEEDS` says nothing.
-const SEEDS: u64 = if cfg!(debug_assertions) { 150 } else { 4000 };
+const SEEDS: u64 = if cfg!(debug_assertions) { 50 } else { 4000 };
 
 fn options(disk: &SimulatedDisk, index: &Path) -> Options {
     Options {

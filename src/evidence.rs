@@ -1,0 +1,87 @@
+//! Evidence out of a ledger: gathers what a decision rests on, makes the bundle, and checks it as a stranger would before
+//! it hands it out.
+
+use crate::bundle::{self, BuildError, Bundle, Failure, Sources, Trust};
+use crate::checkpoint::{Checkpoint, NoteError};
+use crate::ledger::{Ledger, LedgerError};
+use crate::statement::StatementError;
+
+/// Why there is no evidence.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum EvidenceError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(
+        "the decision is entry {seq}, and the checkpoint covers {size} entries: `inforce checkpoint` makes a newer one"
+    )]
+    NotCovered { seq: u64, size: u64 },
+    #[error("the given checkpoint: {0}")]
+    Checkpoint(NoteError),
+    #[error("entry {0} is no decision")]
+    NoDecision(u64),
+    #[error("the ledger is not what was recorded: {0}")]
+    Damaged(Failure),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+}
+
+impl EvidenceError {
+    /// True if what is there is not what was recorded.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            EvidenceError::Ledger(error) => error.is_damage(),
+            EvidenceError::Damaged(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The bundle of the decision at `seq`, proved against `at`, or against the ledger's own checkpoint: the newest one that
+/// witnesses cosigned and that covers the decision, else the last.
+pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -> Result<Bundle, EvidenceError> {
+    let (note, checkpoint) = match at {
+        Some(note) => {
+            let opened = Checkpoint::open(note, &ledger.verifier_key()).map_err(EvidenceError::Checkpoint)?;
+            (note.to_owned(), opened)
+        }
+        None => newest(ledger, seq)?,
+    };
+    let size = checkpoint.size;
+    if seq >= size.0 {
+        return Err(EvidenceError::NotCovered { seq, size: size.0 });
+    }
+    let exhibits = ledger.gather(seq, size)?;
+    let made = ledger.sign(|key| {
+        let sources = Sources { exhibits: &exhibits, decision: seq, checkpoint: &note, key, with_content };
+        bundle::build(&sources, |seq| ledger.inclusion_proof(seq, size))
+    });
+    let made = made.map_err(|error| match error {
+        BuildError::Proof(error) => EvidenceError::Ledger(error),
+        BuildError::Checkpoint(error) => EvidenceError::Checkpoint(error),
+        BuildError::NoDecision(seq) => EvidenceError::NoDecision(seq),
+    })?;
+    let trust = Trust { key: &ledger.verifier_key(), witnesses: &[], checkpoint: None };
+    bundle::check(&made, &trust, &mut Vec::new()).map_err(EvidenceError::Damaged)?;
+    Ok(made)
+}
+
+/// A bundle of this ledger's as an in-toto Statement in a DSSE envelope.
+pub fn envelope(ledger: &Ledger, bundle: &Bundle) -> Result<String, EvidenceError> {
+    Ok(ledger.sign(|key| bundle.envelope(key, ledger.origin()))?)
+}
+
+/// The checkpoint to prove against: one that others cosigned is worth more than a newer one that nobody did.
+fn newest(ledger: &Ledger, seq: u64) -> Result<(String, Checkpoint), EvidenceError> {
+    let open = |note: String| -> Result<(String, Checkpoint), LedgerError> {
+        let checkpoint = Checkpoint::open(&note, &ledger.verifier_key())?;
+        Ok((note, checkpoint))
+    };
+    if let Some(note) = ledger.witnessed_checkpoint()? {
+        let witnessed = open(note)?;
+        if seq < witnessed.1.size.0 {
+            return Ok(witnessed);
+        }
+    }
+    Ok(open(ledger.last_note()?)?)
+}

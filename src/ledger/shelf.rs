@@ -1,0 +1,169 @@
+//! Where single entries stand, and which entries a term names: from the writer's index, from an index opened for
+//! reading, or from one pass over the journal where there is no index to be had.
+//!
+//! INVARIANT (never believed): what a shelf names is read from the journal and checked; what it leaves out is noticed by
+//! whoever follows chains.
+
+use super::catalog::{self, group_start};
+use super::load;
+use super::read::{self, BadEntry, Content};
+use super::{Ledger, LedgerError, Paths, stage};
+use crate::disk::{Disk, Lock};
+use crate::exhibit::Exhibit;
+use crate::index::{Index, Term};
+use crate::journal::{self, Location};
+use crate::keyring::Keyring;
+use foldhash::HashMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How long a reader waits for another one to close the index.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// What one pass over the journal finds, in memory.
+#[derive(Default)]
+pub struct Scanned {
+    postings: HashMap<Term, Vec<u64>>,
+    locations: Vec<Location>,
+}
+
+/// Where to look.
+pub enum Shelf<'a> {
+    Writer(&'a Mutex<super::writer::Writer>),
+    Reader(&'a Mutex<Index>),
+    Scanned(Box<Scanned>),
+}
+
+impl Shelf<'_> {
+    /// The seqs that are named for a term, ascending; a few may not have it.
+    pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
+        match self {
+            Shelf::Writer(writer) => writer.lock().map_err(|_| poisoned())?.catalog().postings(term),
+            Shelf::Reader(index) => Ok(index.lock().expect("no holder panics").find(term)?),
+            Shelf::Scanned(scanned) => Ok(scanned.postings.get(&term).cloned().unwrap_or_default()),
+        }
+    }
+
+    fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
+        match self {
+            Shelf::Writer(writer) => writer.lock().map_err(|_| poisoned())?.catalog().location(seq),
+            Shelf::Reader(index) => Ok(index.lock().expect("no holder panics").location(seq)?.map(Location::unpack)),
+            Shelf::Scanned(scanned) => Ok(scanned.locations.get(seq as usize).copied()),
+        }
+    }
+
+    /// One entry with everything that opens it.
+    pub fn exhibit(
+        &self,
+        disk: &dyn Disk,
+        journal: &Path,
+        seq: u64,
+        keyring: &Keyring,
+    ) -> Result<Option<Exhibit>, LedgerError> {
+        let Some(location) = self.location(seq)? else { return Ok(None) };
+        let bytes = journal::read_entry(disk, journal, location)?;
+        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+            .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
+        Ok(Some(read::exhibit(&raw, keyring)?))
+    }
+}
+
+fn poisoned() -> LedgerError {
+    LedgerError::Poisoned("a writer panicked".to_owned())
+}
+
+impl Ledger {
+    /// Where to look single entries up.
+    pub(super) fn shelf(&self, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
+        Ok(match (&self.writer, &self.reader) {
+            (Some(writer), _) => Shelf::Writer(writer),
+            (None, Some(index)) => Shelf::Reader(index),
+            (None, None) => Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), keyring)?)),
+        })
+    }
+}
+
+fn scan(disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<Scanned, LedgerError> {
+    let mut scanned = Scanned::default();
+    load::each_entry(disk, journal, keyring, Content::Leave, |entry, location, _| {
+        let seq = entry.header.seq;
+        for term in stage::terms(&entry).into_iter().chain([Term::id(&entry.header.identity)]) {
+            scanned.postings.entry(term).or_default().push(seq);
+        }
+        scanned.locations.push(location);
+        Ok(())
+    })?;
+    Ok(scanned)
+}
+
+impl Ledger {
+    /// The index for reading, with the journal's tail that it does not cover yet, and the lock that keeps other readers
+    /// out of it meanwhile. `None` where there is none that is whole and of this journal: then the journal itself is read.
+    pub(super) fn open_index(&self) -> Result<Option<(Index, Box<dyn Lock>)>, LedgerError> {
+        let path = self.options.index(&self.dir);
+        let Some(lock) = self.lock_index().filter(|_| path.join("db").exists()) else { return Ok(None) };
+        let mut index = match Index::open(&path) {
+            Ok(index) => index,
+            Err(error) => {
+                tracing::info!("{error}; the journal is read instead");
+                return Ok(None);
+            }
+        };
+        let keyring = self.keyring.read().expect("no holder panics");
+        match complete(&mut index, self.disk(), &Paths(&self.dir).journal(), &keyring) {
+            Ok(()) => Ok(Some((index, lock))),
+            Err(LedgerError::Index(error)) => {
+                tracing::info!("{error}; the journal is read instead");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// sled lets one reader in at a time: another one's look takes a moment.
+    fn lock_index(&self) -> Option<Box<dyn Lock>> {
+        let (path, begun) = (Paths(&self.dir).index_lock(), Instant::now());
+        loop {
+            match self.disk().lock(&path) {
+                Ok(None) if begun.elapsed() < WAIT => std::thread::sleep(Duration::from_millis(10)),
+                other => return other.ok().flatten(),
+            }
+        }
+    }
+}
+
+fn complete(index: &mut Index, disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<(), LedgerError> {
+    let covered = index.covered();
+    let from = match index.resume()? {
+        Some(start) if covered > 0 && start.seq <= covered => {
+            check_boundary(index, covered - 1, disk, journal)?;
+            Some((Location::unpack(start.location), start.seq))
+        }
+        None if covered == 0 => None,
+        _ => return Err(foreign(journal)),
+    };
+    // A torn or damaged tail is not this look's matter: what stands before it can be read.
+    journal::scan(disk, journal, from, |group, segment| {
+        let start = group_start(group, segment);
+        for raw in &group.entries {
+            let entry = read::open(raw, keyring, Content::Leave)?;
+            catalog::add(index, &entry, Location { segment, offset: raw.offset as u32 }, start)?;
+        }
+        Ok::<(), LedgerError>(())
+    })?;
+    Ok(())
+}
+
+/// The last entry that the index covers must be the journal's.
+fn check_boundary(index: &Index, seq: u64, disk: &dyn Disk, journal: &Path) -> Result<(), LedgerError> {
+    let location = index.location(seq)?.map(Location::unpack).ok_or_else(|| foreign(journal))?;
+    let bytes = journal::read_entry(disk, journal, location).map_err(|_| foreign(journal))?;
+    let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq).ok_or_else(|| foreign(journal))?;
+    let (header, hash) = read::peek(&raw)?;
+    if header.seq == seq && hash == index.boundary() { Ok(()) } else { Err(foreign(journal)) }
+}
+
+fn foreign(journal: &Path) -> LedgerError {
+    crate::index::IndexError(journal.to_owned(), "the index is of another journal".to_owned()).into()
+}
