@@ -50,7 +50,7 @@ fn make(dir: &Path) {
     let mut slot = [0; 128];
     slot[..80].copy_from_slice(&counting::<80>(0x40));
     slot[104] = 1;
-    let sum = crc32fast::hash(&slot[..124]).to_le_bytes();
+    let sum = crc32fast::hash(&[&slot[..80], &slot[96..124]].concat()).to_le_bytes();
     slot[124..].copy_from_slice(&sum);
     keyring.extend(slot);
     let mut segment = b"inforce-jrnl\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
@@ -421,7 +421,8 @@ pub fn dump() -> String {
     r.u64_le("content_since");
     r.take(1, "flags: made");
     r.take(19, "zeros");
-    r.crc(&keyring[4096..4096 + 124], "CRC-32 of the 124 bytes before");
+    let checked = [&keyring[4096..4096 + 80], &keyring[4096 + 96..4096 + 124]].concat();
+    r.crc(&checked, "CRC-32 of the bytes before, without the owner");
     writeln!(out, "== keyring, its first slot\n\n{}", r.out.trim_end()).expect("memory");
     out
 }

@@ -4,11 +4,14 @@
 //! the slot is ever used, so no commit waits for the keyring; which account owns it is written later and can be told
 //! again from the journal, whose entries name the stream. Erasing overwrites a slot in place and syncs.
 //!
+//! INVARIANT (redo): a slot is overwritten, and a block of slots begun, only after what it will hold stands in the redo
+//! record and was synced, so that a slot that was torn is made whole from there, at whatever byte it was cut. The owner
+//! alone is written without, and no checksum is over it.
 //! INVARIANT (nowhere else): account keys are in this file and in memory, never in the journal, the index or a log.
 //! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
 
 use crate::codec::{self, Commitment, StreamId};
-use crate::disk::{Disk, DiskFile, Open};
+use crate::disk::{Disk, DiskFile, Open, passes};
 use crate::exhibit::Opening;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
@@ -20,7 +23,11 @@ use zeroize::{Zeroize, Zeroizing};
 
 const MAGIC: &[u8; 16] = b"inforce keyring\n";
 const HEADER_LEN: u64 = 4096;
+/// Where the redo record stands in the header, in a sector of its own: slot number, its bytes, checksum.
+const REDO: usize = 512;
+const REDO_LEN: usize = 8 + SLOT_LEN + 4;
 const SLOT_LEN: usize = 128;
+const OWNER: std::ops::Range<usize> = 80..96;
 /// Slots made at a time: 512 KiB of them.
 const BLOCK: usize = 4096;
 
@@ -30,6 +37,9 @@ pub enum KeyringError {
     /// The system refused.
     #[error("keyring `{}`: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
+    /// There was no room. What is in memory may be ahead of the file: it is to be opened anew.
+    #[error("keyring `{}`: {}", .0.display(), .1)]
+    NoRoom(PathBuf, io::Error),
     /// Not a keyring, or damaged.
     #[error("keyring `{}` is damaged: {}", .0.display(), .1)]
     Corrupt(PathBuf, String),
@@ -124,7 +134,7 @@ impl Keyring {
         let io = |error| KeyringError::Io(path.to_owned(), error);
         let file = disk.open(path, if writable { Open::Write } else { Open::Read }).map_err(io)?;
         let bytes = Zeroizing::new(disk.read(path).map_err(io)?);
-        Keyring::check(path, &bytes)?;
+        check_header(path, &bytes)?;
         let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));
         let identity = Zeroizing::new(bytes[48..80].try_into().expect("32 bytes"));
         let mut keyring = Keyring {
@@ -137,9 +147,13 @@ impl Keyring {
             by_stream: HashMap::default(),
             next_free: 0,
         };
-        // A slot that was never finished stands at the end: it was not used, since slots are synced before.
-        let slots = bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).map_while(Keys::read);
-        slots.for_each(|keys| keyring.file_slot(keys));
+        each_slot(path, &bytes, |keys| keyring.file_slot(keys))?;
+        // Torn, or shown by the system and never written because a sync failed: either way it is written again.
+        let redone = read_redo(&bytes[REDO..REDO + REDO_LEN]).map(|(slot, _)| slot);
+        if let Some(slot) = redone.filter(|&slot| writable && slot < keyring.slots.len() as u64) {
+            keyring.write(Slot(slot as u32))?;
+            keyring.sync()?;
+        }
         Ok(keyring)
     }
 
@@ -150,28 +164,15 @@ impl Keyring {
         let slots = |bytes| <[u8]>::chunks_exact(bytes, SLOT_LEN);
         // Owner and checksum are written while accounts are claimed.
         let same = |a: &[u8], b: &[u8]| a[..80] == b[..80] && a[96..124] == b[96..124];
-        one.len() == other.len() && a == b && slots(&one[len..]).zip(slots(&other[len..])).all(|(a, b)| same(a, b))
+        one.len() == other.len()
+            && a[..84] == b[..84]
+            && slots(&one[len..]).zip(slots(&other[len..])).all(|(a, b)| same(a, b))
     }
 
     /// Checks the bytes of a keyring that was read from `path`.
     pub fn check(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
-        let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
-        if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
-            return Err(corrupt("expected a header of 4096 bytes that begins with `inforce keyring`"));
-        }
-        if crc32fast::hash(&bytes[..80]).to_le_bytes() != bytes[80..84] {
-            return Err(corrupt("the header's checksum does not match"));
-        }
-        for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
-            let unfinished = slot.iter().all(|&byte| byte == 0);
-            if unfinished {
-                break;
-            }
-            if Keys::read(slot).is_none() {
-                return Err(corrupt(&format!("the checksum of slot {number} does not match")));
-            }
-        }
-        Ok(())
+        check_header(path, bytes)?;
+        each_slot(path, bytes, drop)
     }
 
     fn file_slot(&mut self, keys: Keys) {
@@ -182,8 +183,8 @@ impl Keyring {
         if keys.owner != [0; 16] {
             self.by_owner.insert(keys.owner, slot);
         }
-        if keys.owner != [0; 16] || keys.destroyed {
-            self.next_free = slot.0 + 1;
+        if keys.owner != [0; 16] || keys.destroyed || keys.content_since > 0 {
+            self.use_up(slot);
         }
         self.slots.push(keys);
     }
@@ -223,7 +224,7 @@ impl Keyring {
             self.provision()?;
         }
         let slot = Slot(self.next_free);
-        self.next_free += 1;
+        self.use_up(slot);
         self.own(slot, owner)?;
         Ok(slot)
     }
@@ -235,19 +236,25 @@ impl Keyring {
         if self.slots.at(slot).owner == owner {
             return Ok(());
         }
-        self.next_free = self.next_free.max(slot.0 + 1);
+        self.use_up(slot);
         self.own(slot, owner)
+    }
+
+    /// A slot that was ever used is never given to another account, whether or not its owner is known.
+    fn use_up(&mut self, slot: Slot) {
+        self.next_free = self.next_free.max(slot.0 + 1);
     }
 
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
         self.slots.at_mut(slot).owner = owner;
         self.by_owner.insert(owner, slot);
-        self.write(slot)
+        self.put(&owner, offset(slot) + OWNER.start as u64)
     }
 
-    /// Makes a block of slots and syncs it, before any of them is used.
+    /// Makes a block of slots and syncs it, before any of them is used. Its first slot comes last: without it the list
+    /// ends before the block, whatever became of the rest.
     fn provision(&mut self) -> Result<(), KeyringError> {
-        let start = self.slots.len();
+        let start = Slot(self.slots.len() as u32);
         let mut bytes = Vec::with_capacity(BLOCK * SLOT_LEN);
         let mut fresh = Vec::with_capacity(BLOCK);
         for _ in 0..BLOCK {
@@ -255,28 +262,30 @@ impl Keyring {
             bytes.extend(keys.bytes());
             fresh.push(keys);
         }
-        let written =
-            self.file.write_all_at(&bytes, HEADER_LEN + (start * SLOT_LEN) as u64).and_then(|()| self.file.sync_data());
+        let rest = self.put(&bytes[SLOT_LEN..], offset(start) + SLOT_LEN as u64);
         bytes.zeroize();
-        written.map_err(|error| KeyringError::Io(self.path.clone(), error))?;
+        rest?;
+        self.sync()?;
+        self.replace(start, &fresh[0])?;
         fresh.into_iter().for_each(|keys| self.file_slot(keys));
         Ok(())
     }
 
     /// Destroys the content key: text sealed before `seq` can never be read again.
     pub fn erase_content(&mut self, slot: Slot, seq: u64) -> Result<(), KeyringError> {
+        self.use_up(slot);
         let keys = self.slots.at_mut(slot);
         if keys.content_since >= seq {
             return Ok(());
         }
         keys.content.copy_from_slice(&random::<32>());
         keys.content_since = seq;
-        self.write(slot)?;
-        self.sync()
+        self.replace(slot, self.slots.at(slot))
     }
 
     /// Destroys both keys, the stream's name and the owner.
     pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
+        self.use_up(slot);
         let keys = self.slots.at_mut(slot);
         let (stream, owner) = (keys.stream, keys.owner);
         keys.body.zeroize();
@@ -286,8 +295,7 @@ impl Keyring {
         keys.destroyed = true;
         self.by_stream.remove(&stream);
         self.by_owner.remove(&owner);
-        self.write(slot)?;
-        self.sync()
+        self.replace(slot, self.slots.at(slot))
     }
 
     /// From which seq on the content of a slot can be read.
@@ -295,11 +303,40 @@ impl Keyring {
         self.slots.at(slot).content_since
     }
 
+    /// Overwrites a slot by way of the redo record, each synced.
+    fn replace(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
+        let mut record = [0; REDO_LEN];
+        record[..8].copy_from_slice(&u64::from(slot.0).to_le_bytes());
+        record[8..8 + SLOT_LEN].copy_from_slice(&keys.bytes());
+        let sum = crc32fast::hash(&record[..8 + SLOT_LEN]);
+        record[8 + SLOT_LEN..].copy_from_slice(&sum.to_le_bytes());
+        let written = self.put(&record, REDO as u64);
+        record.zeroize();
+        written?;
+        self.sync()?;
+        self.write_keys(slot, keys)?;
+        self.sync()
+    }
+
     fn write(&self, slot: Slot) -> Result<(), KeyringError> {
-        let mut bytes = self.slots.at(slot).bytes();
-        let written = self.file.write_all_at(&bytes, HEADER_LEN + (slot.0 as usize * SLOT_LEN) as u64);
+        self.write_keys(slot, self.slots.at(slot))
+    }
+
+    fn write_keys(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
+        let mut bytes = keys.bytes();
+        let written = self.put(&bytes, offset(slot));
         bytes.zeroize();
-        written.map_err(|error| KeyringError::Io(self.path.clone(), error))
+        written
+    }
+
+    fn put(&self, bytes: &[u8], at: u64) -> Result<(), KeyringError> {
+        self.file.write_all_at(bytes, at).map_err(|error| {
+            if passes(&error) {
+                KeyringError::NoRoom(self.path.clone(), error)
+            } else {
+                KeyringError::Io(self.path.clone(), error)
+            }
+        })
     }
 
     /// Makes everything written durable.
@@ -393,13 +430,13 @@ impl Keys {
         slot[80..96].copy_from_slice(&self.owner);
         slot[96..104].copy_from_slice(&self.content_since.to_le_bytes());
         slot[104] = 1 | u8::from(self.destroyed) << 1;
-        let sum = crc32fast::hash(&slot[..124]);
-        slot[124..].copy_from_slice(&sum.to_le_bytes());
+        let sum = checksum(&slot);
+        slot[124..].copy_from_slice(&sum);
         slot
     }
 
     fn read(slot: &[u8]) -> Option<Keys> {
-        if crc32fast::hash(&slot[..124]).to_le_bytes() != slot[124..] || slot[104] & 1 == 0 {
+        if checksum(slot) != slot[124..] || slot[104] & 1 == 0 {
             return None;
         }
         Some(Keys {
@@ -411,6 +448,52 @@ impl Keys {
             destroyed: slot[104] & 2 != 0,
         })
     }
+}
+
+/// CRC-32 over a slot but for its owner.
+fn checksum(slot: &[u8]) -> [u8; 4] {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&slot[..OWNER.start]);
+    hasher.update(&slot[OWNER.end..124]);
+    hasher.finalize().to_le_bytes()
+}
+
+fn check_header(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
+    let corrupt = |what: &str| Err(KeyringError::Corrupt(path.to_owned(), what.to_owned()));
+    if bytes.len() < HEADER_LEN as usize || &bytes[..16] != MAGIC {
+        return corrupt("expected a header of 4096 bytes that begins with `inforce keyring`");
+    }
+    if crc32fast::hash(&bytes[..80]).to_le_bytes() != bytes[80..84] {
+        return corrupt("the header's checksum does not match");
+    }
+    Ok(())
+}
+
+/// Hands out every slot of a keyring's bytes, a torn one as it stands in the record of the last write. A slot that was
+/// never finished stands at the end: it was not used, since slots are synced before.
+fn each_slot(path: &Path, bytes: &[u8], mut take: impl FnMut(Keys)) -> Result<(), KeyringError> {
+    let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
+    let redo = read_redo(&bytes[REDO..REDO + REDO_LEN]);
+    for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
+        let redone = || redo.filter(|(redone, _)| *redone == number as u64).and_then(|(_, slot)| Keys::read(slot));
+        match Keys::read(slot).or_else(redone) {
+            Some(keys) => take(keys),
+            None if slot.iter().all(|&byte| byte == 0) => break,
+            None => return Err(corrupt(&format!("the checksum of slot {number} does not match"))),
+        }
+    }
+    Ok(())
+}
+
+/// The slot that a redo record names, and its bytes.
+fn read_redo(record: &[u8]) -> Option<(u64, &[u8])> {
+    let (held, sum) = record.split_at(8 + SLOT_LEN);
+    let number = u64::from_le_bytes(held[..8].try_into().expect("eight bytes"));
+    (crc32fast::hash(held).to_le_bytes() == sum).then_some((number, &held[8..]))
+}
+
+fn offset(slot: Slot) -> u64 {
+    HEADER_LEN + u64::from(slot.0) * SLOT_LEN as u64
 }
 
 /// A fresh key for somebody who signs, a witness say.
@@ -484,16 +567,65 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_noticed() {
+    fn a_changed_byte_is_noticed_or_made_good() {
         let (dir, mut keyring) = keyring();
-        keyring.claim("facebook/s1").expect("a slot");
+        let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
         let path = dir.path().join("keyring");
-        let good = std::fs::read(&path).expect("readable");
-        for at in (0..84).chain(4096..4096 + 128) {
+        let first = HEADER_LEN as usize;
+        let good = std::fs::read(&path).expect("readable")[..first + 4 * SLOT_LEN].to_vec();
+        let second = first + SLOT_LEN;
+        for at in (0..84).chain(second..second + SLOT_LEN).filter(|at| !(second + 80..second + 96).contains(at)) {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).expect("written");
             assert!(matches!(Keyring::open(&RealDisk, &path, false), Err(KeyringError::Corrupt(..))), "byte {at}");
+        }
+        // The redo record holds the slot that was written last, and the journal tells every owner.
+        for at in (first..first + SLOT_LEN).chain(second + 80..second + 96) {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, &bad).expect("written");
+            let mut again = Keyring::open(&RealDisk, &path, true).expect("opens");
+            for (slot, account) in [(one, "facebook/s1"), (two, "facebook/s2")] {
+                again.restore_owner(keyring.stream(slot), account).expect("written");
+                assert_eq!(again.slot_of(account), Some(slot), "byte {at}");
+                assert_eq!(again.slots[slot.0 as usize].bytes(), keyring.slots[slot.0 as usize].bytes(), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_erasure_that_was_torn_at_any_byte_is_made_whole() {
+        let first = HEADER_LEN as usize;
+        for all in [false, true] {
+            let (dir, mut keyring) = keyring();
+            keyring.claim("facebook/s1").expect("a slot");
+            let slot = keyring.claim("facebook/s2").expect("a slot");
+            let path = dir.path().join("keyring");
+            // Few slots will do, and are read faster.
+            let read = || std::fs::read(&path).expect("readable")[..first + 4 * SLOT_LEN].to_vec();
+            let before = read();
+            if all { keyring.erase_all(slot) } else { keyring.erase_content(slot, 7) }.expect("erased");
+            let after = read();
+            let start = offset(slot) as usize;
+            for cut in 0..=SLOT_LEN {
+                let (old, new) = (&before[start..start + SLOT_LEN], &after[start..start + SLOT_LEN]);
+                for torn in [[&new[..cut], &old[cut..]].concat(), [&old[..cut], &new[cut..]].concat()] {
+                    let mut bytes = after.clone();
+                    bytes[start..start + SLOT_LEN].copy_from_slice(&torn);
+                    std::fs::write(&path, &bytes).expect("written");
+                    let again = Keyring::open(&RealDisk, &path, true).expect("opens");
+                    let held = again.slots[slot.0 as usize].bytes();
+                    // One that shows nothing of the erasure is whole as it was: it is erased again by whoever opens.
+                    assert!(held == new || held == old && torn == old, "cut at {cut}");
+                }
+            }
+            // Torn before the slot was reached: the record itself.
+            for cut in REDO..REDO + REDO_LEN {
+                let torn = [&after[..cut], &before[cut..]].concat();
+                std::fs::write(&path, &torn).expect("written");
+                Keyring::open(&RealDisk, &path, true).expect("opens");
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ pub use exit::{CliError, Exit};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Records every AI interaction, notice, preference, signal and ad decision, and replays any decision against the
 /// policy that was in force at that time.
@@ -117,6 +119,7 @@ pub fn main() -> Exit {
         }
     };
     start_log(cli.verbose);
+    outlive_size_limits();
     // Judging must not depend on which thread does it: all have the stack of the first.
     if let Err(error) = rayon::ThreadPoolBuilder::new().stack_size(8 << 20).build_global() {
         tracing::warn!("threads: {error}");
@@ -156,6 +159,14 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Retain(args) => retain::run(args),
         Command::Salvage(args) => salvage::run(args),
         Command::Status(args) => status::run(args),
+    }
+}
+
+/// A file that reaches its limit is an error to report, not a signal to die of: once somebody listens, the write fails.
+fn outlive_size_limits() {
+    let heard = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
+        tracing::warn!("signals: {error}");
     }
 }
 

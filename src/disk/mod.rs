@@ -116,5 +116,14 @@ pub trait DiskFile: Send + Sync {
     }
 }
 
+/// True for a failure that passes while the disk itself is sound: no room, a limit, a permission.
+pub fn passes(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    /// `ENFILE` and `EMFILE`: too many open files.
+    const TOO_MANY: [i32; 2] = [23, 24];
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | PermissionDenied | ReadOnlyFilesystem)
+        || error.raw_os_error().is_some_and(|code| TOO_MANY.contains(&code))
+}
+
 /// A lock that is held; given back when it is dropped.
 pub trait Lock: Send + Sync {}

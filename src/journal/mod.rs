@@ -55,6 +55,9 @@ pub enum JournalError {
     /// A segment that was moved to cold storage, which is not there now.
     #[error("segment `{}` was moved to `{}`, which cannot be read: {}; mount the cold storage", .0.display(), .1.display(), .2)]
     Cold(PathBuf, PathBuf, io::Error),
+    /// There was no room. Nothing was appended: what had been written of it was cut, and the cut synced.
+    #[error("journal `{}`: {}", .0.display(), .1)]
+    NoRoom(PathBuf, io::Error),
     /// What is there is not what was written.
     #[error("journal `{}` is damaged at offset {offset}: {what}", .path.display())]
     Corrupt {
@@ -85,21 +88,27 @@ impl Journal {
         Segment::create(disk, dir, SegmentId(0), 0)?.close()
     }
 
-    /// Opens for appending entry `next_seq` at `end`, cutting whatever stands behind it. Segments are closed once they
-    /// are longer than `segment_len`.
+    /// Opens for appending at the `end` of a pass, cutting whatever stands behind it. Segments are closed once they are
+    /// longer than `segment_len`.
+    ///
+    /// A last group that is `doubtful` was perhaps never synced: its writer died before, or its sync failed, after which
+    /// the system may show bytes that it will never write. It is written once more, and synced.
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
-        end: Location,
-        next_seq: u64,
+        end: &End,
+        doubtful: Option<Location>,
         segment_len: u64,
     ) -> Result<Journal, JournalError> {
-        let segment = Segment::open(&*disk, dir, end.segment, u64::from(end.offset), next_seq)?;
+        // A segment is only begun once the one before it was synced.
+        let doubtful = doubtful.filter(|group| group.segment == end.location.segment);
+        let again = doubtful.map_or(end.location.offset, |group| group.offset);
+        let segment = Segment::open(&*disk, dir, end, u64::from(again))?;
         Ok(Journal { disk, dir: dir.to_owned(), segment_len, segment })
     }
 
-    /// Writes one group and syncs. Returns where it and each of its entries stand. After an error nothing more may be
-    /// written.
+    /// Writes one group and syncs. Returns where it and each of its entries stand. After an error other than that there
+    /// was no room nothing more may be written.
     pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<(Location, Vec<Location>), JournalError> {
         if self.segment.len() > self.segment_len {
             self.segment.close()?;
@@ -116,6 +125,11 @@ impl Journal {
     /// The segment that is written to, where its groups end, and up to where its file holds zeros.
     pub fn standing(&self) -> (SegmentId, u64, u64) {
         (self.segment.id(), self.segment.len(), self.segment.allocated())
+    }
+
+    /// Fails as long as there is no room for a group.
+    pub fn probe(&mut self) -> Result<(), JournalError> {
+        self.segment.probe(ZERO_AHEAD)
     }
 
     /// Gives back the space zeroed ahead.
@@ -151,6 +165,8 @@ pub struct End {
     pub location: Location,
     /// The seq that comes next.
     pub next_seq: u64,
+    /// Where the last group begins, if there was one.
+    pub last_group: Option<Location>,
     /// What stands behind it, if that is neither nothing nor zeros.
     pub damage: Option<Damage>,
 }
@@ -166,13 +182,14 @@ pub fn scan<E: From<JournalError>>(
     mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
 ) -> Result<End, E> {
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
-    let mut bytes = Vec::new();
+    let (mut bytes, mut last_group) = (Vec::new(), None);
     loop {
         segment::read(disk, dir, at.segment, u64::from(at.offset), &mut bytes)?;
         if let Err(what) =
             segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
         {
-            return Ok(End { location: at, next_seq, damage: Some(Damage { offset: 0, seq: next_seq, what }) });
+            let damage = Some(Damage { offset: 0, seq: next_seq, what });
+            return Ok(End { location: at, next_seq, last_group, damage });
         }
         let mut damage = None;
         for group in groups(&bytes, at.offset as usize, next_seq) {
@@ -180,6 +197,7 @@ pub fn scan<E: From<JournalError>>(
                 Ok(group) => {
                     visit(&group, at.segment)?;
                     next_seq += group.entries.len() as u64;
+                    last_group = Some(at);
                     at.offset = group.end as u32;
                 }
                 Err(found) => {
@@ -192,7 +210,7 @@ pub fn scan<E: From<JournalError>>(
         let follows = segment::exists(disk, dir, next);
         let rest_is_empty = bytes[(at.offset as usize).min(bytes.len())..].iter().all(|&byte| byte == 0);
         if damage.is_some() || !follows || !rest_is_empty {
-            return Ok(End { location: at, next_seq, damage });
+            return Ok(End { location: at, next_seq, last_group, damage });
         }
         at = Location { segment: next, offset: HEADER_LEN as u32 };
     }

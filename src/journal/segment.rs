@@ -1,7 +1,8 @@
 //! Segment files: `NNNNNNNN.seg`.
 
-use super::{JournalError, Location, group};
-use crate::disk::{Disk, DiskFile, Open};
+use super::{End, JournalError, Location, group};
+use crate::disk::{Disk, DiskFile, Open, passes};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 12] = b"inforce-jrnl";
@@ -115,26 +116,39 @@ impl Segment {
     pub fn create(disk: &dyn Disk, dir: &Path, id: SegmentId, first_seq: u64) -> Result<Segment, JournalError> {
         let path = path_of(dir, id);
         let io = |error| JournalError::Io(path.clone(), error);
-        let file = disk.open(&path, Open::CreateNew).map_err(io)?;
-        file.write_all_at(&header(id, first_seq), 0).map_err(io)?;
+        let file = match disk.open(&path, Open::CreateNew) {
+            Err(error) if passes(&error) && !disk.exists(&path) => return Err(JournalError::NoRoom(path, error)),
+            other => other.map_err(io)?,
+        };
+        if let Err(error) = file.write_all_at(&header(id, first_seq), 0) {
+            let undone = passes(&error) && disk.remove(&path).and_then(|()| disk.sync_dir(dir)).is_ok();
+            return Err(if undone { JournalError::NoRoom(path, error) } else { io(error) });
+        }
         file.sync_all().map_err(io)?;
         disk.sync_dir(dir).map_err(io)?;
         Ok(Segment { id, path, file, len: HEADER_LEN, allocated: HEADER_LEN })
     }
 
-    /// Opens an existing segment and cuts everything from `len` on. One without entries gets its header again: whoever
-    /// made it may have died before the header was whole.
-    pub fn open(disk: &dyn Disk, dir: &Path, id: SegmentId, len: u64, first_seq: u64) -> Result<Segment, JournalError> {
+    /// Opens an existing segment at the end of a pass: cuts everything behind it, and writes what stands between `again`
+    /// and it once more. One without entries gets its header again: whoever made it may have died before the header was
+    /// whole. All of it, and the segment's name, is durable when this returns.
+    pub fn open(disk: &dyn Disk, dir: &Path, end: &End, again: u64) -> Result<Segment, JournalError> {
+        let (id, len) = (end.location.segment, u64::from(end.location.offset));
         let path = path_of(dir, id);
         let io = |error| JournalError::Io(path.clone(), error);
         let file = disk.open(&path, Open::Write).map_err(io)?;
         if file.len().map_err(io)? > len {
             file.set_len(len).map_err(io)?;
-            file.sync_all().map_err(io)?;
         }
         if len == HEADER_LEN {
-            file.write_all_at(&header(id, first_seq), 0).and_then(|()| file.sync_all()).map_err(io)?;
+            file.write_all_at(&header(id, end.next_seq), 0).map_err(io)?;
         }
+        if again < len {
+            let mut bytes = vec![0; (len - again) as usize];
+            file.read_exact_at(&mut bytes, again).and_then(|()| file.write_all_at(&bytes, again)).map_err(io)?;
+        }
+        file.sync_all().map_err(io)?;
+        disk.sync_dir(dir).map_err(io)?;
         Ok(Segment { id, path, file, len, allocated: len })
     }
 
@@ -152,17 +166,47 @@ impl Segment {
 
     /// Writes at the end and syncs; zeroes `ahead` bytes more where the space is used up.
     pub fn write(&mut self, bytes: &[u8], ahead: u64) -> Result<(), JournalError> {
-        let io = |error| JournalError::Io(self.path.clone(), error);
         let end = self.len + bytes.len() as u64;
-        if ahead > 0 && end > self.allocated {
-            self.file.write_all_at(&vec![0; ahead as usize], end).map_err(io)?;
-            self.allocated = end + ahead;
-        }
-        self.file.write_all_at(bytes, self.len).map_err(io)?;
+        let written = self.zero(end, ahead).and_then(|()| self.file.write_all_at(bytes, self.len));
+        written.map_err(|error| self.undo(error))?;
         // The group is recorded when this returns.
-        self.file.sync_data().map_err(io)?;
+        self.file.sync_data().map_err(|error| JournalError::Io(self.path.clone(), error))?;
         self.len = end;
         self.allocated = self.allocated.max(end);
+        Ok(())
+    }
+
+    /// Zeroes what lies behind `end`. Where there is no room for that, the group itself may still find some.
+    fn zero(&mut self, end: u64, ahead: u64) -> io::Result<()> {
+        if ahead == 0 || end <= self.allocated {
+            return Ok(());
+        }
+        match self.file.write_all_at(&vec![0; ahead as usize], end) {
+            Ok(()) => self.allocated = end + ahead,
+            Err(error) if passes(&error) => {
+                self.file.set_len(self.len)?;
+                self.allocated = self.len;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Cuts what a failed write left. Nothing of it was synced, so once the cut is, the segment is as it was before; a
+    /// sync that failed could not be undone like this.
+    fn undo(&mut self, error: io::Error) -> JournalError {
+        if passes(&error) && self.file.set_len(self.len).and_then(|()| self.file.sync_all()).is_ok() {
+            self.allocated = self.len;
+            return JournalError::NoRoom(self.path.clone(), error);
+        }
+        JournalError::Io(self.path.clone(), error)
+    }
+
+    /// Fails unless `ahead` bytes more can be written.
+    pub fn probe(&mut self, ahead: u64) -> Result<(), JournalError> {
+        let written = self.file.write_all_at(&vec![0; ahead as usize], self.len);
+        written.map_err(|error| self.undo(error))?;
+        self.allocated = self.allocated.max(self.len + ahead);
         Ok(())
     }
 

@@ -80,7 +80,7 @@ impl Ledger {
         let note = ledger.checkpoint()?;
         disk::replace(disk, &anchor, note.as_bytes()).map_err(|error| LedgerError::Anchor(anchor.clone(), error))?;
         let config = Config { anchor: Some(anchor), ..ledger.config.clone() };
-        config.rewrite(disk, &Paths(dir).config())?;
+        config.write(disk, &Paths(dir).config())?;
         ledger.close()
     }
 
@@ -93,7 +93,7 @@ impl Ledger {
         let lock = disk.lock(&paths.lock()).map_err(|error| LedgerError::Io(paths.lock(), error))?;
         let _lock = lock.ok_or_else(|| LedgerError::Locked(dir.to_owned()))?;
         let anchor = config.anchor.take();
-        config.rewrite(disk, &paths.config())?;
+        config.write(disk, &paths.config())?;
         Ok(anchor)
     }
 }

@@ -164,14 +164,14 @@ impl Moment {
     /// Beside a writer what it acknowledged: its leaves are written after the sync. Without one, every whole group.
     fn bound(paths: &Paths) -> Result<(u64, Vec<NodeHash>), LedgerError> {
         let is_written = || RealDisk.is_locked(&paths.lock());
-        let leaves = || Stored::read(&RealDisk, &paths.tree()).leaves;
+        let leaves = || Ok::<_, LedgerError>(Stored::read(&RealDisk, &paths.tree())?.leaves);
         if !is_written() {
             let end = journal::scan_last::<LedgerError>(&RealDisk, &paths.journal(), |_, _| Ok(()))?;
             if !is_written() {
-                return Ok((end.next_seq, leaves()));
+                return Ok((end.next_seq, leaves()?));
             }
         }
-        let leaves = leaves();
+        let leaves = leaves()?;
         Ok((leaves.len() as u64, leaves))
     }
 }

@@ -37,9 +37,6 @@ impl Recent {
     }
 }
 
-/// Only [`Catalog::reindex`] takes it; if that fails the writer is poisoned.
-const INDEX: &str = "the index is open";
-
 /// Streams, tree and index as far as the journal goes.
 pub struct Catalog {
     dir: PathBuf,
@@ -48,6 +45,7 @@ pub struct Catalog {
     pub heads: Heads,
     /// The tree.
     pub tree: Tree,
+    /// `None` where rebuilding it failed.
     index: Option<Index>,
     recent: Recent,
     /// The seq of the next entry.
@@ -92,7 +90,7 @@ impl Catalog {
             self.last_erasure = Some(header.seq);
         }
         if !self.stale {
-            add(self.index.as_mut().expect(INDEX), entry, location, group)?;
+            add(self.index_mut()?, entry, location, group)?;
         }
         Ok(())
     }
@@ -114,7 +112,7 @@ impl Catalog {
         if let Some(found) = self.recent.get(identity) {
             return Ok(Some(found));
         }
-        for seq in self.index().ids(identity)? {
+        for seq in self.index()?.ids(identity)? {
             let (header, hash) = self.header(seq)?;
             if header.identity == *identity {
                 return Ok(Some((seq, hash)));
@@ -131,8 +129,12 @@ impl Catalog {
         Ok(read::peek(&raw)?)
     }
 
-    fn index(&self) -> &Index {
-        self.index.as_ref().expect(INDEX)
+    fn index(&self) -> Result<&Index, IndexError> {
+        self.index.as_ref().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+    }
+
+    fn index_mut(&mut self) -> Result<&mut Index, IndexError> {
+        self.index.as_mut().ok_or_else(|| no_index(&self.options.index(&self.dir)))
     }
 
     /// Entries that are not in sled yet.
@@ -142,12 +144,12 @@ impl Catalog {
 
     /// Where an entry stands.
     pub fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
-        Ok(self.index().location(seq)?.map(Location::unpack))
+        Ok(self.index()?.location(seq)?.map(Location::unpack))
     }
 
     /// The seqs that the index names for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
-        Ok(self.index().find(term)?)
+        Ok(self.index()?.find(term)?)
     }
 
     /// One entry, content included.
@@ -162,11 +164,15 @@ impl Catalog {
         Ok((journal::read_entry(&*self.options.disk, &Paths(&self.dir).journal(), location)?, location))
     }
 
+    /// Closes the index: sled lets nobody else in before.
+    pub fn let_go(&mut self) {
+        self.index = None;
+    }
+
     /// Throws the index away and makes it again from the journal.
     pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
+        self.let_go();
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
-        // sled lets nobody else in before it is closed.
-        self.index = None;
         let mut index = fresh_index(&self.options.index(&self.dir))?;
         super::load::each_entry(disk, &journal, keyring, read::Content::Leave, |entry, location, group| {
             Ok(add(&mut index, &entry, location, group)?)
@@ -179,11 +185,13 @@ impl Catalog {
 
     /// Writes the index; rebuilds it where it still holds hashes of what erased bodies said.
     pub fn settle(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        let ahead = self.index().covered() > self.next_seq;
-        if self.stale || ahead || self.last_erasure.is_some_and(|seq| seq >= self.index().purged()) {
+        let useless = |index: &Index| {
+            index.covered() > self.next_seq || self.last_erasure.is_some_and(|seq| seq >= index.purged())
+        };
+        if self.stale || self.index.as_ref().is_none_or(useless) {
             self.reindex(keyring)?;
         }
-        Ok(self.index.as_mut().expect(INDEX).flush()?)
+        Ok(self.index_mut()?.flush()?)
     }
 
     /// Appends the leaves of new entries.
@@ -203,6 +211,10 @@ pub fn group_start(group: &Group, segment: SegmentId) -> GroupStart {
     let first = group.entries.first().expect("a group is not empty");
     let location = Location { segment, offset: group.start as u32 };
     GroupStart { seq: first.seq, location: location.pack() }
+}
+
+fn no_index(path: &Path) -> IndexError {
+    IndexError(path.to_owned(), "it could not be rebuilt".to_owned())
 }
 
 fn fresh_index(path: &Path) -> Result<Index, LedgerError> {

@@ -2,7 +2,7 @@
 
 use super::{LedgerError, Paths};
 use crate::checkpoint::{Checkpoint, VerifierKey};
-use crate::disk::{self, Disk, Open};
+use crate::disk::{self, Disk};
 use crate::keyring::Keyring;
 use ed25519_dalek::VerifyingKey;
 use std::path::{Path, PathBuf};
@@ -70,12 +70,6 @@ impl Config {
     }
 
     pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), LedgerError> {
-        let io = |error| LedgerError::Io(path.to_owned(), error);
-        let out = disk.open(path, Open::CreateNew).map_err(io)?;
-        out.write_all_at(self.text().as_bytes(), 0).and_then(|()| out.sync_all()).map_err(io)
-    }
-
-    pub(super) fn rewrite(&self, disk: &dyn Disk, path: &Path) -> Result<(), LedgerError> {
         disk::replace(disk, path, self.text().as_bytes()).map_err(|error| LedgerError::Io(path.to_owned(), error))
     }
 

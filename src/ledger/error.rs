@@ -2,6 +2,7 @@
 
 use super::read::BadEntry;
 use crate::checkpoint::NoteError;
+use crate::disk::passes;
 use crate::fact::Instant;
 use crate::index::IndexError;
 use crate::journal::JournalError;
@@ -38,6 +39,10 @@ pub enum LedgerError {
     TooLarge(usize, usize),
     #[error("nothing more is appended until the ledger is opened anew: {0}")]
     Poisoned(String),
+    #[error(
+        "not recorded, or not all of it: {0}; once that is mended, hand it in again: what was recorded is not recorded twice"
+    )]
+    NoRoom(String),
     #[error("the ledger was rolled back or forked: {0}")]
     RolledBack(String),
     #[error(
@@ -74,6 +79,19 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// True if a failed append left nothing behind that opening anew, within this process, does not put right. Never true
+    /// of a sync that failed: what it did and did not write can no longer be told.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            LedgerError::Journal(JournalError::NoRoom(..))
+            | LedgerError::Keyring(KeyringError::NoRoom(..))
+            | LedgerError::Index(_) => true,
+            // Of the tree, which is never synced.
+            LedgerError::Io(_, error) => passes(error),
+            _ => false,
+        }
+    }
+
     /// True if what is there is not what was recorded, or part of it is gone.
     pub fn is_damage(&self) -> bool {
         match self {

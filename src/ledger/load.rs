@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
         if let Some((name, error)) = failed {
             problems.push(Problem { seq: 0, place: Some((name, 0)), what: error.to_string() });
         }
-        let stored = Stored::read(disk, &paths.tree());
+        let stored = Stored::read(disk, &paths.tree())?;
         // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
         // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
         let bound = beside_writer.then_some(stored.leaves.len() as u64);
@@ -395,7 +395,7 @@ impl Ledger {
             Ok::<(), LedgerError>(())
         })?;
         if found.is_none() && end.damage.is_some() {
-            let leaves = Stored::read(self.disk(), &Paths(&self.dir).tree()).leaves;
+            let leaves = Stored::read(self.disk(), &Paths(&self.dir).tree())?.leaves;
             journal::each_intact(self.disk(), &journal, seq_of, |raw, _| {
                 if raw.seq == seq {
                     found = open_intact(raw, &leaves, &keyring, Content::Read);

@@ -97,7 +97,7 @@ impl Ledger {
             let writer = self.locked(writer)?;
             metrics.commits = Some(writer.commits);
             metrics.index_lag = Some(writer.catalog().index_lag());
-            metrics.poisoned = Some(writer.poisoned.is_some());
+            metrics.poisoned = Some(writer.is_poisoned());
         }
         Ok(metrics)
     }

@@ -3,8 +3,8 @@
 //! A folder with a journal (the truth), a keyring, a tree, an index and a signed checkpoint; `docs/format.md` has the
 //! bytes. One process holds `lock` to append; others may read the journal at the same time, without the index.
 //!
-//! INVARIANT (acknowledged is kept): a receipt is given only after the journal's sync returned. A failed write or sync
-//! poisons the writer until the ledger is opened anew.
+//! INVARIANT (acknowledged is kept): a receipt is given only after the journal's sync returned. A failed sync poisons the
+//! writer until the ledger is opened anew, and so does a failed write, unless it was for lack of room and was undone.
 
 mod admission;
 mod anchor;
@@ -128,6 +128,7 @@ impl Ledger {
         if disk.list(dir).is_ok_and(|files| !files.is_empty()) {
             return Err(LedgerError::NotEmpty(dir.to_owned()));
         }
+        let made: Vec<&Path> = dir.ancestors().take_while(|dir| !is_there(disk, dir)).collect();
         disk.create_private_dir(dir).map_err(io)?;
         let keyring = Keyring::create(disk, &paths.keyring())?;
         let config = Config::new(origin, keyring.signing_key().verifying_key());
@@ -140,9 +141,9 @@ impl Ledger {
             &crate::merkle::Frontier::default(),
             keyring.signing_key(),
         )?;
-        // Written last: a folder without it is no ledger.
+        made.into_iter().try_for_each(|made| disk.sync_dir(folder_of(made))).map_err(io)?;
+        // Written last: a folder without it is no ledger. Opening makes its name durable.
         config.write(disk, &paths.config())?;
-        disk.sync_dir(dir).map_err(io)?;
         Ledger::open_with(dir, options)
     }
 
@@ -304,6 +305,10 @@ impl Ledger {
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
         let Some(writer) = &self.writer else { return self.find_by_scan(seq) };
         let writer = self.locked(writer)?;
+        if !writer.is_sound() && seq < writer.catalog().next_seq {
+            // The index may lag behind.
+            return self.find_by_scan(seq);
+        }
         let keyring = self.keyring.read().expect("no holder panics");
         let catalog = writer.catalog();
         if seq < catalog.next_seq { catalog.read(seq, &keyring).map(Some) } else { Ok(None) }
@@ -351,4 +356,13 @@ impl Drop for Ledger {
             tracing::warn!("closing the ledger: {error}");
         }
     }
+}
+
+fn is_there(disk: &dyn Disk, dir: &Path) -> bool {
+    dir.as_os_str().is_empty() || disk.exists(dir)
+}
+
+/// The folder that a name stands in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -8,10 +8,11 @@ use super::metrics::Commits;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
 use super::tree;
-use super::writer::{Writer, finish_erasure};
+use super::writer::{Health, Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
+use crate::codec::StreamId;
 use crate::entry::Entry;
-use crate::fact::Body;
+use crate::fact::{Body, Scope};
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
@@ -28,9 +29,9 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     if let Some((_, error)) = failed {
         return Err(error);
     }
-    let stored = Stored::read(disk, &paths.tree());
+    let stored = Stored::read(disk, &paths.tree())?;
     let durable = stored.covered().max(held.size().0);
-    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held };
+    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held, erasure: None };
     let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
         opening.take_group(group, segment, &stored, keyring)
     })?;
@@ -41,8 +42,7 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
         let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
         return Err(JournalError::Corrupt { path, offset, seq, what }.into());
     }
-    let Opening { mut catalog, held } = opening;
-    held.verdict(TreeSize(catalog.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
+    opening.held.verdict(TreeSize(end.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
     if end.next_seq < durable {
         return Err(LedgerError::RolledBack(format!(
             "the journal holds {} entries, {durable} were acknowledged",
@@ -51,21 +51,27 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     }
     let anchor = Anchor::open(disk, config)?;
     let last_written = clock::last_written(&journal::segment_path(&paths.journal(), end.location.segment));
-    let journal =
-        Journal::open(options.disk.clone(), &paths.journal(), end.location, end.next_seq, options.segment_len())?;
+    // Only what was synced is in the tree or signed: a last group that is in neither may be in memory alone.
+    let doubtful = end.last_group.filter(|_| end.next_seq > durable);
+    let journal = Journal::open(options.disk.clone(), &paths.journal(), &end, doubtful, options.segment_len())?;
+    opening.settle(keyring)?;
+    disk.sync_dir(dir).map_err(|error| JournalError::Io(dir.to_owned(), error))?;
+    let mut catalog = opening.catalog;
     catalog.tree.truncate()?;
     keyring.sync()?;
     catalog.settle(keyring)?;
     clock::warn_if_behind((options.now)(), catalog.last_recorded);
     let watch = Watch::new(last_written, options.trust_clock);
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
-    let commits = Commits::default();
-    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, poisoned: None, closed: false })
+    let (commits, health) = (Commits::default(), Health::Sound);
+    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false })
 }
 
 struct Opening {
     catalog: Catalog,
     held: Held,
+    /// That of the group that was taken last.
+    erasure: Option<(Scope, StreamId, u64)>,
 }
 
 impl Opening {
@@ -76,6 +82,7 @@ impl Opening {
         stored: &Stored,
         keyring: &mut Keyring,
     ) -> Result<(), LedgerError> {
+        self.settle(keyring)?;
         let shared: &Keyring = keyring;
         let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
         let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
@@ -83,11 +90,21 @@ impl Opening {
         for (raw, entry) in group.entries.iter().zip(&entries) {
             self.catalog.heads.take(entry);
             self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 }, start)?;
-            self.catalog.tree.replay(tree::leaf(&entry.hash), stored)?;
+            self.catalog.tree.replay(tree::leaf(&entry.hash), stored);
             self.held.note(self.catalog.tree.frontier());
             self.finish(entry, keyring)?;
         }
         Ok(())
+    }
+
+    /// Does what waits for the last group that was taken to be durable. It is once another follows: INVARIANT (one in
+    /// flight); of the last one of all, once the journal stands open.
+    fn settle(&mut self, keyring: &mut Keyring) -> Result<(), LedgerError> {
+        self.catalog.tree.write_missing()?;
+        match self.erasure.take() {
+            Some((scope, stream, seq)) => finish_erasure(scope, stream, seq, keyring, &mut self.catalog),
+            None => Ok(()),
+        }
     }
 
     /// What the keyring may not have got before a crash: an account's slot, or an erasure.
@@ -96,7 +113,10 @@ impl Opening {
         let stream = entry.header.streams[0].stream;
         match record.body {
             Body::PolicyAdopted(_) | Body::VerdictAttested(_) => Ok(()),
-            Body::SubjectErased(scope) => finish_erasure(scope, stream, entry.header.seq, keyring, &mut self.catalog),
+            Body::SubjectErased(scope) => {
+                self.erasure = Some((scope, stream, entry.header.seq));
+                Ok(())
+            }
             _ => Ok(keyring.restore_owner(stream, &record.subject)?),
         }
     }

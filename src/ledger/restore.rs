@@ -95,7 +95,7 @@ pub fn restore(
     if let Some(problem) = report.problems.into_iter().next() {
         return Err(BadEntry::new(problem.seq, problem.what).into());
     }
-    config.rewrite(&RealDisk, &paths.config())?;
+    config.write(&RealDisk, &paths.config())?;
     std::fs::remove_file(dir.join(MARK)).map_err(io)?;
     manifest::sync_dir(dir)?;
     let Manifest { entries, made_at, .. } = manifest;

@@ -83,8 +83,8 @@ fn write(dir: &Path, new: &Path, survey: &Survey) -> Result<Vec<EntryHash>, Ledg
     written?;
     let keyring = Keyring::open(&RealDisk, &paths.keyring(), true)?;
     Journal::create(&RealDisk, &paths.journal())?;
-    let start = journal::scan::<LedgerError>(&RealDisk, &paths.journal(), None, |_, _| Ok(()))?.location;
-    let journal = Journal::open(Arc::new(RealDisk), &paths.journal(), start, 0, journal::SEGMENT_LEN)?;
+    let start = journal::scan::<LedgerError>(&RealDisk, &paths.journal(), None, |_, _| Ok(()))?;
+    let journal = Journal::open(Arc::new(RealDisk), &paths.journal(), &start, None, journal::SEGMENT_LEN)?;
     let mut rechaining = Rechaining::new(survey, journal, keyring)?;
     journal::each_intact(&RealDisk, &old.journal(), seq_of, |raw, _| rechaining.take(raw))?;
     Ok(rechaining.finish()?.0)

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How long a reader waits for another one to close the index.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// An index, and the lock that keeps others out of it.
+pub type IndexInUse = (Index, Box<dyn Lock>);
+
 /// What one pass over the journal finds, in memory.
 #[derive(Default)]
 pub struct Scanned {
@@ -100,7 +103,7 @@ fn scan(disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<Scanned, L
 impl Ledger {
     /// The index for reading, with the journal's tail that it does not cover yet, and the lock that keeps other readers
     /// out of it meanwhile. `None` where there is none that is whole and of this journal: then the journal itself is read.
-    pub(super) fn open_index(&self) -> Result<Option<(Index, Box<dyn Lock>)>, LedgerError> {
+    pub(super) fn open_index(&self) -> Result<Option<IndexInUse>, LedgerError> {
         let path = self.options.index(&self.dir);
         let Some(lock) = self.lock_index().filter(|_| path.join("db").exists()) else { return Ok(None) };
         let mut index = match Index::open(&path) {

@@ -3,8 +3,10 @@
 //! `tree/leaves` has the leaves, `tree/level-1` the roots of complete subtrees of 256 leaves, `tree/level-2` of 65,536,
 //! and so on: the levels of tlog-tiles. A level's hash `n` covers the hashes `256 n` to `256 n + 255` of the one below.
 
+use super::LedgerError;
 use crate::disk::Disk;
 use crate::merkle::NodeHash;
+use std::io;
 use std::path::Path;
 
 /// The level whose hashes are roots of subtrees of that height, if there is one.
@@ -26,16 +28,15 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Reads all that is there; what cannot be read counts as missing.
-    pub fn read(disk: &dyn Disk, dir: &Path) -> Stored {
-        let hashes = |level| {
-            let bytes = disk.read(&dir.join(file_name(level))).unwrap_or_default();
-            bytes.chunks_exact(32).map(|hash| NodeHash(hash.try_into().expect("32 bytes"))).collect()
-        };
-        let there = (1..).take_while(|&level| disk.exists(&dir.join(file_name(level))));
+    /// Reads all that is there.
+    pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Stored, LedgerError> {
+        let count = (0..).take_while(|&level| disk.exists(&dir.join(file_name(level)))).count();
         // From the top: beside a writer, what is read later covers what was read before.
-        let levels: Vec<_> = there.collect::<Vec<_>>().into_iter().rev().map(hashes).collect();
-        Stored { levels: levels.into_iter().rev().collect(), leaves: hashes(0) }
+        let levels = (0..count.max(1)).rev().map(|level| hashes(disk, &dir.join(file_name(level))));
+        let mut levels = levels.collect::<Result<Vec<_>, _>>()?;
+        let leaves = levels.pop().unwrap_or_default();
+        levels.reverse();
+        Ok(Stored { leaves, levels })
     }
 
     /// How many leaves there must be: all of it is written only once the journal's sync returned.
@@ -49,4 +50,13 @@ impl Stored {
         let hashes = if level == 0 { &self.leaves } else { self.levels.get(level - 1)? };
         hashes.get((end >> (8 * level)) as usize - 1)
     }
+}
+
+/// The hashes of a file; one that is cut at the end is left out.
+fn hashes(disk: &dyn Disk, path: &Path) -> Result<Vec<NodeHash>, LedgerError> {
+    let bytes = match disk.read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|error| LedgerError::Io(path.to_owned(), error))?,
+    };
+    Ok(bytes.chunks_exact(32).map(|hash| NodeHash(hash.try_into().expect("32 bytes"))).collect())
 }

@@ -75,7 +75,7 @@ impl Survey {
         let paths = Paths(dir);
         // What was signed and cannot be read may have been anything.
         let (held, unread) = Held::read(&RealDisk, dir, config);
-        let stored = Stored::read(&RealDisk, &paths.tree());
+        let stored = Stored::read(&RealDisk, &paths.tree())?;
         let signed: Vec<TreeHead> = held.heads().chain(published).collect();
         let provable = signed.iter().filter(|&&signed| holds(&stored.leaves, signed).is_ok());
         let acknowledged = signed.iter().map(|signed| signed.size.0).max().unwrap_or(0).max(stored.covered());

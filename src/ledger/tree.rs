@@ -20,6 +20,8 @@ pub struct Tree {
     /// `leaves`, then `level-1`, and so on as far as there are.
     files: Vec<Box<dyn DiskFile>>,
     frontier: Frontier,
+    /// Hashes that the journal tells and the files do not hold: level, place, hash.
+    missing: Vec<(usize, u64, NodeHash)>,
 }
 
 impl Tree {
@@ -29,7 +31,8 @@ impl Tree {
         if !disk.exists(dir) {
             disk.create_dir(dir).map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
         }
-        let mut tree = Tree { disk, dir: dir.to_owned(), files: Vec::new(), frontier: Frontier::default() };
+        let mut tree =
+            Tree { disk, dir: dir.to_owned(), files: Vec::new(), frontier: Frontier::default(), missing: Vec::new() };
         while tree.files.is_empty() || tree.disk.exists(&tree.path(tree.files.len())) {
             tree.open_next()?;
         }
@@ -52,13 +55,12 @@ impl Tree {
         &self.frontier
     }
 
-    /// Takes the leaf of an entry that the journal holds; writes what of it is not `stored`.
-    pub fn replay(&mut self, leaf: NodeHash, stored: &Stored) -> Result<(), LedgerError> {
-        let first = self.frontier.size().0;
-        let (end, mut missing) = (first + 1, Vec::new());
+    /// Takes the leaf of an entry that the journal holds; notes what of it is not `stored`.
+    pub fn replay(&mut self, leaf: NodeHash, stored: &Stored) {
+        let (first, missing) = (self.frontier.size().0, &mut self.missing);
         let mut compare = |level, hash| {
-            if stored.node(level, end) != Some(&hash) {
-                missing.push((level, hash));
+            if stored.node(level, first + 1) != Some(&hash) {
+                missing.push((level, first >> (8 * level), hash));
             }
         };
         compare(0, leaf);
@@ -67,14 +69,24 @@ impl Tree {
                 compare(level, root);
             }
         });
-        missing.into_iter().try_for_each(|(level, hash)| self.write(level, first, &[hash]))
+    }
+
+    /// Writes what was noted. To be called once the entries behind it are durable: a leaf says that its entry is.
+    pub fn write_missing(&mut self) -> Result<(), LedgerError> {
+        let mut missing = std::mem::take(&mut self.missing);
+        missing.sort_unstable_by_key(|&(level, place, _)| (level, place));
+        for run in missing.chunk_by(|a, b| (a.0, a.1 + 1) == (b.0, b.1)) {
+            let hashes: Vec<NodeHash> = run.iter().map(|&(.., hash)| hash).collect();
+            self.write(run[0].0, run[0].1, &hashes)?;
+        }
+        Ok(())
     }
 
     /// Appends leaves to files and frontier; not synced, since the journal can tell them again.
     pub fn append(&mut self, leaves: &[NodeHash]) -> Result<(), LedgerError> {
         let first = self.frontier.size().0;
         let fresh = self.grow(leaves);
-        fresh.iter().enumerate().try_for_each(|(level, hashes)| self.write(level, first, hashes))
+        fresh.iter().enumerate().try_for_each(|(level, hashes)| self.write(level, first >> (8 * level), hashes))
     }
 
     /// Appends to the frontier. Returns what each file gets.
@@ -90,8 +102,8 @@ impl Tree {
         fresh
     }
 
-    /// Writes the hashes of a level that leaves from `first` on completed.
-    fn write(&mut self, level: usize, first: u64, hashes: &[NodeHash]) -> Result<(), LedgerError> {
+    /// Writes hashes of a level from `place` on.
+    fn write(&mut self, level: usize, place: u64, hashes: &[NodeHash]) -> Result<(), LedgerError> {
         if hashes.is_empty() {
             return Ok(());
         }
@@ -99,7 +111,7 @@ impl Tree {
             self.open_next()?;
         }
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
-        let written = self.files[level].write_all_at(&bytes, (first >> (8 * level)) * 32);
+        let written = self.files[level].write_all_at(&bytes, place * 32);
         written.map_err(|error| LedgerError::Io(self.path(level), error))
     }
 

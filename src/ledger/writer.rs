@@ -5,7 +5,7 @@ use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::clock::Watch;
 use super::metrics::Commits;
-use super::{Clock, Config, LedgerError, Options, Paths, stage, tree};
+use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Fact, Kind, Scope};
@@ -102,9 +102,34 @@ pub struct Writer {
     pub(super) options: Options,
     pub(super) watch: Watch,
     pub(super) commits: Commits,
-    pub(super) poisoned: Option<String>,
+    pub(super) health: Health,
     /// True once everything is finished and nothing was appended since.
     pub(super) closed: bool,
+}
+
+/// Whether more may be appended.
+#[derive(Clone)]
+pub enum Health {
+    /// It may.
+    Sound,
+    /// There was no room: what is in memory is ahead of what is on disk, and is read anew before the next append.
+    Behind(String),
+    /// A sync failed, or worse: not before another process, or another `Ledger`, has opened what is there.
+    Poisoned(String),
+}
+
+impl Health {
+    fn after(error: &LedgerError) -> Health {
+        if error.passes() { Health::Behind(error.to_string()) } else { Health::Poisoned(error.to_string()) }
+    }
+
+    fn check(&self) -> Result<(), LedgerError> {
+        match self {
+            Health::Sound => Ok(()),
+            Health::Behind(why) => Err(LedgerError::NoRoom(why.clone())),
+            Health::Poisoned(why) => Err(LedgerError::Poisoned(why.clone())),
+        }
+    }
 }
 
 /// Requests whose facts are admitted and not yet committed.
@@ -119,6 +144,11 @@ impl Writer {
         (self.options.now)().max(self.catalog.last_recorded)
     }
 
+    /// True if nothing more is appended before the ledger is opened anew.
+    pub fn is_poisoned(&self) -> bool {
+        matches!(self.health, Health::Poisoned(_))
+    }
+
     /// What it knows.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
@@ -127,6 +157,7 @@ impl Writer {
     /// Commits everything that waits, in one group where it can, and answers each request.
     pub fn commit(&mut self, keyring: &RwLock<Keyring>, requests: &[Arc<Request>]) {
         let mut keyring = keyring.write().expect("no holder panics");
+        self.catch_up(&mut keyring);
         let mut batch = self.batch();
         for request in requests {
             // Expected revisions are those before this request: what waits is committed first.
@@ -145,6 +176,28 @@ impl Writer {
         self.commit_batch(batch, &mut keyring);
     }
 
+    /// Where there was no room: opens journal, keyring, tree and index anew, once there is some.
+    fn catch_up(&mut self, keyring: &mut Keyring) {
+        if !matches!(self.health, Health::Behind(_)) {
+            return;
+        }
+        match self.opened_anew(keyring) {
+            Ok(writer) => {
+                let commits = self.commits;
+                *self = Writer { commits, ..writer };
+            }
+            Err(error) => self.health = Health::after(&error),
+        }
+    }
+
+    fn opened_anew(&mut self, keyring: &mut Keyring) -> Result<Writer, LedgerError> {
+        // The journal is not read in vain.
+        self.journal.probe()?;
+        self.catalog.let_go();
+        *keyring = Keyring::open(&*self.options.disk, &Paths(&self.dir).keyring(), true)?;
+        opening::open(&self.dir, &self.config, keyring, &self.options)
+    }
+
     fn batch<'a>(&self) -> Batch<'a> {
         Batch { admission: Admission::new(&self.catalog, (self.options.now)()), waiting: Vec::new() }
     }
@@ -155,9 +208,7 @@ impl Writer {
         keyring: &Keyring,
         admission: &mut Admission,
     ) -> Result<Vec<Outcome>, LedgerError> {
-        if let Some(why) = &self.poisoned {
-            return Err(LedgerError::Poisoned(why.clone()));
-        }
+        self.health.check()?;
         if request.clock == Clock::Ledger {
             self.watch.check(admission.clock())?;
         }
@@ -189,14 +240,14 @@ impl Writer {
         let first = self.catalog.next_seq;
         let committed = self.commit_groups(batch.admission.admitted, keyring);
         if let Err(error) = &committed {
-            self.poisoned = Some(error.to_string());
+            self.health = Health::after(error);
         }
         for (request, outcomes) in batch.waiting {
-            request.answer(match (&committed, &self.poisoned) {
-                (Ok(hashes), _) => {
-                    Ok(outcomes.into_iter().map(|outcome| self.receipt(outcome, first, hashes)).collect())
-                }
-                (Err(_), why) => Err(LedgerError::Poisoned(why.clone().unwrap_or_default())),
+            let receipts =
+                |hashes| outcomes.into_iter().map(|outcome| self.receipt(outcome, first, hashes)).collect::<Vec<_>>();
+            request.answer(match &committed {
+                Ok(hashes) => Ok(receipts(hashes)),
+                Err(_) => Err(self.health.check().expect_err("it failed")),
             });
         }
         self.batch()
@@ -264,6 +315,11 @@ impl Writer {
         finish_erasure(*scope, header.streams[0].stream, header.seq, keyring, &mut self.catalog)
     }
 
+    /// True if nothing has failed.
+    pub fn is_sound(&self) -> bool {
+        matches!(self.health, Health::Sound)
+    }
+
     /// Signs and writes the checkpoint, and copies it to the anchor.
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
         let path = Paths(&self.dir).checkpoint();
@@ -281,12 +337,13 @@ impl Writer {
 
     /// Rebuilds the index from the journal.
     pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
+        self.health.check()?;
         self.catalog.reindex(keyring)
     }
 
     /// Leaves everything finished behind.
     pub fn close(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        if self.poisoned.is_some() || self.closed {
+        if !self.is_sound() || self.closed {
             return Ok(());
         }
         self.journal.close()?;

@@ -72,6 +72,15 @@ pub fn import(ledger: &Ledger, events: &[Value], clock: Clock) -> Vec<Result<inf
     ledger.append_each(facts(events), clock).expect("appended")
 }
 
+/// Every judgement as `replay --json` prints it.
+pub fn replay_of(ledger: &Ledger) -> Vec<Value> {
+    let loaded = ledger.load().expect("loads");
+    assert_eq!(loaded.bad, None);
+    let (world, mut memos) = (loaded.world, Memos::default());
+    let judged = |decision| replay::to_json(&world, &judge::judge(&world, decision, &mut Ask::Memo(&mut memos)));
+    world.decisions().map(judged).collect()
+}
+
 /// Every judgement as `replay --json` prints it; each judged by the memo and by plain Cedar, which must agree.
 pub fn replayed(ledger: &Ledger) -> Vec<Value> {
     let loaded = ledger.load().expect("loads");

@@ -1,0 +1,172 @@
+//! No room, a limit, no permission: a clear error, reads go on, and so do appends once it is mended.
+
+use crate::faulty::FaultyDisk;
+use crate::simulated::SimulatedDisk;
+use crate::workload::{self, Acknowledged, SEGMENT_LEN};
+use inforce::disk::{Disk, Open, RealDisk};
+use inforce::ledger::{Ledger, LedgerError, Options};
+use inforce::merkle::TreeSize;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+/// `EACCES`, `EFBIG`, `ENOSPC`, `EROFS`, `EDQUOT`.
+const ERRORS: [i32; 5] = [13, 27, 28, 30, 122];
+
+/// Room runs out before a group is appended; the same ledger takes it once there is some again.
+fn fills_up(before: usize, room: u64, error: i32, power_goes: bool) {
+    let (dir, index) = (Path::new("/data/ledger"), tempfile::tempdir().expect("a folder"));
+    let beneath = SimulatedDisk::new(room);
+    let disk = FaultyDisk::new(Arc::new(beneath.clone()), None);
+    let options = Options {
+        disk: Arc::new(disk.clone()),
+        index: Some(index.path().join("0")),
+        segment_len: SEGMENT_LEN,
+        ..Options::default()
+    };
+    let (mut acknowledged, groups) = (Acknowledged::default(), workload::groups());
+    let ledger = Ledger::create_with(dir, None, &options).expect("made");
+    acknowledged.created = true;
+    for (number, group) in groups.iter().enumerate() {
+        if number < before {
+            workload::append(&ledger, number, group, &mut acknowledged).expect("there is room");
+            continue;
+        }
+        if number == before {
+            disk.set_room(Some((room, error)));
+        }
+        let tried = workload::append(&ledger, number, group, &mut acknowledged);
+        let Err(refused) = tried else { continue };
+        let reason = std::io::Error::from_raw_os_error(error).to_string();
+        assert!(matches!(refused, LedgerError::NoRoom(_)) && refused.to_string().contains(&reason), "{refused}");
+        for reader in [&ledger, &Ledger::open_read_only_with(dir, &options).expect("opens")] {
+            assert_eq!(reader.verify().expect("reads go on").problems, []);
+        }
+        for receipt in acknowledged.receipts.values() {
+            assert_eq!(ledger.entry(receipt.seq).expect("read").expect("there").hash, receipt.hash);
+        }
+        // Still none; then there is.
+        workload::append(&ledger, number, group, &mut acknowledged).expect_err("there is no room");
+        if power_goes {
+            break;
+        }
+        disk.set_room(None);
+        workload::append(&ledger, number, group, &mut acknowledged).expect("there is room again");
+    }
+    if power_goes {
+        drop(ledger);
+        beneath.restart();
+        disk.set_room(None);
+    } else {
+        ledger.close().expect("closed");
+    }
+    workload::recover(dir, &options, &mut acknowledged).expect("the disk is sound");
+}
+
+#[test]
+fn appends_go_on_when_there_is_room_again() {
+    let rooms = [0, 1, 40, 1000, 3000, 9000, (1 << 20) + 500, (1 << 20) + 7000];
+    let mut all = Vec::new();
+    for (at, &room) in rooms.iter().enumerate() {
+        for before in 0..workload::groups().len() {
+            let error = ERRORS[(at + before) % ERRORS.len()];
+            all.extend([(before, room, error, false), (before, room, error, true)]);
+        }
+    }
+    let every = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 7 } else { 1 };
+    let chosen: Vec<_> = all.iter().step_by(every).copied().collect();
+    crate::each(&chosen, |&(before, room, error, power_goes)| {
+        let what = format!("{room} bytes of room before group {before}, then error {error}, power goes: {power_goes}");
+        crate::say_if_it_panics(&what, || fills_up(before, room, error, power_goes));
+    });
+    println!("{} disks of {} filled up", chosen.len(), all.len());
+}
+
+/// A proof over a large tree, by what is read for it.
+#[test]
+fn a_proof_reads_little() {
+    let (dir, index) = (Path::new("/data/ledger"), tempfile::tempdir().expect("a folder"));
+    let disk = FaultyDisk::new(Arc::new(SimulatedDisk::new(0)), None);
+    let options = Options { disk: Arc::new(disk.clone()), index: Some(index.path().join("0")), ..Options::default() };
+    Ledger::create_with(dir, None, &options).expect("made").close().expect("closed");
+    // Ten million leaves, none of which a proof has to be over: what it reads does not depend on what they are.
+    const LEAVES: u64 = 10_000_000;
+    for (name, height) in [("leaves", 0), ("level-1", 8), ("level-2", 16)] {
+        let file = disk.open(&dir.join("tree").join(name), Open::Create).expect("made");
+        file.set_len((LEAVES >> height) * 32).expect("lengthened");
+    }
+    let reader = Ledger::open_read_only_with(dir, &options).expect("opens");
+    let most = [0, 1, LEAVES / 2, LEAVES / 3, LEAVES - 1].map(|seq| {
+        disk.take_read();
+        reader.inclusion_proof(seq, TreeSize(LEAVES)).expect("proved");
+        let included = disk.take_read();
+        reader.consistency_proof(TreeSize(seq + 1), TreeSize(LEAVES)).expect("proved");
+        included.max(disk.take_read())
+    });
+    let most = most.into_iter().max().expect("some");
+    println!("a proof over {LEAVES} leaves reads at most {most} bytes");
+    assert!(most <= 48 << 10, "{most} bytes");
+}
+
+/// A small disk of its own, if the machine lets us have one.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn new(size: &str) -> Result<Mount, String> {
+        let dir = tempfile::tempdir().expect("a folder");
+        mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"], dir.path())?;
+        Ok(Mount(dir))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).output();
+    }
+}
+
+fn mount(args: &[&str], dir: &Path) -> Result<(), String> {
+    let output = Command::new("mount").args(args).arg(dir).output().map_err(|error| format!("`mount`: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+}
+
+#[test]
+fn a_real_disk_fills_up_and_is_mounted_for_reading_only() {
+    let mount_point = match Mount::new("12m") {
+        Ok(mount_point) => mount_point,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let (dir, filler) = (mount_point.0.path().join("ledger"), mount_point.0.path().join("filler"));
+    let index = tempfile::tempdir().expect("a folder");
+    let options = Options { disk: Arc::new(RealDisk), index: Some(index.path().join("0")), ..Options::default() };
+    let (mut acknowledged, groups) = (Acknowledged::default(), workload::groups());
+    let ledger = Ledger::create_with(&dir, None, &options).expect("made");
+    acknowledged.created = true;
+    let mut refused = 0;
+    for (number, group) in groups.iter().enumerate() {
+        // Whatever is left is taken, but for a few pages.
+        let _ = std::fs::write(&filler, vec![1; 16 << 20]);
+        let len = std::fs::metadata(&filler).expect("there").len();
+        let file = std::fs::OpenOptions::new().write(true).open(&filler).expect("there");
+        file.set_len(len.saturating_sub(number as u64 * 2048)).expect("cut");
+        // A file that somebody has open keeps its room.
+        drop(file);
+        if let Err(error) = workload::append(&ledger, number, group, &mut acknowledged) {
+            assert!(matches!(error, LedgerError::NoRoom(_)), "{error}");
+            assert_eq!(ledger.verify().expect("reads go on").problems, []);
+            refused += 1;
+            std::fs::remove_file(&filler).expect("removed");
+            workload::append(&ledger, number, group, &mut acknowledged).expect("there is room again");
+        }
+    }
+    assert!(refused > 0, "it never filled up");
+    let _ = std::fs::remove_file(&filler);
+    ledger.close().expect("closed");
+    workload::recover(&dir, &options, &mut acknowledged).expect("the disk is sound");
+    mount(&["-o", "remount,ro"], mount_point.0.path()).expect("mounted anew");
+    let error = Ledger::open_with(&dir, &options).err().expect("it cannot be written");
+    assert!(error.to_string().contains("Read-only file system"), "{error}");
+    let reader = Ledger::open_read_only_with(&dir, &options).expect("it can be read");
+    assert_eq!(reader.verify().expect("read").problems, []);
+    println!("a real disk filled up {refused} times, and was mounted for reading only");
+}
