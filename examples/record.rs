@@ -24,13 +24,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let data = json!({ "target": target, "sensitive": sensitive, "topics": [], "labeller": labeller });
         event(id, "inforce.interaction.labelled", time, data)
     };
-    let mut adopted = event("p1", "inforce.policy.adopted", "2025-10-01T00:00:00Z",
-        json!({ "version": "1", "in_force_from": "2025-12-16T00:00:00Z", "pack": "meta-ai-personalization" }));
+    let mut adopted = event(
+        "p1",
+        "inforce.policy.adopted",
+        "2025-10-01T00:00:00Z",
+        json!({ "version": "1", "in_force_from": "2025-12-16T00:00:00Z", "pack": "meta-ai-personalization" }),
+    );
     adopted["subject"] = json!("meta-ai-personalization");
     let facts = [
         adopted,
-        event("n1", "inforce.notice.recorded", "2025-10-08T09:00:00Z",
-            json!({ "policy": "meta-ai-personalization", "channel": "in_product", "status": "displayed" })),
+        event(
+            "n1",
+            "inforce.notice.recorded",
+            "2025-10-08T09:00:00Z",
+            json!({ "policy": "meta-ai-personalization", "channel": "in_product", "status": "displayed" }),
+        ),
         chat("tents", "2025-12-20T19:00:00Z", "which tent stands up to a storm in the hills?"),
         label("l1", "tents", "2025-12-20T19:01:00Z", json!([])),
         chat("sleep", "2025-12-20T19:05:00Z", "i have not slept since the new tablets, is that usual?"),

@@ -46,7 +46,8 @@ impl Bundle {
         if bundle.format != FORMAT {
             return Err(format!("format `{}`: this program reads `{FORMAT}`", bundle.format));
         }
-        let named = |digest: String| statement.subject.iter().any(|subject| subject.digest.values().any(|own| *own == digest));
+        let named =
+            |digest: String| statement.subject.iter().any(|subject| subject.digest.values().any(|own| *own == digest));
         if !named(bundle.decision.hash.to_string()) || !named(bundle.manifest.digest().to_string()) {
             return Err("the statement is about another decision or bundle than the one in it".to_owned());
         }

@@ -25,7 +25,8 @@ pub fn make(dir: &Path, entries: u64) -> Result<(), Box<dyn std::error::Error>> 
             let notice = json!({ "policy": "meta", "channel": "email", "status": "delivered" });
             let chat = json!({ "agent": "assistant", "conversation": format!("c{n}"), "turn": 0, "modality": "text",
                 "region": "US", "content": "which tent stands up to a storm in the hills?" });
-            let label = json!({ "target": format!("i{n}"), "sensitive": [], "topics": ["camping"], "labeller": program });
+            let label =
+                json!({ "target": format!("i{n}"), "sensitive": [], "topics": ["camping"], "labeller": program });
             let signal = json!({ "topic": "camping", "sources": [format!("i{n}")], "deriver": program });
             let decision = json!({ "purpose": "ads", "item": { "kind": "ad", "advertiser": "shop.example", "topics": ["camping"] },
                 "region": "US", "signals": [format!("s{n}")], "outcome": "served" });

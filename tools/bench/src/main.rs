@@ -60,7 +60,10 @@ fn main() -> ExitCode {
         let holds = ours <= goal;
         missed += u32::from(!holds);
         if arguments.json {
-            println!("{}", serde_json::json!({ "name": name, "unit": unit, "ours": ours, "goal": goal, "holds": holds }));
+            println!(
+                "{}",
+                serde_json::json!({ "name": name, "unit": unit, "ours": ours, "goal": goal, "holds": holds })
+            );
         } else {
             println!("{:<52} {ours:>10.1} {unit:<5} goal {goal} {}", name, if holds { "✓" } else { "✗" });
         }
