@@ -201,7 +201,7 @@ impl Killer {
     /// A reader that comes before the recovery neither fails nor sees anything wrong, but for an erasure that was
     /// recorded and is not carried out yet.
     fn look_before_recovery(&self, chance: u64) -> Result<(), String> {
-        if chance % 3 != 0 {
+        if !chance.is_multiple_of(3) {
             return Ok(());
         }
         let ledger = Ledger::open_read_only(&self.dir.join("ledger")).map_err(|error| error.to_string())?;
