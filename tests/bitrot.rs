@@ -132,7 +132,7 @@ fn bits(name: &str, bytes: &[u8]) -> Vec<usize> {
     }
     // Primes, so that every bit of a byte and every field gets its turn.
     let sample = flipped.collect::<Vec<usize>>();
-    let step = sample.len().div_ceil(25) | 1;
+    let step = sample.len().div_ceil(12) | 1;
     sample.into_iter().step_by(step).collect()
 }
 
