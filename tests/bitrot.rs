@@ -132,7 +132,7 @@ fn bits(name: &str, bytes: &[u8]) -> Vec<usize> {
     }
     // Primes, so that every bit of a byte and every field gets its turn.
     let sample = flipped.collect::<Vec<usize>>();
-    let step = sample.len().div_ceil(25) | 1;
+    let step = sample.len().div_ceil(12) | 1;
     sample.into_iter().step_by(step).collect()
 }
 
@@ -151,7 +151,7 @@ enum Outcome {
 fn read(dir: &Path, clean: &[Value]) -> Outcome {
     let Ok(ledger) = Ledger::open_read_only(dir) else { return Outcome::Refused };
     let Ok(report) = ledger.verify() else { return Outcome::Refused };
-    let Ok(Loaded { world, bad }) = ledger.load() else { return Outcome::Refused };
+    let Ok(Loaded { world, bad, .. }) = ledger.load() else { return Outcome::Refused };
     // `verify` reads texts besides; whatever `load` notices it notices too.
     assert!(bad.is_none() || !report.problems.is_empty());
     if bad.is_none() {

@@ -9,6 +9,7 @@ mod targets;
 use inforce::ledger::{Clock, Ledger};
 use inforce::wire;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -105,6 +106,10 @@ fn make_inputs() {
         std::fs::create_dir_all(to.parent().expect("below")).expect("made");
         std::fs::write(to, &bytes[..len.min(bytes.len())]).expect("written");
     };
+    let mut bundle = Command::new(env!("CARGO_BIN_EXE_inforce"));
+    let made = bundle.args(["bundle", "d", "--output"]).arg(path.join("bundle")).arg("--ledger").arg(&path).status();
+    assert!(made.expect("it runs").success());
+    put("bundle", "bundle/good", usize::MAX);
     put("keyring", "base/keyring", 4096 + 4 * 128);
     put("keyring", "keyring/good", 4096 + 4 * 128);
     put("checkpoint", "base/checkpoint", usize::MAX);

@@ -3,6 +3,8 @@
 mod common;
 
 use common::{Scratch, check_ledger, facts, import, replayed};
+use inforce::disk::RealDisk;
+use inforce::keyring::Keyring;
 use inforce::ledger::{Clock, Expected, Ledger, LedgerError, Stream};
 use inforce::merkle::{self, TreeSize};
 use serde_json::{Value, json};
@@ -384,6 +386,25 @@ fn proofs_of_a_reader_and_of_the_writer_verify() {
             assert!(matches!(error, LedgerError::BeyondTree { .. }), "{error}");
         }
     }
+    ledger.close().expect("closed");
+    check_ledger(&scratch);
+}
+
+#[test]
+fn an_erasure_is_handed_in_again_after_a_crash_that_left_a_slot_and_no_entry() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let erasure = erased("2", "facebook/a", "all");
+    ledger.append(facts(&[age("1", "facebook/a"), erasure.clone()])).expect("appended");
+    ledger.close().expect("closed");
+    // The account came back, and the writer was killed between its slot and its group.
+    let mut keyring = Keyring::open(&RealDisk, &scratch.path().join("keyring"), true).expect("opens");
+    keyring.claim("facebook/a").expect("a slot");
+    drop(keyring);
+    let ledger = scratch.open();
+    let again = ledger.append(facts(&[erasure])).expect("nobody else lives under that name");
+    assert!(again[0].duplicate && again[0].seq == 1, "{again:?}");
+    ledger.append(facts(&[age("3", "facebook/a")])).expect("the account comes back all the same");
     ledger.close().expect("closed");
     check_ledger(&scratch);
 }

@@ -219,9 +219,10 @@ fn says_the_same(recorded: &Entry, fact: &Fact, catalog: &Catalog, keyring: &Key
     record.subject == fact.subject && same_body(&record.body, &fact.body) && same_content
 }
 
+/// A stream without any entry has not begun: whoever claimed its slot died before the group was recorded.
 fn began_before(stream: StreamId, seq: u64, catalog: &Catalog) -> bool {
-    let first = catalog.postings(Term::new(Field::Account, &stream.0)).ok().and_then(|all| all.first().copied());
-    first.is_none_or(|first| first < seq)
+    let entries = catalog.postings(Term::new(Field::Account, &stream.0));
+    entries.map_or(true, |all| all.first().is_some_and(|&first| first < seq))
 }
 
 fn same_fact(a: &Fact, b: &Fact) -> bool {

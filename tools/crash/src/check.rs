@@ -4,6 +4,7 @@
 use crate::facts::{Name, SOURCE, fact};
 use crate::writer::{THREADS, receipts_of};
 use inforce::codec::{self, EntryHash, Identity};
+use inforce::disk::RealDisk;
 use inforce::entry::Entry;
 use inforce::fact::{Body, FactId, Scope};
 use inforce::judge::{self, Ask, Memos};
@@ -32,7 +33,7 @@ pub struct Check {
 
 impl Check {
     pub fn new(ledger: &Path, receipts: &Path, seed: u64) -> Result<Check, String> {
-        let keyring = Keyring::open(&ledger.join("keyring"), false).map_err(|error| error.to_string())?;
+        let keyring = Keyring::open(&RealDisk, &ledger.join("keyring"), false).map_err(|error| error.to_string())?;
         Ok(Check {
             ledger: ledger.to_owned(),
             receipts: receipts.to_owned(),
@@ -51,6 +52,11 @@ impl Check {
     /// How many facts were acknowledged.
     pub fn acknowledged(&self) -> usize {
         self.promised.len()
+    }
+
+    /// How many segments the journal has.
+    pub fn segments(&self) -> Result<usize, String> {
+        self.ledger.join("journal").read_dir().map(Iterator::count).map_err(|error| error.to_string())
     }
 
     /// Reads the receipts of a round, and notes what may have been handed in without one.

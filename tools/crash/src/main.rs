@@ -106,7 +106,7 @@ fn rounds(arguments: &Arguments) -> Result<(), String> {
         serde_json::json!({
             "rounds": arguments.rounds, "seed": arguments.seed, "acknowledged": check.acknowledged(),
             "kept": check.acknowledged(), "lost": 0, "recorded_without_receipt": check.unpromised,
-            "erasures": check.erasures, "decisions_judged": check.decisions, "segments_cut_short": check.tails,
+            "erasures": check.erasures, "decisions_judged": check.decisions, "segments": check.segments()?, "segments_cut_short": check.tails,
             "killed_while": killer.killed_at,
         })
     );
@@ -148,7 +148,7 @@ impl Killer {
         self.check.take_receipts(round)?;
         self.look_before_recovery(chance)?;
         // Recovery is opening; then everything is looked at, and the next round goes on from there.
-        let ledger = Ledger::open(&self.dir.join("ledger")).map_err(|error| format!("opening: {error}"))?;
+        let ledger = writer::open(&self.dir.join("ledger"))?;
         if chance.is_multiple_of(2) {
             ledger.close().map_err(|error| error.to_string())?;
         } else {
@@ -201,7 +201,7 @@ impl Killer {
     /// A reader that comes before the recovery neither fails nor sees anything wrong, but for an erasure that was
     /// recorded and is not carried out yet.
     fn look_before_recovery(&self, chance: u64) -> Result<(), String> {
-        if chance % 3 != 0 {
+        if !chance.is_multiple_of(3) {
             return Ok(());
         }
         let ledger = Ledger::open_read_only(&self.dir.join("ledger")).map_err(|error| error.to_string())?;

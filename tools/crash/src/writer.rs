@@ -5,7 +5,7 @@
 //! after the ledger acknowledged.
 
 use crate::facts::{Name, fact, mix};
-use inforce::ledger::{Clock, Ledger};
+use inforce::ledger::{Clock, Ledger, Options};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,12 @@ pub fn receipts_of(dir: &Path, round: u64, thread: u64) -> PathBuf {
     dir.join(format!("{round}-{thread}"))
 }
 
+/// Opens with segments so short that every round begins some.
+pub fn open(ledger: &Path) -> Result<Ledger, String> {
+    let options = Options { segment_len: 32 << 10, ..Options::default() };
+    Ledger::open_with(ledger, &options).map_err(|error| format!("opening: {error}"))
+}
+
 fn tell(word: &str) {
     // Nobody listens any more: then there is nobody to tell.
     let _ = writeln!(std::io::stdout().lock(), "{word}");
@@ -44,7 +50,7 @@ pub fn run(job: &Job) -> Result<(), String> {
             return Err("nobody killed the writer".to_owned());
         }
         tell("+open");
-        let ledger = Ledger::open(&job.ledger).map_err(|error| error.to_string())?;
+        let ledger = open(&job.ledger)?;
         tell("-open");
         let chance = mix(&[job.seed, job.round, cycle]);
         let until = Instant::now() + Duration::from_millis(20 + chance % 200);

@@ -4,14 +4,19 @@
 //! Used twice: by the fuzzer beside this file, and by `tests/fuzz.rs`, which tries every input of the corpora, and some
 //! mutations of each, in ordinary test runs.
 
-use inforce::checkpoint::{Checkpoint, VerifierKey};
+use inforce::bundle::{self, Bundle, Trust};
+use inforce::checkpoint::{Checkpoint, Note, VerifierKey};
 use inforce::codec::{self, Header, Record};
+use inforce::disk::RealDisk;
 use inforce::fact::Body;
 use inforce::journal;
 use inforce::judge::{self, Ask};
 use inforce::keyring::Keyring;
 use inforce::ledger::Ledger;
-use inforce::{policy, wire};
+use inforce::proof::{Consistency, Inclusion};
+use inforce::quorum::Quorum;
+use inforce::witness::{self, AddCheckpoint};
+use inforce::{policy, tile, wire};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -31,6 +36,11 @@ pub const TARGETS: &[Target] = &[
     ("keyring", keyring),
     ("config", config),
     ("ledger", whole_ledger),
+    ("bundle", whole_bundle),
+    ("tile", tiles),
+    ("tlog-proof", proofs),
+    ("witness", witness_request),
+    ("quorum", quorum_file),
 ];
 
 /// Lines, and events out of them: what is taken says the same when it is written and read again.
@@ -92,6 +102,7 @@ fn decoded<T: bincode::Decode<()> + bincode::Encode + PartialEq + std::fmt::Debu
 fn signed_note(data: &[u8]) {
     let key = VerifierKey::parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW").expect("a key");
     if let Ok(text) = std::str::from_utf8(data) {
+        let _ = Note::parse(text).map(|note| Checkpoint::unverified(&note));
         assert!(Checkpoint::open(text, &key).is_err(), "nobody here can sign for that key");
     }
 }
@@ -152,7 +163,7 @@ fn keyring(data: &[u8]) {
     }
     for bytes in [data, &right] {
         write(&path, bytes);
-        if let Ok(keyring) = Keyring::open(&path, false) {
+        if let Ok(keyring) = Keyring::open(&RealDisk, &path, false) {
             let _ = keyring.slot_of("facebook/a").map(|slot| keyring.stream(slot));
         }
     }
@@ -189,4 +200,43 @@ fn whole_ledger(data: &[u8]) {
         let world = loaded.world;
         world.decisions().for_each(|decision| drop(judge::judge(&world, decision, &mut Ask::Plainly)));
     }
+}
+
+/// Against the key of the ledger that the good one is of: what is taken was not changed where it matters.
+fn whole_bundle(data: &[u8]) {
+    static KEY: OnceLock<VerifierKey> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        Ledger::open_read_only(&base("bundled")).expect("its keyring and its name are good").verifier_key()
+    });
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(bundle) = Bundle::parse(text) {
+        let _ = bundle::check(&bundle, &Trust { key, witnesses: &[], checkpoint: None }, &mut Vec::new());
+    }
+}
+
+fn tiles(data: &[u8]) {
+    if let Some(hashes) = tile::read_hashes(data) {
+        assert_eq!(tile::hashes(&hashes), data);
+    }
+    if let Some(entries) = tile::read_bundle(data) {
+        assert_eq!(tile::bundle(&entries), data);
+    }
+}
+
+fn proofs(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = Inclusion::parse(text);
+    let _ = Consistency::parse(text).map(|proof| proof.verify());
+}
+
+fn witness_request(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(request) = AddCheckpoint::parse(text)
+    {
+        let _ = witness::origin(&request);
+    }
+}
+
+fn quorum_file(data: &[u8]) {
+    let _ = Quorum::parse(data);
 }
