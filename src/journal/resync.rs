@@ -125,7 +125,7 @@ impl<S: Fn(&[u8]) -> Option<u64>> Pass<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Frame, Journal, SEGMENT_LEN};
+    use super::super::{Frame, Journal, SEGMENT_LEN, scan};
     use super::*;
     use crate::disk::RealDisk;
     use std::sync::Arc;
@@ -143,8 +143,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("journal");
         Journal::create(&RealDisk, &path).expect("made");
-        let start = Location { segment: SegmentId(0), offset: HEADER_LEN as u32 };
-        let mut journal = Journal::open(Arc::new(RealDisk), &path, start, 0, SEGMENT_LEN).expect("opened");
+        let end = scan::<JournalError>(&RealDisk, &path, None, |_, _| Ok(())).expect("empty");
+        let mut journal = Journal::open(Arc::new(RealDisk), &path, &end, None, SEGMENT_LEN).expect("opened");
         journal.commit(0, &[frame(0), frame(1), frame(2)]).expect("written");
         journal.commit(3, &[frame(3)]).expect("written");
         journal.commit(4, &[frame(4), frame(5)]).expect("written");
