@@ -559,7 +559,7 @@ mod tests {
             for (slot, account) in [(one, "facebook/s1"), (two, "facebook/s2")] {
                 again.restore_owner(keyring.stream(slot), account).expect("written");
                 assert_eq!(again.slot_of(account), Some(slot), "byte {at}");
-                assert_eq!(again.slots[slot.0 as usize].bytes(), keyring.slots[slot.0 as usize].bytes(), "byte {at}");
+                assert_eq!(again.slots.at(slot).bytes(), keyring.slots.at(slot).bytes(), "byte {at}");
             }
         }
     }
@@ -585,7 +585,7 @@ mod tests {
                     bytes[start..start + SLOT_LEN].copy_from_slice(&torn);
                     std::fs::write(&path, &bytes).expect("written");
                     let again = Keyring::open(&RealDisk, &path, true).expect("opens");
-                    let held = again.slots[slot.0 as usize].bytes();
+                    let held = again.slots.at(slot).bytes();
                     // One that shows nothing of the erasure is whole as it was: it is erased again by whoever opens.
                     assert!(held == new || held == old && torn == old, "cut at {cut}");
                 }
