@@ -72,6 +72,8 @@ struct Keys {
     content_since: u64,
     /// True once everything of it was erased.
     destroyed: bool,
+    /// True where the checksum in the file is over the owner too, as the first ledgers have it.
+    aged: bool,
 }
 
 /// Slots in blocks that never grow: a list that grows leaves copies of its keys behind in memory, where no erasure and no
@@ -248,6 +250,9 @@ impl Keyring {
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
         self.slots.at_mut(slot).owner = owner;
         self.by_owner.insert(owner, slot);
+        if std::mem::take(&mut self.slots.at_mut(slot).aged) {
+            return self.replace(slot, self.slots.at(slot));
+        }
         self.put(&owner, offset(slot) + OWNER.start as u64)
     }
 
@@ -417,6 +422,7 @@ impl Keys {
             owner: [0; 16],
             content_since: 0,
             destroyed: false,
+            aged: false,
         };
         bytes.zeroize();
         keys
@@ -436,7 +442,8 @@ impl Keys {
     }
 
     fn read(slot: &[u8]) -> Option<Keys> {
-        if checksum(slot) != slot[124..] || slot[104] & 1 == 0 {
+        let aged = crc32fast::hash(&slot[..124]).to_le_bytes() == slot[124..];
+        if !(aged || checksum(slot) == slot[124..]) || slot[104] & 1 == 0 {
             return None;
         }
         Some(Keys {
@@ -446,6 +453,7 @@ impl Keys {
             owner: slot[80..96].try_into().ok()?,
             content_since: u64::from_le_bytes(slot[96..104].try_into().ok()?),
             destroyed: slot[104] & 2 != 0,
+            aged,
         })
     }
 }
