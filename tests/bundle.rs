@@ -367,3 +367,62 @@ fn an_envelope_carries_the_bundle_and_is_signed() {
     let cut = envelope.replacen("\"payload\":\"ey", "\"payload\":\"fy", 1);
     assert!(Bundle::open_envelope(&cut, &ledger.verifier_key()).is_err());
 }
+
+/// Runs the program on a ledger; returns exit code, stdout and stderr.
+fn inforce(scratch: &Scratch, args: &[&str]) -> (i32, String, String) {
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_inforce"))
+        .args(args)
+        .env("INFORCE_LEDGER", scratch.path())
+        .output()
+        .expect("the program runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (program.status.code().expect("it was not killed"), text(program.stdout), text(program.stderr))
+}
+
+#[test]
+fn the_commands_write_check_and_refuse() {
+    let scratch = demo();
+    let key = scratch.read().verifier_key().to_string();
+    let file = |name: &str| scratch.dir.path().join(name).display().to_string();
+    let (breach, fine) = (file("breach.json"), file("fine.json"));
+    assert_eq!(inforce(&scratch, &["bundle", "d-inherited-sensitivity", "-o", &breach]).0, 0);
+    // A bundle that holds exits as replay does: by what it shows.
+    let (code, out, _) = inforce(&scratch, &["verify-bundle", &breach, "--key", &key]);
+    assert_eq!(code, 3, "{out}");
+    assert!(out.contains("the bundle holds") && out.contains("TRUE VIEW: NOT PROVED COMPLETE"), "{out}");
+    assert!(bundle::STEPS.iter().all(|(step, _)| out.contains(step)), "{out}");
+    let (code, out, _) = inforce(&scratch, &["verify-bundle", &breach, "--key", &key, "--json"]);
+    let object: Value = serde_json::from_str(&out).expect("one object");
+    assert_eq!((code, &object["ok"], &object["conformance"]), (3, &json!(true), &json!("breach")));
+    // One that conforms; its page; a key in a file.
+    let fine_id = replayed(&scratch.read()).into_iter().find(|each| each["conformance"] == "conforming").expect("one");
+    let fine_id = fine_id["decision"]["id"].as_str().expect("a string").to_owned();
+    let (page, key_file) = (file("page.html"), file("key"));
+    std::fs::write(&key_file, format!("{key}\n")).expect("written");
+    assert_eq!(inforce(&scratch, &["bundle", &fine_id, "-o", &fine, "--with-content"]).0, 0);
+    assert_eq!(inforce(&scratch, &["verify-bundle", &fine, "--key", &key_file, "--page", &page]).0, 0);
+    assert!(std::fs::read_to_string(&page).expect("a page").contains("What this is worth as evidence"));
+    // What was changed, by name.
+    let forged = std::fs::read_to_string(&breach).expect("text").replacen("\"breach\"", "\"conforming\"", 1);
+    std::fs::write(&breach, forged).expect("written");
+    let (code, out, _) = inforce(&scratch, &["verify-bundle", &breach, "--key", &key]);
+    assert!(code == 3 && out.contains("✗ verdict") && out.contains("proves nothing"), "{code} {out}");
+    // Several into a folder, as envelopes; wrong usage; nobody's decision.
+    let folder = file("folder");
+    let (code, out, _) = inforce(&scratch, &["bundle", "d-microphone", &fine_id, "-o", &folder, "--dsse", "--json"]);
+    assert_eq!((code, out.lines().count()), (0, 2), "{out}");
+    for line in out.lines() {
+        let line: Value = serde_json::from_str(line).expect("an object");
+        let path = line["file"].as_str().expect("a path");
+        let (code, out, _) = inforce(&scratch, &["verify-bundle", path, "--key", &key, "--json"]);
+        let found: Value = serde_json::from_str(&out).expect("one object");
+        assert!(found["ok"] == json!(true) && found["conformance"] == line["conformance"], "{code} {out}");
+    }
+    assert_eq!(inforce(&scratch, &["bundle", "nobody", "-o", &fine]).0, 1);
+    assert_eq!(inforce(&scratch, &["bundle", "#0", "-o", &fine]).0, 1, "entry 0 is a policy");
+    assert_eq!(inforce(&scratch, &["verify-bundle", &fine, "--key", "no key"]).0, 2);
+    assert_eq!(inforce(&scratch, &["verify-bundle", &file("absent"), "--key", &key]).0, 1);
+    let other = VerifierKey::new("inforce/test", ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key());
+    let (code, out, _) = inforce(&scratch, &["verify-bundle", &fine, "--key", &other.to_string()]);
+    assert!(code == 3 && out.contains("✗ checkpoint"), "{code} {out}");
+}
