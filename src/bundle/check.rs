@@ -69,6 +69,8 @@ pub struct Checked {
     pub integrity: Integrity,
     /// The checkpoint, and who cosigned it.
     pub cosigned: Cosigned,
+    /// The printable page, made again from the evidence: whatever the bundle has in its place is not shown to anybody.
+    pub page: String,
 }
 
 /// Checks all of it. Steps that held are put into `steps`, whatever comes after.
@@ -99,9 +101,11 @@ pub fn check(bundle: &Bundle, trust: &Trust, steps: &mut Vec<Step>) -> Result<Ch
     let needs = needs::of(&shown, &case.world, &case.judgement);
     run("completeness", complete(bundle, &shown, &needs))?;
     run("verdict", verdict(bundle, &case))?;
-    run("statements", statements(bundle, &shown, &needs, &case, tree.size))?;
+    let page = page::summary(bundle, &shown, &case.world, &case.judgement);
+    run("statements", statements(bundle, &shown, &needs, &page, tree.size))?;
     run("seal", seal(bundle, trust.key))?;
-    Ok(Checked { conformance: case.judgement.conformance, integrity: case.judgement.integrity, cosigned })
+    let (conformance, integrity) = (case.judgement.conformance, case.judgement.integrity);
+    Ok(Checked { conformance, integrity, cosigned, page })
 }
 
 fn who(cosigned: &Cosigned) -> String {
@@ -425,7 +429,7 @@ fn statements(
     bundle: &Bundle,
     shown: &BTreeMap<u64, Exhibit>,
     needs: &Needs,
-    case: &Case,
+    page: &str,
     size: TreeSize,
 ) -> Result<String, String> {
     if bundle.streams != build::streams(shown, needs, bundle.decision.seq) {
@@ -440,7 +444,7 @@ fn statements(
             bundle.engine.name, bundle.engine.version
         ));
     }
-    if bundle.summary != page::summary(bundle, shown, &case.world, &case.judgement) {
+    if bundle.summary != page {
         return Err("the summary is not the one that this evidence makes".to_owned());
     }
     Ok("streams, completeness and summary are as the entries show".to_owned())

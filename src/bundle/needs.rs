@@ -45,8 +45,8 @@ pub fn of(exhibits: &BTreeMap<u64, Exhibit>, world: &World, judgement: &Judgemen
     let chart = Chart::new(exhibits);
     let decision = world.node(judgement.decision);
     let known = View { decision: decision.moment(), known: true };
-    let mut search = Search { exhibits, world, chart, own: StreamId([0; 16]), needs: Needs::default() };
-    search.own = search.chart.owner(decision.seq);
+    let own = chart.owner(decision.seq);
+    let mut search = Search { exhibits, world, chart, labels: labels(exhibits), own, needs: Needs::default() };
     search.needs.streams.insert(search.own, Role::Account);
     search.policies();
     search.needs.open.insert(decision.seq);
@@ -68,6 +68,8 @@ struct Search<'a> {
     exhibits: &'a BTreeMap<u64, Exhibit>,
     world: &'a World,
     chart: Chart<'a>,
+    /// The labels of each interaction, in whatever stream: the header says what it labels.
+    labels: BTreeMap<u64, Vec<u64>>,
     own: StreamId,
     needs: Needs,
 }
@@ -145,10 +147,8 @@ impl Search<'_> {
         self.needs.open.extend(seqs);
     }
 
-    /// Every label of an interaction, in whatever stream: the header says what it labels.
     fn labels(&mut self, target: u64) {
-        let labels = self.exhibits.values().filter(|exhibit| labels(exhibit, target));
-        self.needs.open.extend(labels.map(Exhibit::seq));
+        self.needs.open.extend(self.labels.get(&target).into_iter().flatten());
     }
 
     /// Turns of whole conversations count by their bodies: so every interaction of these accounts must be open, and
@@ -184,11 +184,17 @@ impl Search<'_> {
     }
 }
 
-/// True if the entry labels that interaction.
-fn labels(exhibit: &Exhibit, target: u64) -> bool {
-    let header = &exhibit.entry.header;
-    let cites = |link: &Link| matches!(link, Link::Resolved { seq, .. } if *seq == target);
-    header.kind == Kind::InteractionLabelled && header.links.iter().any(cites)
+fn labels(exhibits: &BTreeMap<u64, Exhibit>) -> BTreeMap<u64, Vec<u64>> {
+    let mut labels: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    let given = exhibits.values().filter(|exhibit| exhibit.entry.header.kind == Kind::InteractionLabelled);
+    for exhibit in given {
+        for link in &exhibit.entry.header.links {
+            if let Link::Resolved { seq, .. } = link {
+                labels.entry(*seq).or_default().push(exhibit.seq());
+            }
+        }
+    }
+    labels
 }
 
 fn is_link(kind: Kind) -> bool {

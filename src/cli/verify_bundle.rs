@@ -21,7 +21,7 @@ pub struct VerifyBundle {
     /// A checkpoint that you got elsewhere: the bundle's must be the same.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// Write the printable page of the bundle, once it was checked.
+    /// Write the printable page about the decision, made anew from the evidence, once that was checked.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
     /// One JSON object on stdout.
@@ -42,8 +42,8 @@ pub fn run(args: VerifyBundle) -> Result<Exit, CliError> {
     let parsed = if Bundle::is_envelope(&text) { Bundle::open_envelope(&text, &key) } else { Bundle::parse(&text) };
     let parsed = parsed.map_err(|what| Failure { step: "form", what });
     let outcome = parsed.and_then(|bundle| Ok((bundle::check(&bundle, &trust, &mut steps)?, bundle)));
-    if let (Ok((_, bundle)), Some(page)) = (&outcome, &args.page) {
-        write(page, bundle.summary.as_bytes())?;
+    if let (Ok((checked, _)), Some(page)) = (&outcome, &args.page) {
+        write(page, checked.page.as_bytes())?;
     }
     let exit = match &outcome {
         Ok((checked, _)) => exit(checked),
