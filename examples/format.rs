@@ -4,7 +4,7 @@
 //! alone, and every checksum, hash, seal, proof and signature is checked on the way. `cargo run --example format`
 
 use chacha20poly1305::aead::{Aead, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use chacha20poly1305::{ChaCha20Poly1305, Key};
 use inforce::checkpoint::{Checkpoint, VerifierKey};
 use inforce::fact::Instant;
 use inforce::ledger::Ledger;
@@ -180,6 +180,7 @@ struct Header {
     seq: u64,
     identity: [u8; 16],
     kind: u64,
+    recorded_at: i64,
     streams: Vec<[u8; 16]>,
     pins: Option<[u8; 32]>,
     body: [u8; 32],
@@ -194,7 +195,7 @@ fn header(reader: &mut Reader, len: usize) -> Header {
     let kind = reader.varint("kind");
     reader.zigzag("occurred_at.at, ns since 1970");
     reader.zigzag("occurred_at.offset_s");
-    reader.zigzag("recorded_at, ns since 1970");
+    let recorded_at = reader.zigzag("recorded_at, ns since 1970");
     let mut streams = Vec::new();
     for number in 0..reader.varint("streams") {
         streams.push(array(reader.take(16, &format!("streams[{number}].stream"))));
@@ -221,7 +222,7 @@ fn header(reader: &mut Reader, len: usize) -> Header {
     let content = content.then(|| array(&reader.bytes[before + 1..before + 33]));
     assert_eq!(reader.at, start + len, "the header is read whole");
     let hash = derive("inforce 2026-11 entry header", &reader.bytes[start..reader.at]);
-    Header { seq, identity, kind, streams, pins, body, content, hash }
+    Header { seq, identity, kind, recorded_at, streams, pins, body, content, hash }
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
@@ -233,9 +234,11 @@ fn derive(context: &str, input: &[u8]) -> [u8; 32] {
 }
 
 /// Opens a sealed part and checks its commitment; returns key and plaintext.
-fn unseal(base: &[u8; 32], tag: u8, seq: u64, sealed: &[u8], commitment: &[u8; 32]) -> ([u8; 32], Vec<u8>) {
-    let key = *blake3::keyed_hash(base, &[&[tag][..], &seq.to_le_bytes()].concat()).as_bytes();
-    let plaintext = ChaCha20Poly1305::new(&Key::from(key)).decrypt(&Nonce::default(), sealed).expect("it opens");
+fn unseal(base: &[u8; 32], tag: u8, header: &Header, sealed: &[u8], commitment: &[u8; 32]) -> ([u8; 32], Vec<u8>) {
+    let key = *blake3::keyed_hash(base, &[&[tag][..], &header.seq.to_le_bytes()].concat()).as_bytes();
+    let told_apart = [&header.identity[..], &header.recorded_at.to_le_bytes()].concat();
+    let nonce: [u8; 12] = array(&derive("inforce 2026-11 seal nonce", &told_apart)[..12]);
+    let plaintext = ChaCha20Poly1305::new(&Key::from(key)).decrypt(&nonce.into(), sealed).expect("it opens");
     assert_eq!(derive("inforce 2026-11 body commitment", &[&key[..], &plaintext].concat()), *commitment);
     (key, plaintext)
 }
@@ -329,7 +332,7 @@ fn journal(bytes: &[u8], out: &mut String) -> Vec<Header> {
         let body = r.take(body_len as usize, "sealed body, 16 bytes of tag at its end");
         let rest = start + 8 + len - r.at;
         let content = if rest > 0 { r.take(rest, "sealed content, 16 bytes of tag at its end") } else { &[] };
-        let (key, plaintext) = unseal(&body_key, b'b', header.seq, body, &header.body);
+        let (key, plaintext) = unseal(&body_key, b'b', &header, body, &header.body);
         writeln!(
             opened,
             "\n-- entry {}, kind {}\nentry hash  {}\nbody key    {}\nrecord",
@@ -341,7 +344,7 @@ fn journal(bytes: &[u8], out: &mut String) -> Vec<Header> {
         .expect("memory");
         opened.push_str(&record(&plaintext));
         if let Some(commitment) = header.content {
-            let (key, text) = unseal(&content_key, b'c', header.seq, content, &commitment);
+            let (key, text) = unseal(&content_key, b'c', &header, content, &commitment);
             writeln!(opened, "content key {}\ncontent     \"{}\"", hex(&key), String::from_utf8(text).expect("UTF-8"))
                 .expect("memory");
         }

@@ -17,6 +17,7 @@ mod context {
     pub const CENTER: &str = "inforce 2026-11 center stream";
     pub const POLICY: &str = "inforce 2026-11 policy stream";
     pub const PINS: &str = "inforce 2026-11 pinned heads";
+    pub const NONCE: &str = "inforce 2026-11 seal nonce";
     pub const TERM: &str = "inforce 2026-11 index term";
     pub const ATTESTATIONS: &str = "inforce 2026-11 attestation stream";
     pub const ATTESTED: &str = "inforce 2026-11 attested verdict";
@@ -58,6 +59,15 @@ macro_rules! hex_debug {
     })+ };
 }
 hex_debug!(Commitment, StreamId, Identity);
+
+/// What tells two sealings under one entry key apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nonce(pub [u8; 12]);
+
+impl Nonce {
+    /// Of entries that were sealed before nonces were derived.
+    pub const ZERO: Nonce = Nonce([0; 12]);
+}
 
 /// An entry's place in one stream that it extends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -168,6 +178,14 @@ pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
     hasher.update(id.source.as_bytes());
     hasher.update(id.id.as_bytes());
     Identity(first_16(&hasher.finalize()))
+}
+
+/// The nonce under which an entry's body and content are sealed. The entry key is of an account and a seq; a seq is given
+/// out again when a group was undone, or a tail lost, and this tells what was sealed then from what is sealed now.
+pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
+    let mut hasher = blake3::Hasher::new_derive_key(context::NONCE);
+    hasher.update(&identity.0).update(&recorded_at.0.to_le_bytes());
+    Nonce(hasher.finalize().as_bytes()[..12].try_into().expect("a hash has 32 bytes"))
 }
 
 /// The stream of a center.

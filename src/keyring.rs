@@ -8,13 +8,14 @@
 //! record and was synced, so that a slot that was torn is made whole from there, at whatever byte it was cut. The owner
 //! alone is written without, and no checksum is over it.
 //! INVARIANT (nowhere else): account keys are in this file and in memory, never in the journal, the index or a log.
-//! INVARIANT (one key, one message): an entry key is derived from an account key, a seq and a role, and seals once.
+//! INVARIANT (one key and nonce, one message): an entry key is derived from an account key, a seq and a role; the nonce from
+//! the fact's identity and the time of recording, since a seq is given out again when a group was undone.
 
-use crate::codec::{self, Commitment, StreamId};
+use crate::codec::{self, Commitment, Nonce, StreamId};
 use crate::disk::{Disk, DiskFile, Open, passes};
 use crate::exhibit::Opening;
 use chacha20poly1305::aead::{Aead, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use chacha20poly1305::{ChaCha20Poly1305, Key};
 use ed25519_dalek::SigningKey;
 use foldhash::HashMap;
 use std::io;
@@ -386,19 +387,21 @@ impl EntryKey {
         codec::verdict_digest(&self.0, line)
     }
 
-    /// Encrypts. The nonce is zero: the key seals this one message.
-    pub fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
-        self.cipher().encrypt(&Nonce::default(), plaintext).expect("a message in memory is not too long")
+    /// Encrypts.
+    pub fn seal(&self, nonce: Nonce, plaintext: &[u8]) -> Vec<u8> {
+        self.cipher().encrypt(&nonce.0.into(), plaintext).expect("a message in memory is not too long")
     }
 
-    /// Decrypts, or `None` if the bytes were not sealed under this key.
-    pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.cipher().decrypt(&Nonce::default(), sealed).ok()
+    /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
+    pub fn unseal(&self, nonce: Nonce, sealed: &[u8]) -> Option<Vec<u8>> {
+        let cipher = self.cipher();
+        let mut opened = [nonce, Nonce::ZERO].into_iter().map(|nonce| cipher.decrypt(&nonce.0.into(), sealed));
+        opened.find_map(Result::ok)
     }
 
     /// The key and the plaintext of sealed bytes, to be shown to somebody.
-    pub fn disclose(&self, sealed: &[u8]) -> Option<Opening> {
-        Some(Opening { key: self.0, plaintext: self.unseal(sealed)? })
+    pub fn disclose(&self, nonce: Nonce, sealed: &[u8]) -> Option<Opening> {
+        Some(Opening { key: self.0, plaintext: self.unseal(nonce, sealed)? })
     }
 
     /// The same for bytes that were never sealed.
@@ -546,11 +549,14 @@ mod tests {
         let (_dir, mut keyring) = keyring();
         let slot = keyring.claim("facebook/s1").expect("a slot");
         let key = keyring.entry_key(slot, Part::Body, 7);
-        let sealed = key.seal(b"hello");
-        assert_eq!(key.unseal(&sealed).as_deref(), Some(&b"hello"[..]));
+        let nonce = codec::nonce(&codec::Identity([3; 16]), crate::fact::Instant(5));
+        let sealed = key.seal(nonce, b"hello");
+        assert_ne!(sealed, key.seal(Nonce::ZERO, b"hello"));
+        assert_eq!(key.unseal(nonce, &key.seal(Nonce::ZERO, b"hello")).as_deref(), Some(&b"hello"[..]), "an older one");
+        assert_eq!(key.unseal(nonce, &sealed).as_deref(), Some(&b"hello"[..]));
         for other in [keyring.entry_key(slot, Part::Body, 8), keyring.entry_key(slot, Part::Content, 7), EntryKey::OPEN]
         {
-            assert_eq!(other.unseal(&sealed), None);
+            assert_eq!(other.unseal(nonce, &sealed), None);
         }
     }
 

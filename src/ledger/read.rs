@@ -51,7 +51,7 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
         return Ok(Entry { header, hash, record: None, content: None });
     };
     let key = keyring.entry_key(slot, Part::Body, raw.seq);
-    let plaintext = key.unseal(raw.body).ok_or_else(|| bad("the sealed body does not open"))?;
+    let plaintext = key.unseal(nonce(&header), raw.body).ok_or_else(|| bad("the sealed body does not open"))?;
     let record = open_body(raw, &header, &key, &plaintext)?;
     let content = match content {
         Content::Read => open_content(raw, &header, keyring, slot)?,
@@ -66,12 +66,16 @@ pub fn exhibit(raw: &RawEntry, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
     let slot = entry.header.streams.first().and_then(|link| keyring.slot_of_stream(link.stream));
     let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
     let body = match entry.record {
-        Some(_) if entry.header.kind.is_sealed() => key(Part::Body).and_then(|key| key.disclose(raw.body)),
+        Some(_) if entry.header.kind.is_sealed() => key(Part::Body).and_then(|key| key.disclose(nonce(&entry.header), raw.body)),
         Some(_) => EntryKey::OPEN.disclose_open(raw.body),
         None => None,
     };
-    let content = entry.content.is_some().then(|| key(Part::Content)?.disclose(raw.content)).flatten();
+    let content = entry.content.is_some().then(|| key(Part::Content)?.disclose(nonce(&entry.header), raw.content)).flatten();
     Ok(Exhibit { header: raw.header.to_vec(), entry, body, content })
+}
+
+fn nonce(header: &Header) -> codec::Nonce {
+    codec::nonce(&header.identity, header.recorded_at)
 }
 
 fn open_body(raw: &RawEntry, header: &Header, key: &EntryKey, plaintext: &[u8]) -> Result<Record, BadEntry> {
@@ -111,7 +115,7 @@ fn open_content(raw: &RawEntry, header: &Header, keyring: &Keyring, slot: Slot) 
     }
     let bad = |what: &str| BadEntry::new(raw.seq, what);
     let key = keyring.entry_key(slot, Part::Content, raw.seq);
-    let plaintext = key.unseal(raw.content).ok_or_else(|| bad("the sealed content does not open"))?;
+    let plaintext = key.unseal(nonce(header), raw.content).ok_or_else(|| bad("the sealed content does not open"))?;
     if key.commit(&plaintext) != commitment {
         return Err(bad("the content does not match its commitment"));
     }

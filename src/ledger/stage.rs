@@ -75,11 +75,12 @@ fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
     let plaintext = codec::encode(&record);
     let sealed_under = slot.filter(|_| kind.is_sealed());
     let key = sealed_under.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
+    let nonce = codec::nonce(&one.identity, one.recorded_at);
     let body_commitment = key.commit(&plaintext);
-    let body = if sealed_under.is_some() { key.seal(&plaintext) } else { plaintext };
+    let body = if sealed_under.is_some() { key.seal(nonce, &plaintext) } else { plaintext };
     let content = fact.content.take().zip(sealed_under).map(|(text, slot)| {
         let key = keyring.entry_key(slot, Part::Content, one.seq);
-        (key.seal(text.as_bytes()), key.commit(text.as_bytes()))
+        (key.seal(nonce, text.as_bytes()), key.commit(text.as_bytes()))
     });
     let (content, content_commitment) =
         content.map_or((Vec::new(), None), |(sealed, commitment)| (sealed, Some(commitment)));
