@@ -3,7 +3,7 @@
 use super::exit::print_line;
 use super::{CliError, Common, Exit, replay::find};
 use crate::explain::{self, Evidence, Explanation, Wanted};
-use crate::judge::{self, Ask, Conformance, Judgement};
+use crate::judge::{self, Ask, Conformance, Judgement, Memos};
 use crate::ledger::{Ledger, Loaded, Problem};
 use crate::replay;
 use crate::timeline::{NodeIx, World};
@@ -57,7 +57,7 @@ pub(super) fn judged(
     decision: NodeIx,
     with_content: bool,
 ) -> Result<(Explanation, Exit), CliError> {
-    let judgement = judge::judge(world, decision, &mut Ask::Plainly);
+    let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut Memos::default()));
     let evidence = gather(ledger, world, &judgement)?;
     Ok((explain::explain(world, &judgement, &evidence, with_content), exit(&judgement)))
 }
