@@ -233,6 +233,8 @@ fn verdict(json: &Json) -> Form<()> {
         list("verdict.findings", view.take("findings")?, |found| finding(found, false))?;
         view.end()?;
     }
+    // Compared as a whole with the verdicts on record, by the step of the statements.
+    members.maybe("attested");
     members.end()
 }
 

@@ -35,5 +35,5 @@ pub use hash::{
 pub use header::{Header, Link, StreamLink};
 pub use json::Json;
 pub use note::{Note, Signer, VerifierKey};
-pub use record::{FactId, Kind, Record, Says};
+pub use record::{Attested, AttestedRule, FactId, Kind, Record, Says};
 pub use tree::{leaf, root, root_by};

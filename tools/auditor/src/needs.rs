@@ -88,7 +88,7 @@ impl Needs {
         for (accounts, kinds) in [(person, OF_PERSON.as_slice()), (of_uses, OF_USE.as_slice())] {
             for (place, item) in evidence.items.iter().enumerate() {
                 let theirs = item.header.own_stream().is_some_and(|own| accounts.contains(&own));
-                if theirs && kinds.contains(&item.kind()) && evidence.counts(item, view) {
+                if theirs && kinds.contains(&item.kind()) {
                     self.open.insert(place);
                 }
             }

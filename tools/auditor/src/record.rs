@@ -116,12 +116,56 @@ pub enum Says {
         /// True for `all`.
         all: bool,
     },
-    /// The seq of the decision that a verdict on record is about.
-    Attested {
-        /// The seq.
-        decision: u64,
-    },
+    /// A verdict on record.
+    Attested(Box<Attested>),
 }
+
+/// A verdict on record, as the format's table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// The seq of its decision.
+    pub decision: u64,
+    /// The digest of the line that was judged.
+    pub digest: [u8; 32],
+    /// The verdict of the known view.
+    pub known: &'static str,
+    /// The verdict of the true view.
+    pub true_: &'static str,
+    /// How the decision conformed.
+    pub conformance: &'static str,
+    /// Whether evidence was whole.
+    pub integrity: &'static str,
+    /// The rules that fired.
+    pub rules: Vec<AttestedRule>,
+    /// The program that judged.
+    pub engine: String,
+    /// Its version.
+    pub engine_version: String,
+    /// The size of the tree that it judged by.
+    pub size: u64,
+    /// The root of that tree.
+    pub root: [u8; 32],
+}
+
+/// A rule that fired in a verdict on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestedRule {
+    /// Its id.
+    pub id: String,
+    /// The policy that it is of.
+    pub policy: Option<String>,
+    /// The version of the policy.
+    pub version: Option<String>,
+    /// Whether it fired in the known view.
+    pub known: bool,
+    /// Whether it fired in the true view.
+    pub true_: bool,
+}
+
+const VERDICTS: [&str; 4] = ["allow", "out_of_scope", "indeterminate", "deny"];
+const CONFORMANCES: [&str; 7] =
+    ["conforming", "out_of_scope", "withheld", "erased", "unproven", "late_breach", "breach"];
+const INTEGRITIES: [&str; 3] = ["ok", "erased", "tampered"];
 
 type Read<T> = Result<T, Malformed>;
 
@@ -250,24 +294,34 @@ fn decision(reader: &mut Reader, references: &mut Vec<FactId>) -> Read<Says> {
 }
 
 fn attested(reader: &mut Reader) -> Read<Says> {
-    let decision = reader.u64()?;
-    digest(reader)?;
-    reader.variant(4, "a verdict")?;
-    reader.variant(4, "a verdict")?;
-    reader.variant(7, "a conformance")?;
-    reader.variant(3, "an integrity")?;
-    reader.list(|reader| {
-        reader.string()?;
-        reader.option(Reader::string)?;
-        reader.option(Reader::string)?;
-        reader.bool()?;
-        reader.bool()
-    })?;
-    reader.string()?;
-    reader.string()?;
-    reader.u64()?;
-    digest(reader)?;
-    Ok(Says::Attested { decision })
+    Ok(Says::Attested(Box::new(Attested {
+        decision: reader.u64()?,
+        digest: digest(reader)?,
+        known: name(reader, &VERDICTS)?,
+        true_: name(reader, &VERDICTS)?,
+        conformance: name(reader, &CONFORMANCES)?,
+        integrity: name(reader, &INTEGRITIES)?,
+        rules: reader.list(|reader| {
+            Ok(AttestedRule {
+                id: reader.string()?,
+                policy: reader.option(Reader::string)?,
+                version: reader.option(Reader::string)?,
+                known: reader.bool()?,
+                true_: reader.bool()?,
+            })
+        })?,
+        engine: reader.string()?,
+        engine_version: reader.string()?,
+        size: reader.u64()?,
+        root: digest(reader)?,
+    })))
+}
+
+/// The name of a variant, by its number.
+fn name(reader: &mut Reader, names: &[&'static str]) -> Read<&'static str> {
+    let number = reader.variant(names.len() as u64, "a verdict, a conformance or an integrity")?;
+    // Below the number of names, so it is there.
+    Ok(names.get(number as usize).copied().unwrap_or_default())
 }
 
 fn fact_id(reader: &mut Reader) -> Read<FactId> {
@@ -279,8 +333,8 @@ fn time(reader: &mut Reader) -> Read<()> {
     reader.i32().map(drop)
 }
 
-fn digest(reader: &mut Reader) -> Read<()> {
-    reader.array::<32>("a digest of 32 bytes").map(drop)
+fn digest(reader: &mut Reader) -> Read<[u8; 32]> {
+    reader.array("a digest of 32 bytes")
 }
 
 fn program(reader: &mut Reader) -> Read<()> {

@@ -55,10 +55,10 @@ fn agrees(item: &Item, record: &Record) -> Result<(), String> {
         Says::Center(center) if header.center() != Some(center_stream(center)) => {
             return Err(format!("its second stream is not that of the center `{center}`"));
         }
-        Says::Attested { decision } if item.cites().next() != Some(*decision) => {
-            return Err(format!("its link does not lead to the decision {decision}"));
+        Says::Attested(it) if item.cites().next() != Some(it.decision) => {
+            return Err(format!("its link does not lead to the decision {}", it.decision));
         }
-        Says::Attested { .. } => 1,
+        Says::Attested(_) => 1,
         _ => record.references.len(),
     };
     if references != header.links.len() {
