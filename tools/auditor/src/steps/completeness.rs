@@ -13,6 +13,9 @@ pub fn check(evidence: &Evidence, listed: &[Stream]) -> Result<String, String> {
     if let Some(missing) = needs.streams.difference(&listed).next() {
         return Err(format!("the verdict rests on the stream {missing}, which is not listed"));
     }
+    if let Some(more) = listed.difference(&needs.streams).next() {
+        return Err(format!("the stream {more} is listed, and the verdict does not rest on it"));
+    }
     for place in &needs.open {
         let Some(item) = evidence.items.get(*place) else { continue };
         if item.is_withheld() {

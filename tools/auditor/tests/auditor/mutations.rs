@@ -5,7 +5,7 @@ use super::forge::{Forged, list, member, note, seq, text};
 use super::works::Ledger;
 use super::world;
 use ed25519_dalek::{Signer, SigningKey};
-use inforce_auditor::{Audit, Json, VerifierKey, audit, from_base64, to_base64, to_hex};
+use inforce_auditor::{Audit, Header, Json, VerifierKey, audit, from_base64, to_base64, to_hex};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
@@ -121,6 +121,18 @@ const STRUCTURAL: &[(&str, &str, Change)] = &[
     ("a stream not listed", "completeness", |it| unlist(it, "policy")),
     ("the center not listed", "completeness", |it| unlist(it, "center")),
     ("a linked account not listed", "completeness", |it| unlist(it, "linked")),
+    ("a stream more", "completeness", |it| {
+        let entry = it.list("entries").iter().find(|entry| seq(entry) == 11).unwrap();
+        let header = Header::decode(&from_base64(text(entry.member("header").unwrap())).unwrap()).unwrap();
+        let id = header.streams[0].stream.to_string();
+        let more = format!(
+            r#"{{"stream":"{id}","role":"linked","name":"threads/labels","pinned":null,"tip":{{"seq":11,"revision":0}}}}"#
+        );
+        let more = Json::parse(&more).unwrap();
+        let name = |stream: &Json| text(stream.member("stream").unwrap()).to_owned();
+        let place = it.list("streams").partition_point(|stream| name(stream) < id);
+        it.list("streams").insert(place, more);
+    }),
     ("two streams swapped", "form", |it| it.list("streams").swap(0, 1)),
     ("a stream twice", "form", |it| twice(it, "streams")),
     ("a tip before the last", "streams", |it| {
