@@ -1,0 +1,8 @@
+//! The auditor against bundles that `inforce` wrote, and against everybody who changes one.
+
+mod cases;
+mod example;
+mod forge;
+mod mutations;
+mod works;
+mod world;
