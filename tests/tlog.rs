@@ -358,6 +358,45 @@ fn a_ledger_is_held_to_what_was_cosigned() {
     check_ledger(&scratch);
 }
 
+#[test]
+fn a_proof_file_is_written_and_checked_without_a_ledger() {
+    let scratch = Scratch::new();
+    let dir = scratch.dir.path();
+    grown(&scratch, 0..30);
+    let witness = WitnessKey::new("witness.example/w1", SigningKey::from_bytes(&[1; 32])).expect("a name");
+    let key = scratch.read().verifier_key().to_string();
+    let mut note =
+        Note::parse(&std::fs::read_to_string(scratch.path().join("checkpoint")).expect("there")).expect("a note");
+    let line = witness.cosign(note.text(), 1_700_000_000);
+    note.add(line);
+    scratch.open().keep_witnessed(&note.to_string()).expect("kept");
+    grown(&scratch, 30..50);
+    let (file, policy, nowhere) = (dir.join("x.tlog-proof"), dir.join("policy"), dir.join("nowhere"));
+    let check = |args: &[&str]| inforce(&[&["proof", "--json", "--check", text(&file)], args].concat(), &nowhere);
+    // Below the cosigned size under that checkpoint, behind it under the last one.
+    for (seq, size, cosigned) in [(7, 30, 1), (29, 30, 1), (30, 50, 0), (49, 50, 0)] {
+        let made = inforce(&["proof", &seq.to_string(), "--json", "--write", text(&file)], &scratch.path());
+        assert_eq!(code(&made), 0, "{}", errors(&made));
+        let entry = object(&made)["entry"].as_str().expect("a hash").to_owned();
+        assert_eq!(scratch.read().entry(seq).expect("read").expect("there").hash.to_string(), entry);
+        let found = check(&["--entry", &entry, "--key", &key]);
+        assert_eq!((code(&found), &object(&found)["ok"]), (0, &json!(true)), "{}", errors(&found));
+        assert_eq!((&object(&found)["seq"], &object(&found)["size"]), (&json!(seq), &json!(size)));
+        std::fs::write(&policy, format!("log {key}\nwitness w {}\nquorum w\n", witness.verifier())).expect("written");
+        let found = check(&["--entry", &entry, "--policy", text(&policy)]);
+        assert_eq!(code(&found), if cosigned == 1 { 0 } else { 3 }, "{}", errors(&found));
+        assert_eq!(object(&found)["witnesses"].as_array().map(Vec::len), Some(cosigned));
+        // Another entry, another log.
+        assert_eq!(code(&check(&["--entry", &"0".repeat(64), "--key", &key])), 3);
+        let other = VerifierKey::new("inforce/test", SigningKey::from_bytes(&[9; 32]).verifying_key()).to_string();
+        assert_eq!(code(&check(&["--entry", &entry, "--key", &other])), 3);
+    }
+    assert_eq!(code(&inforce(&["proof", "50"], &scratch.path())), 1);
+    for wrong in [&["--entry", "12", "--key", &key][..], &["--entry", &"0".repeat(64)], &["--key", &key]] {
+        assert_eq!(code(&check(wrong)), 2, "{wrong:?}");
+    }
+}
+
 /// What is read has one form: whatever a changed byte still lets pass is written back as it was, and nothing panics.
 #[test]
 fn every_format_has_one_form() {
