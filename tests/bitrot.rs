@@ -151,7 +151,7 @@ enum Outcome {
 fn read(dir: &Path, clean: &[Value]) -> Outcome {
     let Ok(ledger) = Ledger::open_read_only(dir) else { return Outcome::Refused };
     let Ok(report) = ledger.verify() else { return Outcome::Refused };
-    let Ok(Loaded { world, bad }) = ledger.load() else { return Outcome::Refused };
+    let Ok(Loaded { world, bad, .. }) = ledger.load() else { return Outcome::Refused };
     // `verify` reads texts besides; whatever `load` notices it notices too.
     assert!(bad.is_none() || !report.problems.is_empty());
     if bad.is_none() {
