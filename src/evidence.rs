@@ -3,7 +3,9 @@
 
 use crate::bundle::{self, BuildError, Bundle, Failure, Sources, Trust};
 use crate::checkpoint::{Checkpoint, NoteError};
+use crate::codec::EntryHash;
 use crate::ledger::{Ledger, LedgerError};
+use crate::proof::{Inclusion, ProofError};
 use crate::statement::StatementError;
 
 /// Why there is no evidence.
@@ -16,6 +18,12 @@ pub enum EvidenceError {
         "the decision is entry {seq}, and the checkpoint covers {size} entries: `inforce checkpoint` makes a newer one"
     )]
     NotCovered { seq: u64, size: u64 },
+    #[error(
+        "entry {seq}: expected one below {size}, the size of the checkpoint; `inforce checkpoint` makes a newer one"
+    )]
+    Uncovered { seq: u64, size: u64 },
+    #[error("the tree's files are not those of the journal: {0}; `inforce verify` says more")]
+    Proof(ProofError),
     #[error("the given checkpoint: {0}")]
     Checkpoint(NoteError),
     #[error("entry {0} is no decision")]
@@ -33,7 +41,7 @@ impl EvidenceError {
     pub fn is_damage(&self) -> bool {
         match self {
             EvidenceError::Ledger(error) => error.is_damage(),
-            EvidenceError::Damaged(_) => true,
+            EvidenceError::Damaged(_) | EvidenceError::Proof(_) => true,
             _ => false,
         }
     }
@@ -72,6 +80,17 @@ pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -
 /// A bundle of this ledger's as an in-toto Statement in a DSSE envelope.
 pub fn envelope(ledger: &Ledger, bundle: &Bundle) -> Result<String, EvidenceError> {
     Ok(ledger.sign(|key| bundle.envelope(key, ledger.origin()))?)
+}
+
+/// One entry's hash, and the proof that it is in the ledger, against the same checkpoint as a bundle's.
+pub fn inclusion(ledger: &Ledger, seq: u64) -> Result<(EntryHash, Inclusion), EvidenceError> {
+    let (checkpoint, opened) = newest(ledger, seq)?;
+    let entry = ledger.entry(seq)?.filter(|_| seq < opened.size.0);
+    let entry = entry.ok_or(EvidenceError::Uncovered { seq, size: opened.size.0 })?;
+    let proof = Inclusion { extra: None, index: seq, path: ledger.inclusion_proof(seq, opened.size)?, checkpoint };
+    // The path comes out of the tree's files, which only follow the journal.
+    proof.verify(&entry.hash, &ledger.verifier_key(), &[]).map_err(EvidenceError::Proof)?;
+    Ok((entry.hash, proof))
 }
 
 /// The checkpoint to prove against: one that others cosigned is worth more than a newer one that nobody did.

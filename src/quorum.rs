@@ -325,8 +325,8 @@ mod tests {
         let renamed = renamed.verifier().to_string();
         for (bad, line) in [
             (good.replace("quorum X-and-Y\n", ""), 14),
-            (format!("{good}quorum X1\n"), 14),
-            (good.replace("quorum X-and-Y", "quorum Z"), 13),
+            (format!("{good}quorum X1\n"), 15),
+            (good.replace("quorum X-and-Y", "quorum Z"), 14),
             (good.replace("X-witnesses 2", "X-witnesses 4"), 6),
             (good.replace("X-witnesses 2", "X-witnesses 0"), 6),
             (good.replace("X-witnesses 2", "X-witnesses +2"), 6),
@@ -342,7 +342,7 @@ mod tests {
             (good.replace(&key(2).verifier().to_string(), &renamed), 4),
             (good.replace(&key(2).verifier().to_string(), &log().to_string()), 4),
             (good.replace(&log().to_string(), &w1.to_string()), 1),
-            (good.replace("quorum X-and-Y", "quorum\rX-and-Y"), 13),
+            (good.replace("quorum X-and-Y", "quorum\rX-and-Y"), 14),
             (good.replace("log ", "logs "), 1),
         ] {
             let error = Quorum::parse(bad.as_bytes()).expect_err(&bad);

@@ -1,6 +1,7 @@
 //! `inforce checkpoint`: signs the tree as it stands, and has witnesses cosign it.
 
 use super::exit::print_line;
+use super::proof::read_policy;
 use super::{CliError, Common, Exit};
 use crate::checkpoint::{Checkpoint as Head, KeyType, Note, VerifierKey};
 use crate::http::{Cosigner, Outcome, collect};
@@ -69,8 +70,7 @@ pub fn run(args: Checkpoint) -> Result<Exit, CliError> {
 fn quorum(args: &Checkpoint, log: VerifierKey) -> Result<Option<Quorum>, CliError> {
     if let Some(path) = &args.policy {
         let name = path.display().to_string();
-        let text = std::fs::read(path).map_err(|error| CliError::File(name.clone(), error))?;
-        let quorum = Quorum::parse(&text).map_err(|error| CliError::Usage(format!("`{name}`, {error}")))?;
+        let quorum = read_policy(path)?;
         let logs = quorum.logs();
         if !logs.is_empty() && !logs.iter().any(|party| party.key == log) {
             return Err(CliError::Usage(format!("`{name}` does not name this ledger: expected a line `log {log}`")));

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod policy;
 mod progress;
+mod proof;
 mod publish;
 mod provenance;
 mod rederive;
@@ -85,6 +86,8 @@ enum Command {
     Checkpoint(checkpoint::Checkpoint),
     /// Prove or refute that one state of the log is the beginning of another.
     Consistency(consistency::Consistency),
+    /// Prove that an entry is in the log, as a file that anybody can check; or check such a file.
+    Proof(proof::Proof),
     /// Write the log as static files that any web server can mirror.
     Publish(publish::Publish),
     /// Serve as a witness: cosign checkpoints of logs that only grow.
@@ -149,6 +152,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Verify(args) => verify::run(args),
         Command::Checkpoint(args) => checkpoint::run(args),
         Command::Consistency(args) => consistency::run(args),
+        Command::Proof(args) => proof::run(args),
         Command::Publish(args) => publish::run(args),
         Command::Witness(args) => witness::run(args),
         Command::Anchor(args) => anchor::run(args),

@@ -10,7 +10,7 @@
 //! ```
 
 use super::{ProofError, hashes};
-use crate::checkpoint::{Cosigned, VerifierKey, decimal, from_base64, hash_to_base64, to_base64};
+use crate::checkpoint::{Checkpoint, Cosigned, VerifierKey, decimal, from_base64, hash_to_base64, to_base64};
 use crate::codec::EntryHash;
 use crate::merkle::{NodeHash, leaf, verify_inclusion};
 
@@ -54,17 +54,22 @@ impl Inclusion {
         witnesses: &[VerifierKey],
     ) -> Result<Cosigned, ProofError> {
         let cosigned = Cosigned::open(&self.checkpoint, log, witnesses)?;
-        let (origin, head) = (&cosigned.checkpoint.origin, cosigned.checkpoint.head());
+        let origin = &cosigned.checkpoint.origin;
         if *origin != log.name {
             return Err(ProofError::Refuted(format!("the log is `{}`: its checkpoint is of `{origin}`", log.name)));
         }
-        if !verify_inclusion(leaf(entry), self.index, head.size, &self.path, head.root) {
-            return Err(ProofError::Refuted(format!(
-                "`{entry}` is entry {} of the {} in `{origin}`",
-                self.index, head.size.0
-            )));
-        }
+        self.leads_to(entry, &cosigned.checkpoint)?;
         Ok(cosigned)
+    }
+
+    /// Verifies that `entry` is in the tree of `checkpoint`, which the caller has opened.
+    pub fn leads_to(&self, entry: &EntryHash, checkpoint: &Checkpoint) -> Result<(), ProofError> {
+        let head = checkpoint.head();
+        if verify_inclusion(leaf(entry), self.index, head.size, &self.path, head.root) {
+            return Ok(());
+        }
+        let (index, size, origin) = (self.index, head.size.0, &checkpoint.origin);
+        Err(ProofError::Refuted(format!("`{entry}` is entry {index} of the {size} in `{origin}`")))
     }
 }
 
@@ -83,7 +88,7 @@ impl std::fmt::Display for Inclusion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Checkpoint, Note, NoteError, WitnessKey};
+    use crate::checkpoint::{Note, NoteError, WitnessKey};
     use crate::merkle::{TreeSize, inclusion, range_root};
     use ed25519_dalek::SigningKey;
 
