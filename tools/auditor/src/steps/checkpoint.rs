@@ -21,8 +21,9 @@ pub fn check(note: &str, key: &VerifierKey, witnesses: &[VerifierKey]) -> Result
         note.verify(witness)?;
     }
     let lines: Vec<_> = note.text.strip_suffix('\n').unwrap_or_default().split('\n').collect();
-    let [origin, size, root] = lines.as_slice() else {
-        return Err("the checkpoint has not three lines: origin, size, root".to_owned());
+    // What follows the third line is signed, and says nothing here.
+    let ([origin, size, root, ..], false) = (lines.as_slice(), lines.contains(&"")) else {
+        return Err("the checkpoint has not three lines, none empty: origin, size, root".to_owned());
     };
     if *origin != key.name {
         return Err(format!("the checkpoint is of `{origin}`, the key of `{}`", key.name));
