@@ -402,6 +402,10 @@ fn the_commands_write_check_and_refuse() {
     assert_eq!(inforce(&scratch, &["bundle", &fine_id, "-o", &fine, "--with-content"]).0, 0);
     assert_eq!(inforce(&scratch, &["verify-bundle", &fine, "--key", &key_file, "--page", &page]).0, 0);
     assert!(std::fs::read_to_string(&page).expect("a page").contains("What this is worth as evidence"));
+    // A text that is withheld is not said to be erased.
+    assert_eq!(inforce(&scratch, &["verify-bundle", &breach, "--key", &key, "--page", &page]).0, 3);
+    let shown = std::fs::read_to_string(&page).expect("a page");
+    assert!(shown.contains("Its text is kept") && !shown.contains("was erased"));
     // What was changed, by name.
     let forged = std::fs::read_to_string(&breach).expect("text").replacen("\"breach\"", "\"conforming\"", 1);
     std::fs::write(&breach, forged).expect("written");

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub fn summary(bundle: &Bundle, shown: &BTreeMap<u64, Exhibit>, world: &World, judgement: &Judgement) -> String {
     let mut evidence = Evidence::default();
     shown.values().for_each(|exhibit| evidence.add(exhibit.entry.clone()));
+    let withheld = bundle.entries.iter().filter(|entry| entry.content == Some(Part::Withheld));
+    withheld.for_each(|entry| evidence.keep_text(entry.seq));
     let with_content = shown.values().any(|exhibit| exhibit.content.is_some());
     let explanation = explain::explain(world, judgement, &evidence, with_content);
     explain::to_page(&explanation, &appendix(bundle))

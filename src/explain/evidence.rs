@@ -87,6 +87,7 @@ pub struct Evidence {
     accounts: BTreeMap<StreamId, String>,
     /// Verdicts on the decision that were put on record.
     attested: Attestations,
+    kept: BTreeSet<u64>,
 }
 
 impl Evidence {
@@ -100,6 +101,16 @@ impl Evidence {
             self.accounts.entry(link.stream).or_insert_with(|| subject.clone());
         }
         self.entries.insert(entry.header.seq, entry);
+    }
+
+    /// Notes that the text of an entry still exists, though it is not at hand.
+    pub fn keep_text(&mut self, seq: u64) {
+        self.kept.insert(seq);
+    }
+
+    /// True if that was noted.
+    pub fn keeps(&self, seq: u64) -> bool {
+        self.kept.contains(&seq)
     }
 
     /// An entry that was kept.

@@ -68,7 +68,11 @@ fn page(explanation: &Explanation, appendix: Option<&Appendix>) -> String {
                 }
                 @if !explanation.views.is_empty() { (rest(explanation)) }
                 @if let Some(appendix) = appendix { (appended(appendix)) }
-                footer { p { "Made by " code { "inforce explain" } " from the ledger's own entries. Times are as recorded; “Z” is UTC." } }
+                footer { p {
+                    @if appendix.is_some() { "Made from the evidence in a bundle, and nothing else." }
+                    @else { "Made by " code { "inforce explain" } " from the ledger's own entries." }
+                    " Times are as recorded; “Z” is UTC."
+                } }
             } }
         }
     };

@@ -294,6 +294,7 @@ fn text(scene: &Scene, seq: u64) -> Text {
     };
     match (&entry.header.content, &entry.content) {
         (None, _) => Text::None,
+        (Some(_), None) if scene.evidence.keeps(seq) => Text::Kept,
         (Some(_), None) => Text::Erased,
         (Some(_), Some(_)) if !scene.with_content => Text::Kept,
         (Some(_), Some(text)) => Text::Shown(text.lines().map(words::clean).collect::<Vec<_>>().join("\n")),

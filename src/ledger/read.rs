@@ -66,11 +66,14 @@ pub fn exhibit(raw: &RawEntry, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
     let slot = entry.header.streams.first().and_then(|link| keyring.slot_of_stream(link.stream));
     let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
     let body = match entry.record {
-        Some(_) if entry.header.kind.is_sealed() => key(Part::Body).and_then(|key| key.disclose(nonce(&entry.header), raw.body)),
+        Some(_) if entry.header.kind.is_sealed() => {
+            key(Part::Body).and_then(|key| key.disclose(nonce(&entry.header), raw.body))
+        }
         Some(_) => EntryKey::OPEN.disclose_open(raw.body),
         None => None,
     };
-    let content = entry.content.is_some().then(|| key(Part::Content)?.disclose(nonce(&entry.header), raw.content)).flatten();
+    let content =
+        entry.content.is_some().then(|| key(Part::Content)?.disclose(nonce(&entry.header), raw.content)).flatten();
     Ok(Exhibit { header: raw.header.to_vec(), entry, body, content })
 }
 
