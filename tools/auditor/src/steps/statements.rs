@@ -104,7 +104,9 @@ fn one(evidence: &Evidence, stream: &Stream, heads: &[(StreamId, u64, Hash)]) ->
     // By the hash of the entry before its own, the decision commits to its account's stream as well.
     let pinned = match own {
         true => decision.streams.first().map(|link| link.revision),
-        false => heads.iter().find(|(head, ..)| *head == id).map(|(_, revision, _)| *revision),
+        false => {
+            heads.binary_search_by_key(&id, |head| head.0).ok().and_then(|place| heads.get(place)).map(|head| head.1)
+        }
     };
     if pinned != stream.pinned {
         return Err("the decision commits to it up to another revision".to_owned());

@@ -108,3 +108,25 @@ fn no_cut_and_no_byte_more_of_a_header_or_a_record_decodes() {
     }
     assert!(Json::parse(&example).is_err());
 }
+
+/// Bytes that are nearly right reach deeper than noise does.
+#[test]
+fn nothing_that_is_nearly_a_header_or_a_record_makes_it_panic() {
+    let example = example();
+    let mut decoded = 0;
+    for number in 0..4 {
+        let frame = dumped(between(&example, &format!("-- frame of entry {number}"), "\n\n"));
+        let plaintext = dumped(between(&example, &format!("-- entry {number}, kind"), "\n\n"));
+        for bytes in [&frame[16..], &plaintext] {
+            for place in 0..bytes.len() {
+                for value in [0, 1, 0x7f, 250, 251, 252, 253, 254, 255] {
+                    let mut changed = bytes.to_vec();
+                    changed[place] = value;
+                    decoded +=
+                        usize::from(Header::decode(&changed).is_ok()) + usize::from(Record::decode(&changed).is_ok());
+                }
+            }
+        }
+    }
+    assert!(decoded > 100, "{decoded}");
+}

@@ -49,6 +49,7 @@ fn the_world_holds_in_both_programs_and_both_miss_the_same_bodies() {
 #[test]
 fn what_both_programs_refuse_when_it_is_sealed_again() {
     let Work { ledger, bundle, .. } = work();
+    let mut taken = Vec::new();
     for (name, step, change) in STRUCTURAL {
         let mut forged = Forged::of(bundle);
         change(&mut forged);
@@ -60,9 +61,15 @@ fn what_both_programs_refuse_when_it_is_sealed_again() {
             continue;
         }
         assert_eq!(failed(&ours), Some(*step), "{name}: {:?}", ours.failed());
-        assert!(theirs.is_some(), "{name}: {:?}, and inforce takes it", ours.failed());
+        if theirs.is_none() && !OURS_ONLY.contains(name) {
+            taken.push(name);
+        }
     }
+    assert!(taken.is_empty(), "inforce takes: {taken:?}");
 }
+
+/// The same JSON to whoever does not look at how it is spelt.
+const OURS_ONLY: [&str; 1] = ["members of the verdict swapped"];
 
 /// What only judging, or the writing of sentences, can find once the ledger sealed it.
 const SEALED_ONLY: [&str; 3] = ["another verdict", "another sentence", "another page"];
