@@ -2,7 +2,7 @@
 
 use crate::evidence::{Evidence, Item};
 use crate::header::Link;
-use crate::record::Kind;
+use crate::record::{FactId, Kind};
 
 pub fn check(evidence: &Evidence) -> Result<String, String> {
     let mut agreed = 0;
@@ -35,13 +35,11 @@ fn one(evidence: &Evidence, item: &Item, place: usize, link: &Link) -> Result<bo
         return Err(format!("it puts a verdict on record of entry {seq}, which is no decision"));
     }
     let meant = item.record.as_ref().and_then(|record| record.references.get(place));
-    if let (Some(meant), Some(record)) = (meant, &target.record) {
-        if *meant != record.id {
-            return Err(format!(
-                "it means `{} {}`, and its link leads to entry {seq}, which is another",
-                meant.source, meant.id
-            ));
-        }
+    if let (Some(meant), Some(record)) = (meant, &target.record)
+        && *meant != record.id
+    {
+        let FactId { source, id } = meant;
+        return Err(format!("it means `{source} {id}`, and its link leads to entry {seq}, which is another"));
     }
     Ok(true)
 }

@@ -12,12 +12,12 @@ pub fn heads(evidence: &Evidence) -> Vec<(StreamId, u64, Hash)> {
     let decision = &evidence.decision().header;
     let chart = Chart::of(evidence, View::Known);
     let mut streams: BTreeSet<_> = evidence.policies().collect();
-    if let Some(account) = decision.own_stream() {
-        if let Some(center) = chart.center_of(account, decision.moment()) {
-            streams.insert(center);
-            let members = chart.members(center, &[decision.moment()].into()).into_iter();
-            streams.extend(members.filter(|member| *member != account && !gone(evidence, *member)));
-        }
+    if let Some(account) = decision.own_stream()
+        && let Some(center) = chart.center_of(account, decision.moment())
+    {
+        streams.insert(center);
+        let members = chart.members(center, &[decision.moment()].into()).into_iter();
+        streams.extend(members.filter(|member| *member != account && !gone(evidence, *member)));
     }
     let head = |stream| {
         let mut before = evidence.stream(stream).rev().skip_while(|(_, item)| item.header.seq >= decision.seq);

@@ -16,13 +16,11 @@ pub fn check(evidence: &Evidence, listed: &[Stream]) -> Result<String, String> {
 
 fn whole(evidence: &Evidence, stream: &Stream) -> Result<(), String> {
     let id = stream.stream;
-    let mut expected = 0;
     let mut last = None;
-    for (revision, item) in evidence.stream(id) {
+    for (expected, (revision, item)) in (0..).zip(evidence.stream(id)) {
         if revision != expected {
             return Err(format!("stream {id}: revision {expected} is not there"));
         }
-        expected += 1;
         last = Some((revision, item.header.seq));
     }
     match last {
