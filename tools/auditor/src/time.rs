@@ -1,6 +1,7 @@
 //! RFC 3339 for nanoseconds since 1970, as the list of erasures spells it.
 
-/// The time in its own offset: `Z` for none, else hours and minutes; fractions of a second only where there are any.
+/// The time in its own offset: `Z` for none, else hours and minutes; a fraction of a second only where
+/// there is one, in 3, 6 or 9 digits.
 /// `None` if it is no time that RFC 3339 can write.
 pub fn rfc3339(nanoseconds: i64, offset_s: i32) -> Option<String> {
     let local = i128::from(nanoseconds) + i128::from(offset_s) * 1_000_000_000;
@@ -13,7 +14,11 @@ pub fn rfc3339(nanoseconds: i64, offset_s: i32) -> Option<String> {
     let (hour, minute) = (second / 3600, second / 60 % 60);
     let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}", second % 60);
     if fraction != 0 {
-        text.push_str(format!(".{fraction:09}").trim_end_matches('0'));
+        text.push_str(&match (fraction % 1_000_000, fraction % 1_000) {
+            (0, _) => format!(".{:03}", fraction / 1_000_000),
+            (_, 0) => format!(".{:06}", fraction / 1_000),
+            _ => format!(".{fraction:09}"),
+        });
     }
     if offset_s == 0 {
         text.push('Z');
@@ -47,7 +52,9 @@ mod tests {
         is(0, 0, "1970-01-01T00:00:00Z");
         is(1_766_188_800_000_000_000, 32_400, "2025-12-20T09:00:00+09:00");
         is(951_782_400_000_000_000, 0, "2000-02-29T00:00:00Z");
-        is(1_735_689_599_500_000_000, -12_600, "2024-12-31T20:29:59.5-03:30");
+        is(1_735_689_599_500_000_000, -12_600, "2024-12-31T20:29:59.500-03:30");
+        is(1_000_120_000, 0, "1970-01-01T00:00:01.000120Z");
+        is(-10, 0, "1969-12-31T23:59:59.999999990Z");
         assert_eq!(rfc3339(0, 61), None);
     }
 }
