@@ -175,6 +175,12 @@ fn entries(parts: &[EntryPart], size: TreeSize) -> Result<BTreeMap<u64, Exhibit>
         if header.pins.is_some() != (header.kind == Kind::DecisionMade) {
             return Err(bad("a decision pins heads, and nothing else does"));
         }
+        if header.content.is_some() && header.kind != Kind::InteractionRecorded {
+            return Err(bad("it has content, and is no interaction"));
+        }
+        if shown.last_key_value().is_some_and(|(_, before)| before.entry.header.recorded_at > header.recorded_at) {
+            return Err(bad("it was recorded before the entry before it"));
+        }
         if header.content.is_some() != part.content.is_some() {
             return Err(bad("its content is left out, or is there though it has none"));
         }
@@ -304,7 +310,7 @@ fn proofs(
 fn lineage(shown: &BTreeMap<u64, Exhibit>) -> Result<String, String> {
     let mut count = 0;
     for exhibit in shown.values() {
-        for link in &exhibit.entry.header.links {
+        for (number, link) in exhibit.entry.header.links.iter().enumerate() {
             let Link::Resolved { seq, hash } = link else { continue };
             if *seq >= exhibit.seq() {
                 return Err(format!("entry {} cites entry {seq}, which is not earlier", exhibit.seq()));
@@ -313,12 +319,21 @@ fn lineage(shown: &BTreeMap<u64, Exhibit>) -> Result<String, String> {
                 Some(cited) if cited.entry.hash != *hash => {
                     return Err(format!("entry {} cites entry {seq} by a hash that is not its own", exhibit.seq()));
                 }
+                Some(cited) if !names(exhibit, number, cited) => {
+                    return Err(format!("entry {} cites another fact than its header leads to", exhibit.seq()));
+                }
                 Some(_) => count += 1,
                 None => {}
             }
         }
     }
     Ok(format!("{count} references agree"))
+}
+
+/// True unless both are open and the reference of that number says another fact.
+fn names(citing: &Exhibit, number: usize, cited: &Exhibit) -> bool {
+    let (Some(citing), Some(cited)) = (&citing.entry.record, &cited.entry.record) else { return true };
+    citing.body.references().get(number).is_none_or(|reference| **reference == cited.id)
 }
 
 fn decision<'a>(bundle: &Bundle, shown: &'a BTreeMap<u64, Exhibit>) -> Result<&'a Exhibit, String> {
@@ -408,7 +423,8 @@ fn complete(bundle: &Bundle, shown: &BTreeMap<u64, Exhibit>, needs: &Needs) -> R
 fn verdict(bundle: &Bundle, case: &Case) -> Result<String, String> {
     let again = case.verdict();
     let known = |value: &serde_json::Value| value["known"]["verdict"].as_str().unwrap_or_default().to_owned();
-    if again != bundle.verdict {
+    // Members in another order are equal to the reader, and not the same text.
+    if again.to_string() != bundle.verdict.to_string() {
         let engine = &bundle.engine;
         let by = if *engine == Engine::own() {
             String::new()

@@ -50,6 +50,9 @@ impl Manifest {
     /// Whether `seal` is the signature of `key` over this manifest.
     pub fn verify(&self, seal: &str, key: &VerifierKey) -> Result<(), String> {
         let note = Note::parse(seal).map_err(|error| error.to_string())?;
+        if note.signatures().len() != 1 {
+            return Err("the seal carries other signatures than the ledger's".to_owned());
+        }
         note.verify(key).map_err(|error: NoteError| error.to_string())?;
         if note.text() == self.text(&key.name) { Ok(()) } else { Err("the seal is of another bundle".to_owned()) }
     }

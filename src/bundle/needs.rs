@@ -46,7 +46,15 @@ pub fn of(exhibits: &BTreeMap<u64, Exhibit>, world: &World, judgement: &Judgemen
     let decision = world.node(judgement.decision);
     let known = View { decision: decision.moment(), known: true };
     let own = chart.owner(decision.seq);
-    let mut search = Search { exhibits, world, chart, labels: labels(exhibits), own, needs: Needs::default() };
+    let mut search = Search {
+        exhibits,
+        world,
+        chart,
+        labels: labels(exhibits),
+        decision: known.decision,
+        own,
+        needs: Needs::default(),
+    };
     search.needs.streams.insert(search.own, Role::Account);
     search.policies();
     search.needs.open.insert(decision.seq);
@@ -70,6 +78,7 @@ struct Search<'a> {
     chart: Chart<'a>,
     /// The labels of each interaction, in whatever stream: the header says what it labels.
     labels: BTreeMap<u64, Vec<u64>>,
+    decision: Moment,
     own: StreamId,
     needs: Needs,
 }
@@ -78,7 +87,7 @@ impl Search<'_> {
     fn policies(&mut self) {
         for stream in self.chart.policies() {
             self.needs.streams.insert(stream, Role::Policy);
-            self.open(stream, |_| true);
+            self.needs.open.extend(self.chart.entries(stream).map(Exhibit::seq));
         }
     }
 
@@ -141,9 +150,14 @@ impl Search<'_> {
         self.needs.streams.entry(account).or_insert(Role::Linked);
     }
 
-    /// Opens the entries of a stream that are of wanted kinds.
+    /// Opens the entries of a stream that are of wanted kinds and happened before the decision: of what came after, no
+    /// view reads anything.
     fn open(&mut self, stream: StreamId, wanted: impl Fn(Kind) -> bool) {
-        let seqs = self.chart.entries(stream).filter(|exhibit| wanted(exhibit.entry.header.kind)).map(Exhibit::seq);
+        let before = |exhibit: &&Exhibit| {
+            let header = &exhibit.entry.header;
+            wanted(header.kind) && Moment { at: header.occurred_at.at, seq: header.seq } < self.decision
+        };
+        let seqs: Vec<u64> = self.chart.entries(stream).filter(before).map(Exhibit::seq).collect();
         self.needs.open.extend(seqs);
     }
 

@@ -46,7 +46,8 @@ impl Needs {
         let mut labelled = lineage.uses.clone();
         if let Some(turns) = lineage.conversations(evidence) {
             let all = evidence.items.iter().enumerate();
-            let of_them = all.filter(|(_, item)| item.kind() == Kind::INTERACTION);
+            let before = |item: &Item| item.header.moment() < decision;
+            let of_them = all.filter(|(_, item)| item.kind() == Kind::INTERACTION && before(item));
             let of_them =
                 of_them.filter(|(_, item)| item.header.own_stream().is_some_and(|own| needs.streams.contains(&own)));
             needs.open.extend(of_them.map(|(place, _)| place));
@@ -88,7 +89,8 @@ impl Needs {
         for (accounts, kinds) in [(person, OF_PERSON.as_slice()), (of_uses, OF_USE.as_slice())] {
             for (place, item) in evidence.items.iter().enumerate() {
                 let theirs = item.header.own_stream().is_some_and(|own| accounts.contains(&own));
-                if theirs && kinds.contains(&item.kind()) {
+                let before = item.header.moment() < decision.header.moment();
+                if theirs && before && kinds.contains(&item.kind()) {
                     self.open.insert(place);
                 }
             }
