@@ -26,9 +26,9 @@ fn every_bundle_says_what_replay_says(scratch: &Scratch, what: &str) -> usize {
         let made = evidence::bundle(&indexed, seq, true, None).unwrap_or_else(|error| panic!("{what}, {seq}: {error}"));
         assert_eq!(made.verdict, *verdict, "{what}, entry {seq}");
         assert_eq!(check(&made, &indexed.verifier_key()).expect("it holds").len(), bundle::STEPS.len());
-        assert_eq!(Bundle::parse(&made.to_text()).as_ref(), Ok(&made), "{what}, entry {seq}");
+        assert!(Bundle::parse(&made.to_text()).as_ref() == Ok(&made), "{what}, entry {seq}");
         if seq % 7 == 0 {
-            assert_eq!(evidence::bundle(&scanning, seq, true, None).expect("made"), made, "{what}, entry {seq}");
+            assert!(evidence::bundle(&scanning, seq, true, None).expect("made") == made, "{what}, entry {seq}");
         }
     }
     verdicts.len()
@@ -49,7 +49,7 @@ fn the_bundle_of_every_case_says_what_replay_says() {
 
 #[test]
 fn the_bundle_of_every_decision_of_random_populations_says_what_replay_says() {
-    let count = std::env::var("INFORCE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(12);
+    let count = std::env::var("INFORCE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
     let mut decisions = 0;
     for seed in 0..count {
         let scratch = Scratch::new();
@@ -163,9 +163,10 @@ const CHANGES: &[(&str, &str, Change)] = &[
     }),
     ("a node dropped from a path", "tree", |bundle, _| drop(bundle.proofs[0].path.pop())),
     ("a proof that is not needed", "tree", |bundle, other| {
-        bundle.proofs.push(other.proofs[0].clone());
+        let has = |seq: u64| bundle.proofs.iter().any(|proof| proof.seq == seq);
+        let more = other.proofs.iter().find(|proof| !has(proof.seq)).expect("another decision's");
+        bundle.proofs.push(more.clone());
         bundle.proofs.sort_by_key(|proof| proof.seq);
-        bundle.proofs.dedup();
     }),
     ("a stream dropped from the list", "completeness", |bundle, _| drop(bundle.streams.pop())),
     ("a stream there twice", "streams", |bundle, _| bundle.streams.insert(0, bundle.streams[0].clone())),
@@ -216,7 +217,7 @@ fn every_change_is_caught_by_the_step_of_its_name_though_the_ledger_itself_seale
     for (what, step, change) in CHANGES {
         let mut bundle = whole.clone();
         change(&mut bundle, &other);
-        assert_ne!(bundle, whole, "{what}: nothing was changed");
+        assert!(bundle != whole, "{what}: nothing was changed");
         reseal(&mut bundle, &ledger);
         let failure = check(&bundle, &ledger.verifier_key()).err().unwrap_or_else(|| panic!("{what}: not caught"));
         assert_eq!(failure.step, *step, "{what}: {failure}");
