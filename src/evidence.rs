@@ -4,7 +4,7 @@
 use crate::bundle::{self, BuildError, Bundle, Failure, Sources, Trust};
 use crate::checkpoint::{Checkpoint, NoteError};
 use crate::codec::EntryHash;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Exhibits, Ledger, LedgerError};
 use crate::proof::{Inclusion, ProofError};
 use crate::statement::StatementError;
 
@@ -24,6 +24,10 @@ pub enum EvidenceError {
     Uncovered { seq: u64, size: u64 },
     #[error("the tree's files are not those of the journal: {0}; `inforce verify` says more")]
     Proof(ProofError),
+    #[error(
+        "entry {entry} was erased by an entry that the checkpoint over {size} entries does not cover: take a newer one"
+    )]
+    ErasedBehind { entry: u64, size: u64 },
     #[error("the given checkpoint: {0}")]
     Checkpoint(NoteError),
     #[error("entry {0} is no decision")]
@@ -50,18 +54,16 @@ impl EvidenceError {
 /// The bundle of the decision at `seq`, proved against `at`, or against the ledger's own checkpoint: the newest one that
 /// witnesses cosigned and that covers the decision, else the last.
 pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -> Result<Bundle, EvidenceError> {
-    let (note, checkpoint) = match at {
-        Some(note) => {
-            let opened = Checkpoint::open(note, &ledger.verifier_key()).map_err(EvidenceError::Checkpoint)?;
-            (note.to_owned(), opened)
-        }
-        None => newest(ledger, seq)?,
-    };
-    let size = checkpoint.size;
-    if seq >= size.0 {
-        return Err(EvidenceError::NotCovered { seq, size: size.0 });
+    let (mut note, mut checkpoint) = at.map_or_else(|| newest(ledger, seq), |note| opened(ledger, note.to_owned()))?;
+    let mut exhibits = gather(ledger, seq, &checkpoint)?;
+    if at.is_none() && bundle::erased_behind(&exhibits).is_some() {
+        (note, checkpoint) = opened(ledger, ledger.last_note()?)?;
+        exhibits = gather(ledger, seq, &checkpoint)?;
     }
-    let exhibits = ledger.gather(seq, size)?;
+    let size = checkpoint.size;
+    if let Some(entry) = bundle::erased_behind(&exhibits) {
+        return Err(EvidenceError::ErasedBehind { entry, size: size.0 });
+    }
     let made = ledger.sign(|key| {
         let sources = Sources { exhibits: &exhibits, decision: seq, checkpoint: &note, key, with_content };
         bundle::build(&sources, |seq| ledger.inclusion_proof(seq, size))
@@ -93,17 +95,27 @@ pub fn inclusion(ledger: &Ledger, seq: u64) -> Result<(EntryHash, Inclusion), Ev
     Ok((entry.hash, proof))
 }
 
+fn gather(ledger: &Ledger, seq: u64, checkpoint: &Checkpoint) -> Result<Exhibits, EvidenceError> {
+    let size = checkpoint.size;
+    if seq >= size.0 {
+        return Err(EvidenceError::NotCovered { seq, size: size.0 });
+    }
+    Ok(ledger.gather(seq, size)?)
+}
+
 /// The checkpoint to prove against: one that others cosigned is worth more than a newer one that nobody did.
 fn newest(ledger: &Ledger, seq: u64) -> Result<(String, Checkpoint), EvidenceError> {
-    let open = |note: String| -> Result<(String, Checkpoint), LedgerError> {
-        let checkpoint = Checkpoint::open(&note, &ledger.verifier_key())?;
-        Ok((note, checkpoint))
-    };
     if let Some(note) = ledger.witnessed_checkpoint()? {
-        let witnessed = open(note)?;
+        let witnessed = opened(ledger, note)?;
         if seq < witnessed.1.size.0 {
             return Ok(witnessed);
         }
     }
-    Ok(open(ledger.last_note()?)?)
+    opened(ledger, ledger.last_note()?)
+}
+
+/// A note of this ledger's, and what it says.
+fn opened(ledger: &Ledger, note: String) -> Result<(String, Checkpoint), EvidenceError> {
+    let checkpoint = Checkpoint::open(&note, &ledger.verifier_key()).map_err(EvidenceError::Checkpoint)?;
+    Ok((note, checkpoint))
 }

@@ -89,11 +89,23 @@ pub fn build<E>(
         manifest: Manifest::default(),
         seal: String::new(),
     };
-    bundle.completeness = words::completeness(decision, checkpoint.size.0, &bundle.streams, &bundle.entries);
+    bundle.completeness = words::completeness(&bundle, &needs, checkpoint.size.0);
     bundle.summary = page::summary(&bundle, &shown, &case.world, &case.judgement);
     bundle.manifest = Manifest::of(&bundle);
     bundle.seal = bundle.manifest.seal(&checkpoint.origin, sources.key);
     Ok(bundle)
+}
+
+/// The first of the exhibits of which something was destroyed, while the erasure that did is not among them: it stands
+/// behind the checkpoint that they were gathered for.
+pub fn erased_behind(exhibits: &BTreeMap<u64, Exhibit>) -> Option<u64> {
+    let chart = Chart::new(exhibits);
+    let gone = |exhibit: &&Exhibit| {
+        let body = exhibit.body.is_none() && chart.eraser(exhibit, false).is_none();
+        let content = exhibit.entry.header.content.is_some() && exhibit.content.is_none();
+        body || (content && chart.eraser(exhibit, true).is_none())
+    };
+    exhibits.values().find(gone).map(Exhibit::seq)
 }
 
 /// A decision judged from exhibits.

@@ -12,6 +12,15 @@ pub struct Chart<'a> {
     exhibits: &'a BTreeMap<u64, Exhibit>,
     streams: BTreeMap<StreamId, Vec<u64>>,
     places: BTreeMap<(StreamId, u64), u64>,
+    /// What erased an entry's body, and what its content, by seq; for entries of which something was erased.
+    erasers: BTreeMap<u64, Erasers>,
+}
+
+/// The first erasure behind an entry that took its body, and the first that took its content.
+#[derive(Clone, Copy, Default)]
+struct Erasers {
+    body: Option<u64>,
+    content: Option<u64>,
 }
 
 /// A link made or ended, as its header tells it.
@@ -34,7 +43,8 @@ impl<'a> Chart<'a> {
                 places.insert((link.stream, link.revision), seq);
             }
         }
-        Chart { exhibits, streams, places }
+        let erasers = streams.iter().flat_map(|(&stream, seqs)| erasers(exhibits, stream, seqs)).collect();
+        Chart { exhibits, streams, places, erasers }
     }
 
     /// The entries of a stream, ascending.
@@ -63,13 +73,8 @@ impl<'a> Chart<'a> {
 
     /// The erasure that destroyed an entry's body, or its content: the first one behind it in its stream that does.
     pub fn eraser(&self, of: &Exhibit, content: bool) -> Option<&'a Exhibit> {
-        let stream = self.streams.get(&of.entry.header.streams.first()?.stream)?;
-        let behind = &stream[stream.partition_point(|&seq| seq <= of.seq())..];
-        behind.iter().map(|seq| &self.exhibits[seq]).find(|exhibit| match erasure(exhibit) {
-            Some(Scope::All) => true,
-            Some(Scope::Content) => content,
-            None => false,
-        })
+        let erasers = self.erasers.get(&of.seq())?;
+        Some(&self.exhibits[&if content { erasers.content } else { erasers.body }?])
     }
 
     /// The account or policy that an entry is of.
@@ -171,6 +176,23 @@ impl<'a> Chart<'a> {
         ties.sort_by_key(|tie| tie.moment);
         ties
     }
+}
+
+/// Walks a stream once, from its end.
+fn erasers(exhibits: &BTreeMap<u64, Exhibit>, stream: StreamId, seqs: &[u64]) -> Vec<(u64, Erasers)> {
+    let (mut behind, mut found) = (Erasers::default(), Vec::new());
+    for &seq in seqs.iter().rev() {
+        let exhibit = &exhibits[&seq];
+        if exhibit.entry.header.streams.first().is_some_and(|link| link.stream == stream) && behind.content.is_some() {
+            found.push((seq, behind));
+        }
+        match erasure(exhibit) {
+            Some(Scope::All) => behind = Erasers { body: Some(seq), content: Some(seq) },
+            Some(Scope::Content) => behind.content = Some(seq),
+            None => {}
+        }
+    }
+    found
 }
 
 /// What an erasure destroys; none if the entry is no erasure.

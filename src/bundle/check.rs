@@ -10,7 +10,7 @@ use super::{Bundle, Engine, EntryPart, Manifest, Part, page, words};
 use crate::checkpoint::{Checkpoint, Cosigned, VerifierKey};
 use crate::codec::{self, Link};
 use crate::exhibit::{Exhibit, Opening};
-use crate::fact::{Body, Kind, Scope};
+use crate::fact::{Account, Body, Kind, Scope, Time};
 use crate::judge::{Conformance, Integrity};
 use crate::merkle::{self, NodeHash, TreeSize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,8 @@ pub struct Checked {
     pub integrity: Integrity,
     /// The checkpoint, and who cosigned it.
     pub cosigned: Cosigned,
+    /// How far the evidence is complete, told again from the entries.
+    pub completeness: Vec<String>,
     /// The printable page, made again from the evidence: whatever the bundle has in its place is not shown to anybody.
     pub page: String,
 }
@@ -102,10 +104,11 @@ pub fn check(bundle: &Bundle, trust: &Trust, steps: &mut Vec<Step>) -> Result<Ch
     run("completeness", complete(bundle, &shown, &needs))?;
     run("verdict", verdict(bundle, &case))?;
     let page = page::summary(bundle, &shown, &case.world, &case.judgement);
-    run("statements", statements(bundle, &shown, &needs, &page, tree.size))?;
+    let completeness = words::completeness(bundle, &needs, tree.size.0);
+    run("statements", statements(bundle, &shown, &needs, &completeness, &page))?;
     run("seal", seal(bundle, trust.key))?;
     let (conformance, integrity) = (case.judgement.conformance, case.judgement.integrity);
-    Ok(Checked { conformance, integrity, cosigned, page })
+    Ok(Checked { conformance, integrity, cosigned, completeness, page })
 }
 
 fn who(cosigned: &Cosigned) -> String {
@@ -164,6 +167,9 @@ fn entries(parts: &[EntryPart], size: TreeSize) -> Result<BTreeMap<u64, Exhibit>
         }
         if part.seq >= size.0 {
             return Err(bad("the checkpoint does not cover it"));
+        }
+        if !header.occurred_at.is_in_range() || !Time::utc(header.recorded_at).is_in_range() {
+            return Err(bad("it happened, or was recorded, at no time that there is"));
         }
         let expected = match header.kind {
             Kind::AccountLinked | Kind::AccountUnlinked => 2,
@@ -231,12 +237,24 @@ fn says_what_its_header_says(exhibit: &Exhibit) -> Result<(), String> {
     }
     let wrong = match body {
         Body::PolicyAdopted(_) => header.streams[0].stream != codec::policy_stream(&record.subject),
-        Body::VerdictAttested(_) => header.streams[0].stream != codec::attestation_stream(),
+        Body::VerdictAttested(verdict) => {
+            let to_it = |link: &Link| matches!(link, Link::Resolved { seq, .. } if *seq == verdict.decision);
+            let linked = header.links.len() == 1 && to_it(&header.links[0]);
+            header.streams[0].stream != codec::attestation_stream() || !linked || verdict.size > header.seq
+        }
         Body::AccountLinked { center } | Body::AccountUnlinked { center } => {
             header.streams[1].stream != codec::center_stream(center)
         }
         _ => false,
     };
+    if header.kind.is_sealed() && Account::parse(&record.subject).is_err() {
+        return Err("its subject is no account".to_owned());
+    }
+    if let Body::PolicyAdopted(adopted) = body
+        && ![Some(adopted.in_force_from), adopted.in_force_until].into_iter().flatten().all(Time::is_in_range)
+    {
+        return Err("it takes force at no time that there is".to_owned());
+    }
     if wrong {
         return Err("it extends the stream of something else than what it names".to_owned());
     }
@@ -367,6 +385,11 @@ fn erasures(bundle: &Bundle, shown: &BTreeMap<u64, Exhibit>, chart: &Chart) -> R
                 Some(Part::Erased { by }) if eraser != Some(*by) => {
                     return Err(bad(format!("entry {by} did not erase its {what}")));
                 }
+                Some(Part::Open { .. }) if eraser.is_some() && exhibit.entry.header.kind.is_sealed() => {
+                    return Err(bad(format!(
+                        "its {what} was erased, but is shown: what was erased counts for nothing"
+                    )));
+                }
                 Some(Part::Withheld) if eraser.is_some() => {
                     return Err(bad(format!("its {what} was erased, but is said to be withheld")));
                 }
@@ -445,20 +468,21 @@ fn statements(
     bundle: &Bundle,
     shown: &BTreeMap<u64, Exhibit>,
     needs: &Needs,
+    said: &[String],
     page: &str,
-    size: TreeSize,
 ) -> Result<String, String> {
     if bundle.streams != build::streams(shown, needs, bundle.decision.seq) {
         return Err("the list of streams is not what the entries show".to_owned());
     }
-    if bundle.completeness != words::completeness(bundle.decision.seq, size.0, &bundle.streams, &bundle.entries) {
-        return Err("what is said about completeness is not what the entries show".to_owned());
-    }
     if bundle.engine != Engine::own() {
+        let Engine { name, version } = &bundle.engine;
         return Ok(format!(
-            "as the entries show; the summary is of {} {}, and not compared",
-            bundle.engine.name, bundle.engine.version
+            "streams are as the entries show; the words and the page inside are those of {name} {version} and were NOT \
+             compared: go by what is printed here"
         ));
+    }
+    if bundle.completeness != said {
+        return Err("what is said about completeness is not what the entries show".to_owned());
     }
     if bundle.summary != page {
         return Err("the summary is not the one that this evidence makes".to_owned());

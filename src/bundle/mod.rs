@@ -18,7 +18,7 @@ mod needs;
 mod page;
 mod words;
 
-pub use build::{BuildError, Sources, build};
+pub use build::{BuildError, Sources, build, erased_behind};
 pub use bytes::{Base64, Hex};
 pub use check::{Checked, Failure, STEPS, Step, Trust, check};
 pub use enveloped::PREDICATE_TYPE;

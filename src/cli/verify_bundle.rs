@@ -98,7 +98,7 @@ fn to_json(outcome: &Outcome, steps: &[Step]) -> Value {
             json!({
                 "ok": true, "steps": steps, "failed": null, "decision": bundle.decision,
                 "conformance": checked.conformance.name(), "integrity": checked.integrity.name(),
-                "verdict": bundle.verdict, "completeness": bundle.completeness, "erasures": bundle.erasures,
+                "verdict": bundle.verdict, "completeness": checked.completeness, "erasures": bundle.erasures,
                 "checkpoint": { "origin": checked.cosigned.checkpoint.origin, "size": checked.cosigned.checkpoint.size.0,
                     "root": checked.cosigned.checkpoint.root.to_string(), "cosigned": cosigned },
             })
@@ -120,7 +120,7 @@ fn tell(outcome: &Outcome, steps: &[Step]) -> Result<(), CliError> {
     match outcome {
         Ok((checked, bundle)) => {
             print_line(&mut out, "")?;
-            bundle.completeness.iter().try_for_each(|said| print_line(&mut out, format!("! {said}")))?;
+            checked.completeness.iter().try_for_each(|said| print_line(&mut out, format!("! {said}")))?;
             for erasure in &bundle.erasures {
                 print_line(
                     &mut out,

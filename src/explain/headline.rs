@@ -52,6 +52,10 @@ pub struct Headline {
 pub const ERASED: &str = "Something about the accounts in this decision was erased after it was recorded. The hashes still \
      verify, and what is left was judged.";
 
+/// Said where a verdict on record is another one.
+pub const OTHERWISE: &str = "Another verdict of this decision is on record. Since then something was recorded late, or what a linked account \
+     had said was erased and counts for nothing now.";
+
 /// The headline of a decision that was judged.
 pub fn of(scene: &Scene, reasons: &[Reason]) -> Headline {
     let judgement = scene.judgement;

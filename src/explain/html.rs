@@ -50,6 +50,7 @@ fn page(explanation: &Explanation, appendix: Option<&Appendix>) -> String {
             }
             body { main {
                 (header(explanation))
+                @if let Some(first) = appendix.and_then(|appendix| appendix.statements.first()) { p class="caution" role="note" { (words::clean(first)) } }
                 @if !explanation.attested.is_empty() {
                     section aria-labelledby="record" {
                         h2 id="record" { (ON_RECORD) }

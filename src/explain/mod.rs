@@ -83,14 +83,16 @@ pub struct Explanation {
 pub fn explain(world: &World, judgement: &Judgement, evidence: &Evidence, with_content: bool) -> Explanation {
     let object = crate::replay::attested_json(world, judgement, evidence.attested());
     let is_erased = judgement.integrity == Integrity::Erased;
-    let attested = if is_erased { erased::on_record(world, judgement.decision, evidence) } else { Vec::new() };
+    let is_told = object.get("attested").is_some();
+    let attested = if is_told { erased::on_record(world, judgement.decision, evidence) } else { Vec::new() };
     let Some(scene) = Scene::new(world, judgement, evidence, with_content) else {
         return Explanation { attested, ..destroyed(world, judgement.decision, object) };
     };
     let reasons = reason::all(&scene);
     let history = history::all(&scene);
     let policies = in_force::all(&scene);
-    let caution = is_erased.then(|| headline::ERASED.to_owned());
+    let caution = if is_erased { Some(headline::ERASED) } else { is_told.then_some(headline::OTHERWISE) };
+    let caution = caution.map(str::to_owned);
     Explanation {
         headline: headline::of(&scene, &reasons),
         about: headline::about(&scene),

@@ -80,6 +80,11 @@ impl Time {
         Ok(Time { at: Instant(nanos), offset_s: parsed.offset().local_minus_utc() })
     }
 
+    /// True for times that [`Time::parse`] gives: within 1970 to 2199, the offset within a day.
+    pub fn is_in_range(self) -> bool {
+        (0..END).contains(&self.at.0) && self.offset_s.unsigned_abs() < 86_400
+    }
+
     /// The same instant in UTC.
     pub fn utc(at: Instant) -> Time {
         Time { at, offset_s: 0 }

@@ -23,12 +23,10 @@ impl Ledger {
     /// What a judgement of the decision at `seq` can rest on, among the first `size` entries; the decision is one of
     /// them. Empty if `seq` is not that of a decision.
     pub fn gather(&self, seq: u64, size: TreeSize) -> Result<Exhibits, LedgerError> {
-        if self.reader.is_none() {
-            self.refresh_keyring()?;
-        }
+        let shelf = self.shelf()?;
         let keyring = self.keyring.read().expect("no holder panics");
         let mut gathering = Gathering {
-            shelf: self.shelf(&keyring)?,
+            shelf,
             disk: self.disk(),
             journal: Paths(&self.dir).journal(),
             keyring: &keyring,
@@ -54,8 +52,8 @@ impl Ledger {
     }
 
     fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {
+        let shelf = self.shelf()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        let shelf = self.shelf(&keyring)?;
         let journal = Paths(&self.dir).journal();
         let mut found = Vec::new();
         for seq in shelf.postings(term)? {

@@ -195,8 +195,11 @@ impl Ledger {
     /// nothing else. Where a process writes, or the index is not whole, the journal is read instead. A writer waits
     /// until this is dropped.
     pub fn open_indexed(dir: &Path) -> Result<Ledger, LedgerError> {
-        let mut ledger = Ledger::open_read_only(dir)?;
-        let Some(lock) = ledger.disk().share_lock(&Paths(dir).lock()) else { return Ok(ledger) };
+        // The lock first: keys that are read behind it are not erased while it is held.
+        let options = Options::default();
+        let lock = options.disk.share_lock(&Paths(dir).lock());
+        let mut ledger = Ledger::open_read_only_with(dir, &options)?;
+        let Some(lock) = lock else { return Ok(ledger) };
         if let Some((index, index_lock)) = ledger.open_index()? {
             ledger._locks = vec![lock, index_lock];
             ledger.reader = Some(Mutex::new(index));

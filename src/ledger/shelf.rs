@@ -15,7 +15,7 @@ use crate::journal::{self, Location};
 use crate::keyring::Keyring;
 use foldhash::HashMap;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long a reader waits for another one to close the index.
@@ -33,7 +33,7 @@ pub struct Scanned {
 
 /// Where to look.
 pub enum Shelf<'a> {
-    Writer(&'a Mutex<super::writer::Writer>),
+    Writer(MutexGuard<'a, super::writer::Writer>),
     Reader(&'a Mutex<Index>),
     Scanned(Box<Scanned>),
 }
@@ -42,7 +42,7 @@ impl Shelf<'_> {
     /// The seqs that are named for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
         match self {
-            Shelf::Writer(writer) => writer.lock().map_err(|_| poisoned())?.catalog().postings(term),
+            Shelf::Writer(writer) => writer.catalog().postings(term),
             Shelf::Reader(index) => Ok(index.lock().expect("no holder panics").find(term)?),
             Shelf::Scanned(scanned) => Ok(scanned.postings.get(&term).cloned().unwrap_or_default()),
         }
@@ -50,7 +50,7 @@ impl Shelf<'_> {
 
     fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
         match self {
-            Shelf::Writer(writer) => writer.lock().map_err(|_| poisoned())?.catalog().location(seq),
+            Shelf::Writer(writer) => writer.catalog().location(seq),
             Shelf::Reader(index) => Ok(index.lock().expect("no holder panics").location(seq)?.map(Location::unpack)),
             Shelf::Scanned(scanned) => Ok(scanned.locations.get(seq as usize).copied()),
         }
@@ -72,17 +72,17 @@ impl Shelf<'_> {
     }
 }
 
-fn poisoned() -> LedgerError {
-    LedgerError::Poisoned("a writer panicked".to_owned())
-}
-
 impl Ledger {
-    /// Where to look single entries up.
-    pub(super) fn shelf(&self, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
+    /// Where to look single entries up. To be asked before the keyring is taken: appends wait until it is given back.
+    pub(super) fn shelf(&self) -> Result<Shelf<'_>, LedgerError> {
         Ok(match (&self.writer, &self.reader) {
-            (Some(writer), _) => Shelf::Writer(writer),
+            (Some(writer), _) => Shelf::Writer(self.locked(writer)?),
             (None, Some(index)) => Shelf::Reader(index),
-            (None, None) => Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), keyring)?)),
+            (None, None) => {
+                self.refresh_keyring()?;
+                let keyring = self.keyring.read().expect("no holder panics");
+                Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), &keyring)?))
+            }
         })
     }
 }

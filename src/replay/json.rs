@@ -84,12 +84,16 @@ pub fn attested_json(world: &World, judgement: &Judgement, attested: &Attestatio
     with_line(world, judgement, on_record, |line| serde_json::to_value(line).expect("strings and numbers"))
 }
 
-/// What was attested of a decision whose verdict can no longer be had from the evidence alone.
+/// What was attested of a decision whose verdict can no longer be had from the evidence alone: something of it was erased,
+/// or it comes out otherwise than on record, as it does when a linked account is gone.
 fn on_record<'a>(world: &World, judgement: &Judgement, attested: &'a Attestations) -> Vec<AttestedLine<'a>> {
-    match judgement.integrity {
-        Integrity::Ok => Vec::new(),
-        _ => attested.of(world.node(judgement.decision).seq).map(attested::line).collect(),
+    let of_it = || attested.of(world.node(judgement.decision).seq);
+    let now = (judgement.known.verdict, judgement.today.verdict, judgement.conformance);
+    let differs = of_it().any(|record| (record.known, record.today, record.conformance) != now);
+    if judgement.integrity == Integrity::Ok && !differs {
+        return Vec::new();
     }
+    of_it().map(attested::line).collect()
 }
 
 /// An entry's reference as a value.
