@@ -1,7 +1,7 @@
 //! Bit rot: one bit flipped at a time, in every file of a ledger. It is noticed or harmless; nothing panics, no verdict
 //! is wrong, and opening for writing afterwards makes nothing worse.
 //!
-//! A sample in everyday runs. `INFORCE_FLIPS=all cargo test --release --test bitrot -- --nocapture` takes an hour: every
+//! A sample in everyday runs. `INFORCE_FLIPS=all cargo test --release --test bitrot -- --nocapture` takes half an hour: every
 //! bit of every file, but of the keyring's unused slots every 1009th, of sled's database every 10,007th. A number in
 //! place of `all` takes one in so many of those. Reading is tried with each; writing, which waits for the disk, with
 //! every 31st, and with all of the index.
