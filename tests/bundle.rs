@@ -431,3 +431,120 @@ fn the_commands_write_check_and_refuse() {
     let (code, out, _) = inforce(&scratch, &["verify-bundle", &fine, "--key", &other.to_string()]);
     assert!(code == 3 && out.contains("✗ checkpoint"), "{code} {out}");
 }
+
+fn event(id: &str, kind: &str, subject: &str, time: &str, data: Value) -> Value {
+    json!({ "specversion": "1.0", "id": id, "source": "//test", "type": format!("inforce.{kind}"), "subject": subject,
+            "time": time, "data": data })
+}
+
+/// An ad on a topic that a linked account limited; nothing else is wrong with it.
+fn limited() -> Scratch {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let adopted = json!({ "version": "1", "in_force_from": "2025-12-16T00:00:00Z", "pack": "meta-ai-personalization" });
+    let ad = json!({ "purpose": "ads", "item": { "kind": "ad", "topics": ["alcohol"] }, "region": "US", "signals": [], "outcome": "served" });
+    let at = |minute: u32| format!("2025-12-20T10:{minute:02}:00Z");
+    let events = [
+        event("p1", "policy.adopted", "meta", "2025-10-01T00:00:00Z", adopted),
+        event("l1", "account.linked", "facebook/a", &at(1), json!({ "center": "c1" })),
+        event("l2", "account.linked", "instagram/b", &at(2), json!({ "center": "c1" })),
+        event(
+            "q1",
+            "preference.changed",
+            "instagram/b",
+            &at(3),
+            json!({ "control": "ads.topic.limit", "value": "alcohol" }),
+        ),
+        event("d1", "decision.made", "facebook/a", &at(4), ad),
+    ];
+    assert!(import(&ledger, &events, Clock::Ledger).iter().all(Result::is_ok));
+    ledger.close().expect("closed");
+    scratch
+}
+
+fn erase(scratch: &Scratch, subject: &str) {
+    let ledger = scratch.open();
+    let erased = event("e1", "subject.erased", subject, "2026-01-05T10:00:00Z", json!({ "scope": "all" }));
+    assert!(import(&ledger, &[erased], Clock::Ledger)[0].is_ok());
+    ledger.close().expect("closed");
+}
+
+#[test]
+fn what_was_erased_is_neither_shown_nor_passed_over() {
+    let scratch = limited();
+    let before = named(&scratch.read(), "d1");
+    assert_eq!(before.verdict["conformance"], "breach");
+    assert!(before.completeness[0].starts_with("KNOWN VIEW: PINNED STREAMS COMPLETE. "), "{}", before.completeness[0]);
+    // The verdict goes on record; then what the linked account said is erased, and the verdict turns.
+    let (code, _, error) = inforce(&scratch, &["attest", "--all"]);
+    assert_eq!(code, 0, "{error}");
+    erase(&scratch, "instagram/b");
+    let ledger = scratch.read();
+    let after = named(&ledger, "d1");
+    assert_eq!(after.verdict["attested"][0]["conformance"], "breach", "another verdict is on record, and told");
+    assert!(after.completeness[0].contains("COMPLETE BUT FOR WHAT WAS ERASED"), "{}", after.completeness[0]);
+    assert!(after.completeness[1].starts_with("ERASED: "), "{}", after.completeness[1]);
+    // An operator who kept the keys cannot show what would now count for nothing.
+    for shown in &before.entries {
+        let mut bundle = after.clone();
+        let entry = bundle.entries.iter_mut().find(|entry| entry.seq == shown.seq).expect("it is there");
+        if matches!(entry.body, Part::Erased { .. }) {
+            entry.body = shown.body.clone();
+            reseal(&mut bundle, &ledger);
+            assert_eq!(check(&bundle, &ledger.verifier_key()).expect_err("it was erased").step, "erasures");
+        }
+    }
+    // Against a checkpoint from before the erasure nothing can be proved about what is gone, and that is no damage.
+    let old = evidence::bundle(&ledger, 4, false, Some(&before.checkpoint));
+    assert!(matches!(old, Err(evidence::EvidenceError::ErasedBehind { .. })), "{old:?}");
+}
+
+#[test]
+fn bundles_are_made_while_others_append() {
+    let scratch = limited();
+    let ledger = scratch.open();
+    std::thread::scope(|scope| {
+        let appending = scope.spawn(|| {
+            for n in 0..200 {
+                let age = event(
+                    &format!("a{n}"),
+                    "age.observed",
+                    &format!("facebook/x{n}"),
+                    "2026-01-05T10:00:00Z",
+                    json!({ "band": "adult" }),
+                );
+                ledger.append(facts(&[age])).expect("appended");
+            }
+        });
+        while !appending.is_finished() {
+            evidence::bundle(&ledger, 4, false, None).expect("made");
+        }
+    });
+}
+
+#[test]
+fn an_account_with_very_many_facts_is_bundled_in_time_that_grows_with_it() {
+    let scratch = limited();
+    let ledger = scratch.open();
+    for batch in 0..10 {
+        let ages = (0..2_000).map(|n| {
+            event(
+                &format!("a{batch}-{n}"),
+                "age.observed",
+                "facebook/a",
+                "2026-01-05T10:00:00Z",
+                json!({ "band": "adult" }),
+            )
+        });
+        ledger.append(facts(&ages.collect::<Vec<_>>())).expect("appended");
+    }
+    ledger.close().expect("closed");
+    erase(&scratch, "facebook/a");
+    let begun = std::time::Instant::now();
+    let ledger = Ledger::open_indexed(&scratch.path()).expect("opens");
+    let bundle = evidence::bundle(&ledger, 4, false, None).expect("made");
+    check(&bundle, &ledger.verifier_key()).expect("it holds");
+    assert!(bundle.entries.len() > 20_000);
+    // Made of squares it took minutes.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
