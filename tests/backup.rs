@@ -4,7 +4,9 @@ mod common;
 
 use common::events::{age, chat, decision, erased, policy, signal};
 use common::{Scratch, check_ledger, copy_folder, facts, replayed};
-use inforce::ledger::{BackupOptions, Ledger, LedgerError, Options, backup, restore, retain};
+use inforce::ledger::{
+    BackupOptions, Ledger, LedgerError, Options, RestoreOptions, backup, restore, restore_with, retain,
+};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -264,6 +266,27 @@ fn a_restore_that_would_fork_what_was_published_is_refused() {
     assert!(matches!(refused, Err(LedgerError::NotEmpty(_))), "{refused:?}");
     check_ledger(&scratch);
     check_ledger(&other);
+}
+
+#[test]
+fn an_anchor_that_is_not_mounted_is_not_given_up_in_silence() {
+    let (scratch, to) = filled(3);
+    let anchor = scratch.dir.path().join("anchor");
+    Ledger::set_anchor(&scratch.path(), &anchor).expect("set");
+    backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");
+    let away = scratch.dir.path().join("away");
+    std::fs::rename(&anchor, &away).expect("moved");
+    let other = Scratch::empty();
+    let refused = restore(&to, &other.path(), None, None).expect_err("not mounted");
+    assert!(matches!(refused, LedgerError::LostAnchor(_)) && refused.is_damage(), "{refused}");
+    assert!(refused.to_string().contains("--without-anchor") && !other.path().exists(), "{refused}");
+    let given_up = RestoreOptions { without_anchor: true, ..RestoreOptions::default() };
+    let made = restore_with(&to, &other.path(), &given_up).expect("restored");
+    assert_eq!((made.lost_anchor.is_some(), made.published), (true, None));
+    check_ledger(&other);
+    // Something else that was published is compared.
+    let made = restore(&to, &Scratch::empty().path(), Some(&away), None).expect("restored");
+    assert_eq!((made.lost_anchor.is_some(), made.published), (true, Some(3)));
 }
 
 #[test]

@@ -58,6 +58,11 @@ pub enum LedgerError {
     OtherBackup(PathBuf, String, String),
     #[error("nothing was restored, since it would fork what was published: {0}")]
     WouldFork(String),
+    #[error(
+        "the anchor `{}` is not there, so nobody can say that the backup is the newest: mount it, compare with a copy of \
+         the last checkpoint by `--published`, or give the anchor up by `--without-anchor`", .0.display()
+    )]
+    LostAnchor(PathBuf),
     #[error("segment {0} is not sealed: only a segment that another follows can be moved; sealed are {1}")]
     NotSealed(u32, String),
     #[error("`{}` holds other bytes than segment `{}`: give each ledger a cold storage of its own", .0.display(), .1.display())]
@@ -99,6 +104,7 @@ impl LedgerError {
             | LedgerError::RolledBack(_)
             | LedgerError::BadBackup(..)
             | LedgerError::WouldFork(_)
+            | LedgerError::LostAnchor(_)
             | LedgerError::WrongKeyring(_)
             | LedgerError::Checkpoint(_) => true,
             LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {

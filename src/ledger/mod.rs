@@ -50,7 +50,7 @@ pub use metrics::{Commits, Histogram, Metrics};
 pub use options::Options;
 pub use publish::{Publish, Published};
 pub use read::BadEntry;
-pub use restore::{Restored, restore};
+pub use restore::{RestoreOptions, Restored, restore, restore_with};
 pub use retain::{Moved, retain};
 pub use salvage::{Salvaged, salvage};
 pub use status::{Signed, Status};

@@ -43,14 +43,30 @@ pub struct Restored {
     pub lost_anchor: Option<PathBuf>,
 }
 
-/// Restores the backup in `from` to `dir`, which must not exist or be empty. `published` is a checkpoint, or a folder that
-/// holds one as `checkpoint`; `keyring` is the keyring of a backup that was made without.
+/// What a backup is restored with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RestoreOptions<'a> {
+    /// A checkpoint, or a folder that holds one as `checkpoint`.
+    pub published: Option<&'a Path>,
+    /// The keyring of a backup that was made without.
+    pub keyring: Option<&'a Path>,
+    /// True where somebody says that the anchor is lost, though nothing else that was published is compared.
+    pub without_anchor: bool,
+}
+
+/// As [`restore_with`].
 pub fn restore(
     from: &Path,
     dir: &Path,
     published: Option<&Path>,
     keyring: Option<&Path>,
 ) -> Result<Restored, LedgerError> {
+    restore_with(from, dir, &RestoreOptions { published, keyring, without_anchor: false })
+}
+
+/// Restores the backup in `from` to `dir`, which must not exist or be empty.
+pub fn restore_with(from: &Path, dir: &Path, options: &RestoreOptions) -> Result<Restored, LedgerError> {
+    let RestoreOptions { published, keyring, without_anchor } = *options;
     let no_backup = |what: &str| LedgerError::NoBackup(from.to_owned(), what.to_owned());
     let manifest = Manifest::read(from)?.ok_or_else(|| no_backup("it has no `manifest.json`"))?;
     let mut config = manifest.config(from)?;
@@ -59,6 +75,11 @@ pub fn restore(
     let resumed = dir.join(MARK).exists() && !paths.config().exists();
     if !resumed && dir.read_dir().is_ok_and(|mut files| files.next().is_some()) {
         return Err(LedgerError::NotEmpty(dir.to_owned()));
+    }
+    // The anchor is what was published to one's own. One that is not mounted is no reason to compare nothing.
+    let lost_anchor = config.anchor.take_if(|anchor| !anchor.exists());
+    if let Some(anchor) = lost_anchor.clone().filter(|_| published.is_none() && !without_anchor) {
+        return Err(LedgerError::LostAnchor(anchor));
     }
     let mut keys = match (&manifest.keyring, keyring) {
         (_, Some(path)) => std::fs::read(path).map_err(|error| LedgerError::Io(path.to_owned(), error))?,
@@ -70,8 +91,6 @@ pub fn restore(
         }
     };
     let leaves = check(from, &manifest)?;
-    // The anchor is what was published to one's own.
-    let lost_anchor = config.anchor.take_if(|anchor| !anchor.exists());
     let published = published.into_iter().chain(config.anchor.as_deref());
     let compared = published.map(|path| compare(path, &config, &leaves)).collect::<Result<Vec<u64>, _>>()?;
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
