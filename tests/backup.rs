@@ -352,6 +352,25 @@ fn a_restore_that_was_cut_short_is_no_ledger_and_is_gone_on_with() {
 }
 
 #[test]
+fn a_restore_that_is_gone_on_with_leaves_nothing_of_another_one() {
+    let (scratch, to) = filled(6);
+    let (bigger, newer) = filled(60);
+    backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");
+    backup(&bigger.path(), &newer, &WITH_KEYRING).expect("backed up");
+    let other = Scratch::empty();
+    restore(&newer, &other.path(), None, None).expect("restored");
+    other.open().close().expect("it has an index");
+    std::fs::write(other.path().join("checkpoint.witnessed"), "of another").expect("written");
+    std::fs::remove_file(other.path().join("ledger.toml")).expect("removed");
+    std::fs::write(other.path().join("restoring"), "").expect("written");
+    restore(&to, &other.path(), None, None).expect("restored");
+    assert!(!other.path().join("checkpoint.witnessed").exists());
+    let segments = |scratch: &Scratch| std::fs::read_dir(scratch.path().join("journal")).expect("readable").count();
+    assert_eq!(segments(&other), segments(&scratch));
+    check_ledger(&other);
+}
+
+#[test]
 fn a_damaged_ledger_is_not_backed_up_over_a_good_backup() {
     let (scratch, to) = filled(20);
     backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");

@@ -18,6 +18,7 @@ use crate::journal::{self, JournalError, RawEntry, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::NodeHash;
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,9 @@ pub fn restore_with(from: &Path, dir: &Path, options: &RestoreOptions) -> Result
     let compared = published.map(|path| compare(path, &config, &leaves)).collect::<Result<Vec<u64>, _>>()?;
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
     manifest::write_file(dir, MARK, b"")?;
+    if resumed {
+        clear(dir).map_err(io)?;
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(paths.journal()).map_err(io)?;
     let written = manifest::write_file(dir, "keyring", &keys);
     keys.zeroize();
@@ -120,6 +124,19 @@ pub fn restore_with(from: &Path, dir: &Path, options: &RestoreOptions) -> Result
     let Manifest { entries, made_at, .. } = manifest;
     let published = compared.into_iter().max();
     Ok(Restored { origin: config.origin, entries, root: report.root, made_at, published, lost_anchor })
+}
+
+/// Removes what an earlier restore left, perhaps of another backup: no segment may follow that the manifest does not name.
+fn clear(dir: &Path) -> io::Result<()> {
+    let paths = Paths(dir);
+    let files = [paths.keyring(), paths.checkpoint(), dir.join(WITNESSED)];
+    let folders = [paths.journal(), paths.tree(), dir.join("index")];
+    let there = |removed: io::Result<()>| match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    files.iter().try_for_each(|file| there(std::fs::remove_file(file)))?;
+    folders.iter().try_for_each(|folder| there(std::fs::remove_dir_all(folder)))
 }
 
 /// Checks every copy by hash and checksum, and the whole against its checkpoint; returns the leaves.
