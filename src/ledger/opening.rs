@@ -50,7 +50,7 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
         )));
     }
     let anchor = Anchor::open(disk, config)?;
-    let last_written = clock::last_written(&journal::segment_path(&paths.journal(), end.location.segment));
+    let signed = clock::last_written(&paths.checkpoint());
     // Only what was synced is in the tree or signed: a last group that is in neither may be in memory alone.
     let doubtful = end.last_group.filter(|_| end.next_seq > durable);
     let journal = Journal::open(options.disk.clone(), &paths.journal(), &end, doubtful, options.segment_len())?;
@@ -61,7 +61,7 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     keyring.sync()?;
     catalog.settle(keyring)?;
     clock::warn_if_behind((options.now)(), catalog.last_recorded);
-    let watch = Watch::new(last_written, options.trust_clock);
+    let watch = Watch::new(signed, catalog.last_recorded, options.trust_clock);
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
     let (commits, health) = (Commits::default(), Health::Sound);
     Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false })

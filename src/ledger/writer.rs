@@ -12,7 +12,7 @@ use crate::fact::{Body, Fact, Kind, Scope};
 use crate::index::GroupStart;
 use crate::journal::Journal;
 use crate::keyring::Keyring;
-use crate::merkle::TreeSize;
+use crate::merkle::{TreeHead, TreeSize};
 use crate::wire::Refusal;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
@@ -183,8 +183,8 @@ impl Writer {
         }
         match self.opened_anew(keyring) {
             Ok(writer) => {
-                let commits = self.commits;
-                *self = Writer { commits, ..writer };
+                let (commits, watch) = (self.commits, self.watch);
+                *self = Writer { commits, watch, ..writer };
             }
             Err(error) => self.health = Health::after(&error),
         }
@@ -348,9 +348,20 @@ impl Writer {
         }
         self.journal.close()?;
         self.catalog.settle(keyring)?;
-        self.write_checkpoint(keyring)?;
+        // What was signed keeps its time, which the clock is held to.
+        if !self.is_signed() && !self.watch.is_refused() {
+            self.write_checkpoint(keyring)?;
+        }
         self.closed = true;
         Ok(())
+    }
+
+    /// True if checkpoint and anchor are over the tree as it stands.
+    fn is_signed(&self) -> bool {
+        let frontier = self.catalog.tree.frontier();
+        let head = TreeHead { size: frontier.size(), root: frontier.root() };
+        let signed = tree::read_checkpoint(&*self.options.disk, &Paths(&self.dir).checkpoint(), &self.config);
+        signed.is_ok_and(|signed| signed.head() == head) && self.anchor.as_ref().is_none_or(|anchor| anchor.is_at(head))
     }
 }
 
