@@ -1,9 +1,9 @@
 //! The system's disk: each operation is one system call, or one after an open.
 
 use super::{Disk, DiskFile, Lock, Open};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ impl Disk for RealDisk {
         let begun = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Box::new(Locked(file)))),
+                Ok(()) => return Ok(Some(Box::new(Locked(file, path.to_owned())))),
                 Err(TryLockError::WouldBlock) if self.is_locked(path) || begun.elapsed() > WAIT => return Ok(None),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -76,7 +76,7 @@ impl Disk for RealDisk {
 
     fn share_lock(&self, path: &Path) -> Option<Box<dyn Lock>> {
         let file = File::open(path).ok()?;
-        file.try_lock_shared().is_ok().then(|| Box::new(Locked(file)) as Box<dyn Lock>)
+        file.try_lock_shared().is_ok().then(|| Box::new(Locked(file, path.to_owned())) as Box<dyn Lock>)
     }
 
     fn is_locked(&self, path: &Path) -> bool {
@@ -112,9 +112,15 @@ impl DiskFile for File {
 }
 
 /// A file whose lock is given back by name: closing alone would leave it to a child process that is being started.
-struct Locked(File);
+struct Locked(File, PathBuf);
 
-impl Lock for Locked {}
+impl Lock for Locked {
+    fn holds(&self) -> bool {
+        let identity = |file: Metadata| (file.dev(), file.ino());
+        let (held, named) = (self.0.metadata().map(identity), self.1.metadata().map(identity));
+        held.is_ok_and(|held| named.is_ok_and(|named| named == held))
+    }
+}
 
 impl Drop for Locked {
     fn drop(&mut self) {

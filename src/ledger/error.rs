@@ -23,6 +23,8 @@ pub enum LedgerError {
     NoLedger(PathBuf, String),
     #[error("`{}` is written to by another process: wait for it, or read only", .0.display())]
     Locked(PathBuf),
+    #[error("`{}` was removed or replaced, so another process may write: stop all but one, and run `inforce verify`", .0.display())]
+    LostLock(PathBuf),
     #[error("`{}` was opened for reading only", .0.display())]
     ReadOnly(PathBuf),
     #[error("the keyring does not belong to `{}`: its key is not the public key of ledger.toml", .0.display())]

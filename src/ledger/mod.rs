@@ -165,9 +165,9 @@ impl Ledger {
         let lock = lock.ok_or_else(|| LedgerError::Locked(dir.to_owned()))?;
         let mut keyring = Keyring::open(disk, &paths.keyring(), true)?;
         config.check_key(&keyring, dir)?;
-        let writer = opening::open(dir, &config, &mut keyring, options)?;
+        let writer = opening::open(dir, &config, &mut keyring, options, Arc::from(lock))?;
         let mut ledger = Ledger::assemble(dir, options, config, keyring);
-        (ledger.writer, ledger._locks) = (Some(Mutex::new(writer)), vec![lock]);
+        ledger.writer = Some(Mutex::new(writer));
         Ok(ledger)
     }
 

@@ -11,6 +11,7 @@ use super::tree;
 use super::writer::{Health, Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
 use crate::codec::StreamId;
+use crate::disk::Lock;
 use crate::entry::Entry;
 use crate::fact::{Body, Scope};
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
@@ -18,12 +19,19 @@ use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Reads the journal and stands ready to write.
 ///
 /// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, and neither the tree
 /// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
-pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Options) -> Result<Writer, LedgerError> {
+pub fn open(
+    dir: &Path,
+    config: &Config,
+    keyring: &mut Keyring,
+    options: &Options,
+    lock: Arc<dyn Lock>,
+) -> Result<Writer, LedgerError> {
     let (paths, disk) = (Paths(dir), &*options.disk);
     let (held, failed) = Held::read(disk, dir, config);
     if let Some((_, error)) = failed {
@@ -64,7 +72,7 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     let watch = Watch::new(signed, catalog.last_recorded, options.trust_clock);
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
     let (commits, health) = (Commits::default(), Health::Sound);
-    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false })
+    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false, lock })
 }
 
 struct Opening {

@@ -7,6 +7,7 @@ use super::clock::Watch;
 use super::metrics::Commits;
 use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
+use crate::disk::Lock;
 use crate::entry::Entry;
 use crate::fact::{Body, Fact, Kind, Scope};
 use crate::index::GroupStart;
@@ -105,6 +106,8 @@ pub struct Writer {
     pub(super) health: Health,
     /// True once everything is finished and nothing was appended since.
     pub(super) closed: bool,
+    /// Given back behind everything that it guards.
+    pub(super) lock: Arc<dyn Lock>,
 }
 
 /// Whether more may be appended.
@@ -192,10 +195,11 @@ impl Writer {
 
     fn opened_anew(&mut self, keyring: &mut Keyring) -> Result<Writer, LedgerError> {
         // The journal is not read in vain.
+        self.check_lock()?;
         self.journal.probe()?;
         self.catalog.let_go();
         *keyring = Keyring::open(&*self.options.disk, &Paths(&self.dir).keyring(), true)?;
-        opening::open(&self.dir, &self.config, keyring, &self.options)
+        opening::open(&self.dir, &self.config, keyring, &self.options, self.lock.clone())
     }
 
     fn batch<'a>(&self) -> Batch<'a> {
@@ -291,6 +295,7 @@ impl Writer {
         if group.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_lock()?;
         let (entries, frames): (Vec<Entry>, Vec<_>) =
             stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
@@ -320,8 +325,19 @@ impl Writer {
         matches!(self.health, Health::Sound)
     }
 
+    /// Refuses to write where another process may: somebody removed `lock`.
+    fn check_lock(&mut self) -> Result<(), LedgerError> {
+        if self.lock.holds() {
+            return Ok(());
+        }
+        let error = LedgerError::LostLock(Paths(&self.dir).lock());
+        self.health = Health::after(&error);
+        Err(error)
+    }
+
     /// Signs and writes the checkpoint, and copies it to the anchor.
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
+        self.check_lock()?;
         let path = Paths(&self.dir).checkpoint();
         let disk = &*self.options.disk;
         if let Some(anchor) = &self.anchor {
@@ -346,6 +362,7 @@ impl Writer {
         if !self.is_sound() || self.closed {
             return Ok(());
         }
+        self.check_lock()?;
         self.journal.close()?;
         self.catalog.settle(keyring)?;
         // What was signed keeps its time, which the clock is held to.
