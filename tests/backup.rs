@@ -322,7 +322,7 @@ fn keys_are_backed_up_only_if_asked_for_and_erasures_reach_them() {
             .all(|file| { !file.expect("readable").file_name().to_string_lossy().starts_with("keyring-") })
     );
     let refused = restore(&to, &Scratch::empty().path(), None, None);
-    assert!(matches!(refused, Err(LedgerError::NoBackup(..))), "{refused:?}");
+    assert!(matches!(refused, Err(LedgerError::NoKeys(..))), "{refused:?}");
     // An older keyring: what the journal says was erased is erased in it.
     let other = Scratch::empty();
     restore(&to, &other.path(), None, Some(&old_keys)).expect("restored");

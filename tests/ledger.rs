@@ -84,9 +84,11 @@ fn one_writes_and_others_read_beside_it() {
 fn a_writer_whose_lock_was_removed_writes_no_more() {
     let scratch = Scratch::new();
     let append = |ledger: &Ledger, id: &str| ledger.append(facts(&[age(id, "facebook/a")])).map(drop);
-    for finish in [|ledger: Ledger| ledger.close(), |ledger: Ledger| ledger.checkpoint().map(drop), |ledger: Ledger| {
-        ledger.append(facts(&[age("never", "facebook/a")])).map(drop)
-    }] {
+    for finish in [
+        |ledger: Ledger| ledger.close(),
+        |ledger: Ledger| ledger.checkpoint().map(drop),
+        |ledger: Ledger| ledger.append(facts(&[age("never", "facebook/a")])).map(drop),
+    ] {
         let first = scratch.open();
         append(&first, "1").expect("appended");
         std::fs::remove_file(scratch.path().join("lock")).expect("removed");

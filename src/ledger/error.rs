@@ -21,6 +21,8 @@ pub enum LedgerError {
     NotEmpty(PathBuf),
     #[error("`{}` is no ledger: {}; `inforce init` makes one", .0.display(), .1)]
     NoLedger(PathBuf, String),
+    #[error("ledger.toml of `{}` cannot be used: {}; put it back from a backup", .0.display(), .1)]
+    BadConfig(PathBuf, String),
     #[error("`{}` is written to by another process: wait for it, or read only", .0.display())]
     Locked(PathBuf),
     #[error("`{}` was removed or replaced, so another process may write: stop all but one, and run `inforce verify`", .0.display())]
@@ -54,6 +56,8 @@ pub enum LedgerError {
     ClockAhead { now: Instant, before: Instant },
     #[error("`{}` holds no whole backup: {}; `inforce backup` makes one, and goes on with one that was cut short", .0.display(), .1)]
     NoBackup(PathBuf, String),
+    #[error("`{}` was made without a keyring: hand in the one of the same moment with `--keyring FILE`", .0.display())]
+    NoKeys(PathBuf),
     #[error("the backup is damaged: `{}`: {}; take another backup", .0.display(), .1)]
     BadBackup(PathBuf, String),
     #[error("`{}` is a backup of `{}`, not of `{}`: give each ledger a folder of its own", .0.display(), .1, .2)]
@@ -105,6 +109,7 @@ impl LedgerError {
             LedgerError::BadEntry(_)
             | LedgerError::RolledBack(_)
             | LedgerError::BadBackup(..)
+            | LedgerError::BadConfig(..)
             | LedgerError::WouldFork(_)
             | LedgerError::LostAnchor(_)
             | LedgerError::WrongKeyring(_)

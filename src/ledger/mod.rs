@@ -322,8 +322,11 @@ impl Ledger {
     }
 
     /// Writes index and checkpoint and gives back space zeroed ahead. Dropping does the same and cannot report errors.
-    pub fn close(self) -> Result<(), LedgerError> {
-        self.finish()
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        let finished = self.finish();
+        // What failed is told once: dropping does not try again.
+        self.writer = None;
+        finished
     }
 
     fn finish(&self) -> Result<(), LedgerError> {

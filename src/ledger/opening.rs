@@ -3,7 +3,7 @@
 use super::anchor::Anchor;
 use super::catalog::{Catalog, group_start};
 use super::clock::{self, Watch};
-use super::held::Held;
+use super::held::{Held, WAY_OUT};
 use super::metrics::Commits;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
@@ -53,7 +53,7 @@ pub fn open(
     opening.held.verdict(TreeSize(end.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
     if end.next_seq < durable {
         return Err(LedgerError::RolledBack(format!(
-            "the journal holds {} entries, {durable} were acknowledged",
+            "the journal holds {} entries, `tree/leaves` or a file beside it covers {durable}; {WAY_OUT}",
             end.next_seq
         )));
     }

@@ -68,8 +68,8 @@ pub fn restore(
 /// Restores the backup in `from` to `dir`, which must not exist or be empty.
 pub fn restore_with(from: &Path, dir: &Path, options: &RestoreOptions) -> Result<Restored, LedgerError> {
     let RestoreOptions { published, keyring, without_anchor } = *options;
-    let no_backup = |what: &str| LedgerError::NoBackup(from.to_owned(), what.to_owned());
-    let manifest = Manifest::read(from)?.ok_or_else(|| no_backup("it has no `manifest.json`"))?;
+    let no_backup = || LedgerError::NoBackup(from.to_owned(), "it has no `manifest.json`".to_owned());
+    let manifest = Manifest::read(from)?.ok_or_else(no_backup)?;
     let mut config = manifest.config(from)?;
     let io = |error| LedgerError::Io(dir.to_owned(), error);
     let paths = Paths(dir);
@@ -85,11 +85,7 @@ pub fn restore_with(from: &Path, dir: &Path, options: &RestoreOptions) -> Result
     let mut keys = match (&manifest.keyring, keyring) {
         (_, Some(path)) => std::fs::read(path).map_err(|error| LedgerError::Io(path.to_owned(), error))?,
         (Some(copy), None) => copy.read(from)?,
-        (None, None) => {
-            return Err(no_backup(
-                "it was made without a keyring: hand in the one of the same moment with `--keyring FILE`",
-            ));
-        }
+        (None, None) => return Err(LedgerError::NoKeys(from.to_owned())),
     };
     let leaves = check(from, &manifest)?;
     let published = published.into_iter().chain(config.anchor.as_deref());
