@@ -5,7 +5,7 @@ mod common;
 use common::events::{age, chat, decision, erased, policy, signal};
 use common::{Scratch, check_ledger, copy_folder, facts, replayed};
 use inforce::ledger::{
-    BackupOptions, Ledger, LedgerError, Options, RestoreOptions, backup, restore, restore_with, retain,
+    BackupOptions, Ledger, LedgerError, Options, RestoreOptions, backup, restore, restore_with, retain, salvage,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -287,6 +287,23 @@ fn an_anchor_that_is_not_mounted_is_not_given_up_in_silence() {
     // Something else that was published is compared.
     let made = restore(&to, &Scratch::empty().path(), Some(&away), None).expect("restored");
     assert_eq!((made.lost_anchor.is_some(), made.published), (true, Some(3)));
+}
+
+#[test]
+fn nothing_is_backed_up_or_salvaged_into_the_ledger_itself() {
+    let (scratch, _) = filled(3);
+    let link = scratch.dir.path().join("link");
+    std::os::unix::fs::symlink(scratch.path(), &link).expect("linked");
+    let before = std::fs::read_dir(scratch.path()).expect("readable").count();
+    let (own, below, new) = (scratch.path(), scratch.path().join("journal/backup"), link.join("a/b"));
+    for to in [&own, &below, &new] {
+        let refused = backup(&scratch.path(), to, &WITH_KEYRING);
+        assert!(matches!(refused, Err(LedgerError::Inside(..))), "{refused:?}");
+        let refused = salvage(&scratch.path(), to, None, None);
+        assert!(matches!(refused, Err(LedgerError::Inside(..))), "{refused:?}");
+    }
+    assert_eq!(std::fs::read_dir(scratch.path()).expect("readable").count(), before);
+    check_ledger(&scratch);
 }
 
 #[test]

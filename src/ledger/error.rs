@@ -60,6 +60,8 @@ pub enum LedgerError {
     NoKeys(PathBuf),
     #[error("the backup is damaged: `{}`: {}; take another backup", .0.display(), .1)]
     BadBackup(PathBuf, String),
+    #[error("`{}` is in the folder of the ledger `{}`: name a folder outside it", .0.display(), .1.display())]
+    Inside(PathBuf, PathBuf),
     #[error("`{}` is a backup of `{}`, not of `{}`: give each ledger a folder of its own", .0.display(), .1, .2)]
     OtherBackup(PathBuf, String, String),
     #[error("nothing was restored, since it would fork what was published: {0}")]

@@ -365,6 +365,18 @@ fn is_there(disk: &dyn Disk, dir: &Path) -> bool {
     dir.as_os_str().is_empty() || disk.exists(dir)
 }
 
+/// Refuses a place for something else that is the ledger's folder, or in it.
+fn check_apart(dir: &Path, other: &Path) -> Result<(), LedgerError> {
+    let ledger = dir.canonicalize().map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
+    let absolute = std::path::absolute(other).map_err(|error| LedgerError::Io(other.to_owned(), error))?;
+    // What is not made yet stands where the folder above it is.
+    let there = absolute.ancestors().find_map(|above| above.canonicalize().ok());
+    if there.is_some_and(|there| there.starts_with(&ledger)) {
+        return Err(LedgerError::Inside(other.to_owned(), dir.to_owned()));
+    }
+    Ok(())
+}
+
 /// The folder that a name stands in.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
