@@ -42,7 +42,7 @@ pub enum KeyringError {
     #[error("keyring `{}`: {}", .0.display(), .1)]
     NoRoom(PathBuf, io::Error),
     /// Not a keyring, or damaged.
-    #[error("keyring `{}` is damaged: {}", .0.display(), .1)]
+    #[error("keyring `{}` cannot be used: {}; put back the one of the same moment from a backup", .0.display(), .1)]
     Corrupt(PathBuf, String),
 }
 
@@ -135,7 +135,11 @@ impl Keyring {
     /// Opens a keyring; `writable` where accounts are to be added or erased.
     pub fn open(disk: &dyn Disk, path: &Path, writable: bool) -> Result<Keyring, KeyringError> {
         let io = |error| KeyringError::Io(path.to_owned(), error);
-        let file = disk.open(path, if writable { Open::Write } else { Open::Read }).map_err(io)?;
+        let opened = disk.open(path, if writable { Open::Write } else { Open::Read });
+        let file = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => KeyringError::Corrupt(path.to_owned(), "it is not there".to_owned()),
+            _ => io(error),
+        })?;
         let bytes = Zeroizing::new(disk.read(path).map_err(io)?);
         check_header(path, &bytes)?;
         let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));

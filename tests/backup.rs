@@ -4,7 +4,9 @@ mod common;
 
 use common::events::{age, chat, decision, erased, policy, signal};
 use common::{Scratch, check_ledger, copy_folder, facts, replayed};
-use inforce::ledger::{BackupOptions, Ledger, LedgerError, Options, backup, restore, retain};
+use inforce::ledger::{
+    BackupOptions, Ledger, LedgerError, Options, RestoreOptions, backup, restore, restore_with, retain, salvage,
+};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -267,6 +269,44 @@ fn a_restore_that_would_fork_what_was_published_is_refused() {
 }
 
 #[test]
+fn an_anchor_that_is_not_mounted_is_not_given_up_in_silence() {
+    let (scratch, to) = filled(3);
+    let anchor = scratch.dir.path().join("anchor");
+    Ledger::set_anchor(&scratch.path(), &anchor).expect("set");
+    backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");
+    let away = scratch.dir.path().join("away");
+    std::fs::rename(&anchor, &away).expect("moved");
+    let other = Scratch::empty();
+    let refused = restore(&to, &other.path(), None, None).expect_err("not mounted");
+    assert!(matches!(refused, LedgerError::LostAnchor(_)) && refused.is_damage(), "{refused}");
+    assert!(refused.to_string().contains("--without-anchor") && !other.path().exists(), "{refused}");
+    let given_up = RestoreOptions { without_anchor: true, ..RestoreOptions::default() };
+    let made = restore_with(&to, &other.path(), &given_up).expect("restored");
+    assert_eq!((made.lost_anchor.is_some(), made.published), (true, None));
+    check_ledger(&other);
+    // Something else that was published is compared.
+    let made = restore(&to, &Scratch::empty().path(), Some(&away), None).expect("restored");
+    assert_eq!((made.lost_anchor.is_some(), made.published), (true, Some(3)));
+}
+
+#[test]
+fn nothing_is_backed_up_or_salvaged_into_the_ledger_itself() {
+    let (scratch, _) = filled(3);
+    let link = scratch.dir.path().join("link");
+    std::os::unix::fs::symlink(scratch.path(), &link).expect("linked");
+    let before = std::fs::read_dir(scratch.path()).expect("readable").count();
+    let (own, below, new) = (scratch.path(), scratch.path().join("journal/backup"), link.join("a/b"));
+    for to in [&own, &below, &new] {
+        let refused = backup(&scratch.path(), to, &WITH_KEYRING);
+        assert!(matches!(refused, Err(LedgerError::Inside(..))), "{refused:?}");
+        let refused = salvage(&scratch.path(), to, None, None);
+        assert!(matches!(refused, Err(LedgerError::Inside(..))), "{refused:?}");
+    }
+    assert_eq!(std::fs::read_dir(scratch.path()).expect("readable").count(), before);
+    check_ledger(&scratch);
+}
+
+#[test]
 fn a_backup_is_of_one_ledger() {
     let (scratch, to) = filled(3);
     let other = Scratch::empty();
@@ -299,7 +339,7 @@ fn keys_are_backed_up_only_if_asked_for_and_erasures_reach_them() {
             .all(|file| { !file.expect("readable").file_name().to_string_lossy().starts_with("keyring-") })
     );
     let refused = restore(&to, &Scratch::empty().path(), None, None);
-    assert!(matches!(refused, Err(LedgerError::NoBackup(..))), "{refused:?}");
+    assert!(matches!(refused, Err(LedgerError::NoKeys(..))), "{refused:?}");
     // An older keyring: what the journal says was erased is erased in it.
     let other = Scratch::empty();
     restore(&to, &other.path(), None, Some(&old_keys)).expect("restored");
@@ -325,6 +365,25 @@ fn a_restore_that_was_cut_short_is_no_ledger_and_is_gone_on_with() {
     std::fs::write(other.path().join("restoring"), "").expect("written");
     assert!(matches!(Ledger::open(&other.path()), Err(LedgerError::NoLedger(..))));
     restore(&to, &other.path(), None, None).expect("restored");
+    check_ledger(&other);
+}
+
+#[test]
+fn a_restore_that_is_gone_on_with_leaves_nothing_of_another_one() {
+    let (scratch, to) = filled(6);
+    let (bigger, newer) = filled(60);
+    backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");
+    backup(&bigger.path(), &newer, &WITH_KEYRING).expect("backed up");
+    let other = Scratch::empty();
+    restore(&newer, &other.path(), None, None).expect("restored");
+    other.open().close().expect("it has an index");
+    std::fs::write(other.path().join("checkpoint.witnessed"), "of another").expect("written");
+    std::fs::remove_file(other.path().join("ledger.toml")).expect("removed");
+    std::fs::write(other.path().join("restoring"), "").expect("written");
+    restore(&to, &other.path(), None, None).expect("restored");
+    assert!(!other.path().join("checkpoint.witnessed").exists());
+    let segments = |scratch: &Scratch| std::fs::read_dir(scratch.path().join("journal")).expect("readable").count();
+    assert_eq!(segments(&other), segments(&scratch));
     check_ledger(&other);
 }
 

@@ -2,8 +2,9 @@
 //! the version that made it judged it. `tests/golden-ledger/README.md` says what they hold and how the next is made.
 
 use inforce::demo;
-use inforce::fact::{Fact, Kind};
-use inforce::ledger::{Clock, Ledger};
+use inforce::fact::{Digest, Fact, Kind};
+use inforce::judge::{self, Ask};
+use inforce::ledger::{Clock, Ledger, Loaded};
 use inforce::{replay, wire};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -96,6 +97,7 @@ fn make() {
         }
         writer.close().expect("closed");
     }
+    attest_first(&ledger);
     check_made(&ledger);
     std::fs::write(folder.join("verify.json"), printed(&ledger, &["verify"])).expect("written");
     std::fs::write(folder.join("replay.jsonl"), printed(&ledger, &["replay", "--all"])).expect("written");
@@ -155,13 +157,25 @@ fn everything() -> Vec<Fact> {
     facts
 }
 
+/// Puts the verdict on the first decision on record, as `inforce attest` does.
+fn attest_first(ledger: &Path) {
+    let writer = Ledger::open(ledger).expect("opens");
+    let Loaded { world, size, root, .. } = writer.load().expect("loads");
+    let decision = world.decisions().next().expect("a decision");
+    let judgement = judge::judge(&world, decision, &mut Ask::Plainly);
+    let digest = writer.verdict_digest(&world, decision, &replay::to_line(&world, &judgement)).expect("a key");
+    let verdict = replay::attestation(&world, &judgement, digest, size.0, Digest(root.0));
+    writer.attest(vec![verdict]).expect("attested");
+    writer.close().expect("closed");
+}
+
 /// Holds the new one to what a golden ledger is to hold.
 fn check_made(ledger: &Path) {
     let reader = Ledger::open_read_only(ledger).expect("opens");
     assert_eq!(reader.verify().expect("verifies").problems, []);
     let mut kinds = BTreeSet::new();
     reader.each_entry(|entry| kinds.extend([entry.header.kind as u8])).expect("read");
-    let all: BTreeSet<u8> = (0..=u8::MAX).filter(|&kind| kind <= Kind::SubjectErased as u8).collect();
+    let all: BTreeSet<u8> = (0..=u8::MAX).filter(|&kind| kind <= Kind::VerdictAttested as u8).collect();
     assert_eq!(kinds, all, "every kind");
     let world = reader.load().expect("loads").world;
     let decisions: Vec<_> = world.decisions().collect();

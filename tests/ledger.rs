@@ -81,6 +81,27 @@ fn one_writes_and_others_read_beside_it() {
 }
 
 #[test]
+fn a_writer_whose_lock_was_removed_writes_no_more() {
+    let scratch = Scratch::new();
+    let append = |ledger: &Ledger, id: &str| ledger.append(facts(&[age(id, "facebook/a")])).map(drop);
+    for finish in [
+        |ledger: Ledger| ledger.close(),
+        |ledger: Ledger| ledger.checkpoint().map(drop),
+        |ledger: Ledger| ledger.append(facts(&[age("never", "facebook/a")])).map(drop),
+    ] {
+        let first = scratch.open();
+        append(&first, "1").expect("appended");
+        std::fs::remove_file(scratch.path().join("lock")).expect("removed");
+        let second = scratch.open();
+        append(&second, "2").expect("appended");
+        let refused = finish(first).expect_err("two write");
+        assert!(refused.to_string().contains("another process may write"), "{refused}");
+        second.close().expect("closed");
+    }
+    check_ledger(&scratch);
+}
+
+#[test]
 fn many_callers_share_one_writer_and_nothing_is_lost() {
     let scratch = Scratch::new();
     let ledger = scratch.open();

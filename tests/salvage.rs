@@ -371,3 +371,14 @@ fn a_damaged_index_is_made_again() {
     ledger.close().expect("closed");
     check_ledger(&scratch);
 }
+
+#[test]
+fn a_salvage_that_fails_leaves_no_keys_behind() {
+    let scratch = filled();
+    let (path, at, len) = frames(&scratch)[6].clone();
+    flip(&path, at + len / 2);
+    let new = scratch.dir.path().join("new");
+    // No name that a checkpoint can carry: it is found out when the new ledger is opened.
+    salvage(&scratch.path(), &new, None, Some("no name")).expect_err("it does not open");
+    assert!(new.exists() && !new.join("keyring").exists() && !new.join("ledger.toml").exists());
+}

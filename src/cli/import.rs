@@ -76,7 +76,7 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
         out.flush().map_err(|error| CliError::File("--rejects".to_owned(), error))?;
     }
     let size = ledger.size()?;
-    ledger.close()?;
+    let closed = ledger.close();
     let Counts { appended, duplicates, rejected } = counts;
     let mut out = io::stdout().lock();
     if args.common.json {
@@ -91,6 +91,8 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
             ),
         )?;
     }
+    // What was recorded is recorded, whether or not it could be signed.
+    closed?;
     Ok(if rejected == 0 { Exit::Done } else { Exit::Failure })
 }
 

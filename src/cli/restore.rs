@@ -2,7 +2,7 @@
 
 use super::exit::print_line;
 use super::{CliError, Exit};
-use crate::ledger;
+use crate::ledger::{self, RestoreOptions};
 use std::path::PathBuf;
 
 /// Arguments of `inforce restore`.
@@ -18,6 +18,9 @@ pub struct Restore {
     /// The keyring, for a backup that was made without: the one of the same moment.
     #[arg(long, value_name = "FILE")]
     keyring: Option<PathBuf>,
+    /// Restore though the ledger's anchor is not there and nothing is compared: the anchor is given up.
+    #[arg(long)]
+    without_anchor: bool,
     /// The backup's folder.
     #[arg(value_name = "FROM")]
     from: PathBuf,
@@ -27,7 +30,12 @@ pub struct Restore {
 }
 
 pub fn run(args: Restore) -> Result<Exit, CliError> {
-    let restored = ledger::restore(&args.from, &args.dir, args.published.as_deref(), args.keyring.as_deref())?;
+    let options = RestoreOptions {
+        published: args.published.as_deref(),
+        keyring: args.keyring.as_deref(),
+        without_anchor: args.without_anchor,
+    };
+    let restored = ledger::restore_with(&args.from, &args.dir, &options)?;
     let mut out = std::io::stdout().lock();
     if args.json {
         let object = serde_json::json!({

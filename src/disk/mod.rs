@@ -126,4 +126,9 @@ pub fn passes(error: &io::Error) -> bool {
 }
 
 /// A lock that is held; given back when it is dropped.
-pub trait Lock: Send + Sync {}
+pub trait Lock: Send + Sync {
+    /// True if it is still the lock that others ask for: its file was neither removed nor replaced.
+    fn holds(&self) -> bool {
+        true
+    }
+}

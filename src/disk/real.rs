@@ -1,14 +1,17 @@
 //! The system's disk: each operation is one system call, or one after an open.
 
 use super::{Disk, DiskFile, Lock, Open};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a writer waits for those who only look something up.
 const WAIT: Duration = Duration::from_secs(10);
+
+/// Said where they still do.
+const READ: &str = "others look something up by the index: try again once they are done";
 
 /// The files of the system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,26 +65,35 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-        let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(Box::new(Locked(file)))),
-                Err(TryLockError::WouldBlock) if self.is_locked(path) || begun.elapsed() > WAIT => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
+        self.lock_within(path, WAIT)
     }
 
     fn share_lock(&self, path: &Path) -> Option<Box<dyn Lock>> {
         let file = File::open(path).ok()?;
-        file.try_lock_shared().is_ok().then(|| Box::new(Locked(file)) as Box<dyn Lock>)
+        file.try_lock_shared().is_ok().then(|| Box::new(Locked(file, path.to_owned())) as Box<dyn Lock>)
     }
 
     fn is_locked(&self, path: &Path) -> bool {
         let held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         File::open(path).is_ok_and(held)
+    }
+}
+
+impl RealDisk {
+    fn lock_within(&self, path: &Path, wait: Duration) -> io::Result<Option<Box<dyn Lock>>> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Box::new(Locked(file, path.to_owned())))),
+                Err(TryLockError::WouldBlock) if self.is_locked(path) => return Ok(None),
+                Err(TryLockError::WouldBlock) if begun.elapsed() > wait => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, READ));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 }
 
@@ -112,12 +124,42 @@ impl DiskFile for File {
 }
 
 /// A file whose lock is given back by name: closing alone would leave it to a child process that is being started.
-struct Locked(File);
+struct Locked(File, PathBuf);
 
-impl Lock for Locked {}
+impl Lock for Locked {
+    fn holds(&self) -> bool {
+        let identity = |file: Metadata| (file.dev(), file.ino());
+        let (held, named) = (self.0.metadata().map(identity), self.1.metadata().map(identity));
+        held.is_ok_and(|held| named.is_ok_and(|named| named == held))
+    }
+}
 
 impl Drop for Locked {
     fn drop(&mut self) {
         let _ = self.0.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_says_who_is_in_the_way() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("lock");
+        let writer = RealDisk.lock(&path).expect("sound").expect("free");
+        assert!(RealDisk.lock(&path).expect("sound").is_none(), "another writes");
+        assert!(writer.holds());
+        drop(writer);
+        let reader = RealDisk.share_lock(&path).expect("free");
+        let waited = RealDisk.lock_within(&path, Duration::from_millis(30));
+        assert!(waited.is_err_and(|error| error.to_string().contains("try again")));
+        drop(reader);
+        let writer = RealDisk.lock(&path).expect("sound").expect("free");
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!writer.holds(), "removed");
+        std::fs::write(&path, b"").expect("written");
+        assert!(!writer.holds(), "replaced");
     }
 }

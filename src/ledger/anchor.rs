@@ -24,6 +24,11 @@ impl Anchor {
         Ok(Some(Anchor { path: path.clone(), head }))
     }
 
+    /// True if it was left over that tree.
+    pub fn is_at(&self, head: TreeHead) -> bool {
+        self.head == head
+    }
+
     /// To be called before a checkpoint is signed: nothing may be signed that another copy of the folder has forked.
     pub fn check(&self, disk: &dyn Disk, config: &Config) -> Result<(), LedgerError> {
         let found = read(disk, &self.path, config)?;

@@ -60,6 +60,7 @@ impl Ledger {
 pub fn backup(dir: &Path, to: &Path, options: &BackupOptions) -> Result<BackedUp, LedgerError> {
     let (paths, config) = (Paths(dir), Config::read(&RealDisk, dir)?);
     let io = |error| LedgerError::Io(to.to_owned(), error);
+    super::check_apart(dir, to)?;
     DirBuilder::new().recursive(true).mode(0o700).create(to.join(SEGMENTS)).map_err(io)?;
     let _lock = lock(to)?;
     let before = Manifest::read(to)?;

@@ -37,22 +37,32 @@ const MOST_BEHIND_S: i64 = 5 * 60;
 /// Holds the writer's clock to what was seen of it before.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {
-    /// The last reading, or when the journal was last written to; `None` if nobody can say.
+    /// The last reading, or when something was last signed or recorded; `None` if nobody can say.
     seen: Option<Instant>,
     /// True where any reading is taken.
     trusted: bool,
+    /// True if the last reading was refused.
+    refused: bool,
 }
 
 impl Watch {
-    /// From when the journal was last written to. Recorded times are no measure: an older log may have been moved in.
-    pub fn new(last_written: Option<Instant>, trusted: bool) -> Watch {
-        Watch { seen: last_written, trusted }
+    /// From when the checkpoint was written, or the last entry recorded if that was later. Recorded times alone are no
+    /// measure: an older log may have been moved in. Nor is the journal's file, which opening alone writes to.
+    pub fn new(signed: Option<Instant>, last_recorded: Instant, trusted: bool) -> Watch {
+        Watch { seen: signed.map(|signed| signed.max(last_recorded)), trusted, refused: false }
+    }
+
+    /// True if the last reading was refused: what is written now would carry a time that nobody believes.
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Takes a reading, or refuses one that is years ahead.
     pub fn check(&mut self, now: Instant) -> Result<(), LedgerError> {
+        self.refused = false;
         match self.seen {
             Some(before) if !self.trusted && now.seconds_since(before) > MOST_AHEAD_S => {
+                self.refused = true;
                 Err(LedgerError::ClockAhead { now, before })
             }
             _ => {
@@ -84,14 +94,15 @@ mod tests {
     #[test]
     fn a_jump_of_years_is_refused_once_and_a_jump_back_never() {
         let start = Instant(1_700_000_000_000_000_000);
-        let mut watch = Watch::new(Some(start), false);
+        let mut watch = Watch::new(Some(start), Instant(0), false);
         assert!(watch.check(start.plus_seconds(366 * DAY)).is_ok());
         assert!(watch.check(start).is_ok(), "back");
         assert!(watch.check(start.plus_seconds(367 * DAY)).is_err());
         assert!(watch.check(start.plus_seconds(DAY)).is_ok(), "a refused reading leaves no trace");
-        let mut trusted = Watch::new(Some(start), true);
+        let mut trusted = Watch::new(Some(start), Instant(0), true);
         assert!(trusted.check(start.plus_seconds(3000 * DAY)).is_ok());
         assert!(trusted.check(start.plus_seconds(4000 * DAY)).is_err(), "trusted once");
-        assert!(Watch::new(None, false).check(start).is_ok());
+        assert!(Watch::new(Some(Instant(0)), start, false).check(start).is_ok(), "recorded after it was signed");
+        assert!(Watch::new(None, Instant(0), false).check(start).is_ok());
     }
 }

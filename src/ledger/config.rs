@@ -5,6 +5,7 @@ use crate::checkpoint::{Checkpoint, VerifierKey};
 use crate::disk::{self, Disk};
 use crate::keyring::Keyring;
 use ed25519_dalek::VerifyingKey;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The version of everything on disk.
@@ -40,25 +41,31 @@ impl Config {
     }
 
     pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Config, LedgerError> {
-        let no_ledger = |error| LedgerError::NoLedger(dir.to_owned(), format!("ledger.toml: {error}"));
-        let text = read_text(disk, &Paths(dir).config()).map_err(no_ledger)?;
+        let path = Paths(dir).config();
+        let text = read_text(disk, &path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                LedgerError::NoLedger(dir.to_owned(), "it has no `ledger.toml`".to_owned())
+            }
+            ErrorKind::InvalidData => LedgerError::BadConfig(dir.to_owned(), error.to_string()),
+            _ => LedgerError::Io(path, error),
+        })?;
         Config::parse(&text, dir)
     }
 
     /// Out of the text of a `ledger.toml` that belongs to `dir`.
     pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, LedgerError> {
-        let no_ledger = |what: String| LedgerError::NoLedger(dir.to_owned(), what);
-        let file: File =
-            toml::from_str(text).map_err(|error| no_ledger(format!("ledger.toml: {}", error.message())))?;
+        let bad = |what: String| LedgerError::BadConfig(dir.to_owned(), what);
+        let file: File = toml::from_str(text).map_err(|error| bad(error.message().to_owned()))?;
         if file.format != FORMAT {
-            return Err(no_ledger(format!("format {}: this program reads format {FORMAT}", file.format)));
+            return Err(bad(format!("format {}: this program reads format {FORMAT}", file.format)));
         }
-        let public_key = VerifierKey::parse(&file.public_key)?;
+        let public_key =
+            VerifierKey::parse(&file.public_key).map_err(|error| bad(format!("the public key: {error}")))?;
         if public_key.name != file.origin {
-            return Err(no_ledger("ledger.toml: the public key is not that of the origin".to_owned()));
+            return Err(bad("the public key is not that of the origin".to_owned()));
         }
         if file.anchor.as_ref().is_some_and(|anchor| !anchor.is_absolute()) {
-            return Err(no_ledger("ledger.toml: the anchor is not a path from the root on".to_owned()));
+            return Err(bad("the anchor is not a path from the root on".to_owned()));
         }
         Ok(Config { origin: file.origin, public_key, anchor: file.anchor })
     }

@@ -21,8 +21,12 @@ pub enum LedgerError {
     NotEmpty(PathBuf),
     #[error("`{}` is no ledger: {}; `inforce init` makes one", .0.display(), .1)]
     NoLedger(PathBuf, String),
+    #[error("ledger.toml of `{}` cannot be used: {}; put it back from a backup", .0.display(), .1)]
+    BadConfig(PathBuf, String),
     #[error("`{}` is written to by another process: wait for it, or read only", .0.display())]
     Locked(PathBuf),
+    #[error("`{}` was removed or replaced, so another process may write: stop all but one, and run `inforce verify`", .0.display())]
+    LostLock(PathBuf),
     #[error("`{}` was opened for reading only", .0.display())]
     ReadOnly(PathBuf),
     #[error("the keyring does not belong to `{}`: its key is not the public key of ledger.toml", .0.display())]
@@ -52,12 +56,21 @@ pub enum LedgerError {
     ClockAhead { now: Instant, before: Instant },
     #[error("`{}` holds no whole backup: {}; `inforce backup` makes one, and goes on with one that was cut short", .0.display(), .1)]
     NoBackup(PathBuf, String),
+    #[error("`{}` was made without a keyring: hand in the one of the same moment with `--keyring FILE`", .0.display())]
+    NoKeys(PathBuf),
     #[error("the backup is damaged: `{}`: {}; take another backup", .0.display(), .1)]
     BadBackup(PathBuf, String),
+    #[error("`{}` is in the folder of the ledger `{}`: name a folder outside it", .0.display(), .1.display())]
+    Inside(PathBuf, PathBuf),
     #[error("`{}` is a backup of `{}`, not of `{}`: give each ledger a folder of its own", .0.display(), .1, .2)]
     OtherBackup(PathBuf, String, String),
     #[error("nothing was restored, since it would fork what was published: {0}")]
     WouldFork(String),
+    #[error(
+        "the anchor `{}` is not there, so nobody can say that the backup is the newest: mount it, compare with a copy of \
+         the last checkpoint by `--published`, or give the anchor up by `--without-anchor`", .0.display()
+    )]
+    LostAnchor(PathBuf),
     #[error("segment {0} is not sealed: only a segment that another follows can be moved; sealed are {1}")]
     NotSealed(u32, String),
     #[error("`{}` holds other bytes than segment `{}`: give each ledger a cold storage of its own", .0.display(), .1.display())]
@@ -98,7 +111,9 @@ impl LedgerError {
             LedgerError::BadEntry(_)
             | LedgerError::RolledBack(_)
             | LedgerError::BadBackup(..)
+            | LedgerError::BadConfig(..)
             | LedgerError::WouldFork(_)
+            | LedgerError::LostAnchor(_)
             | LedgerError::WrongKeyring(_)
             | LedgerError::Checkpoint(_) => true,
             LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 /// Said with every refusal that a person has to decide about.
-const WAY_OUT: &str = "put the newest copy of the folder back; if there is none, docs/operate.md says what to do under \
+pub const WAY_OUT: &str = "put the newest copy of the folder back; if there is none, docs/operate.md says what to do under \
                        `When a ledger is refused`";
 
 /// One checkpoint, and whether the tree that passes by is the one that was signed.
@@ -46,7 +46,13 @@ impl Held {
             let io = |error| LedgerError::Io(path.clone(), error);
             take(WITNESSED, read_checkpoint(disk, &path, config, io).map(Some));
         }
-        take("checkpoint", tree::read_checkpoint(disk, &Paths(dir).checkpoint(), config).map(Some));
+        let last = tree::read_checkpoint(disk, &Paths(dir).checkpoint(), config).map_err(|error| match error {
+            LedgerError::Io(_, error) if error.kind() == io::ErrorKind::NotFound => {
+                LedgerError::RolledBack(format!("`checkpoint` is not there; {WAY_OUT}"))
+            }
+            error => error,
+        });
+        take("checkpoint", last.map(Some));
         (held, failed)
     }
 

@@ -323,7 +323,11 @@ impl<'a> Pass<'a> {
             }
         }
         if self.problems.is_empty() && self.stored.covered() > size.0 {
-            let what = format!("the tree holds {} leaves, the journal {} entries", self.stored.covered(), size.0);
+            let what = format!(
+                "the journal holds {} entries, `tree/leaves` or a file beside it covers {}",
+                size.0,
+                self.stored.covered()
+            );
             self.note(size.0, None, what);
         }
         if self.problems.is_empty()

@@ -50,7 +50,7 @@ pub use metrics::{Commits, Histogram, Metrics};
 pub use options::Options;
 pub use publish::{Publish, Published};
 pub use read::BadEntry;
-pub use restore::{Restored, restore};
+pub use restore::{RestoreOptions, Restored, restore, restore_with};
 pub use retain::{Moved, retain};
 pub use salvage::{Salvaged, salvage};
 pub use status::{Signed, Status};
@@ -165,9 +165,9 @@ impl Ledger {
         let lock = lock.ok_or_else(|| LedgerError::Locked(dir.to_owned()))?;
         let mut keyring = Keyring::open(disk, &paths.keyring(), true)?;
         config.check_key(&keyring, dir)?;
-        let writer = opening::open(dir, &config, &mut keyring, options)?;
+        let writer = opening::open(dir, &config, &mut keyring, options, Arc::from(lock))?;
         let mut ledger = Ledger::assemble(dir, options, config, keyring);
-        (ledger.writer, ledger._locks) = (Some(Mutex::new(writer)), vec![lock]);
+        ledger.writer = Some(Mutex::new(writer));
         Ok(ledger)
     }
 
@@ -325,8 +325,11 @@ impl Ledger {
     }
 
     /// Writes index and checkpoint and gives back space zeroed ahead. Dropping does the same and cannot report errors.
-    pub fn close(self) -> Result<(), LedgerError> {
-        self.finish()
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        let finished = self.finish();
+        // What failed is told once: dropping does not try again.
+        self.writer = None;
+        finished
     }
 
     fn finish(&self) -> Result<(), LedgerError> {
@@ -363,6 +366,18 @@ impl Drop for Ledger {
 
 fn is_there(disk: &dyn Disk, dir: &Path) -> bool {
     dir.as_os_str().is_empty() || disk.exists(dir)
+}
+
+/// Refuses a place for something else that is the ledger's folder, or in it.
+fn check_apart(dir: &Path, other: &Path) -> Result<(), LedgerError> {
+    let ledger = dir.canonicalize().map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
+    let absolute = std::path::absolute(other).map_err(|error| LedgerError::Io(other.to_owned(), error))?;
+    // What is not made yet stands where the folder above it is.
+    let there = absolute.ancestors().find_map(|above| above.canonicalize().ok());
+    if there.is_some_and(|there| there.starts_with(&ledger)) {
+        return Err(LedgerError::Inside(other.to_owned(), dir.to_owned()));
+    }
+    Ok(())
 }
 
 /// The folder that a name stands in.

@@ -3,7 +3,7 @@
 use super::anchor::Anchor;
 use super::catalog::{Catalog, group_start};
 use super::clock::{self, Watch};
-use super::held::Held;
+use super::held::{Held, WAY_OUT};
 use super::metrics::Commits;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
@@ -11,6 +11,7 @@ use super::tree;
 use super::writer::{Health, Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
 use crate::codec::StreamId;
+use crate::disk::Lock;
 use crate::entry::Entry;
 use crate::fact::{Body, Scope};
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
@@ -18,12 +19,19 @@ use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Reads the journal and stands ready to write.
 ///
 /// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, and neither the tree
 /// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
-pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Options) -> Result<Writer, LedgerError> {
+pub fn open(
+    dir: &Path,
+    config: &Config,
+    keyring: &mut Keyring,
+    options: &Options,
+    lock: Arc<dyn Lock>,
+) -> Result<Writer, LedgerError> {
     let (paths, disk) = (Paths(dir), &*options.disk);
     let (held, failed) = Held::read(disk, dir, config);
     if let Some((_, error)) = failed {
@@ -45,12 +53,12 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     opening.held.verdict(TreeSize(end.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
     if end.next_seq < durable {
         return Err(LedgerError::RolledBack(format!(
-            "the journal holds {} entries, {durable} were acknowledged",
+            "the journal holds {} entries, `tree/leaves` or a file beside it covers {durable}; {WAY_OUT}",
             end.next_seq
         )));
     }
     let anchor = Anchor::open(disk, config)?;
-    let last_written = clock::last_written(&journal::segment_path(&paths.journal(), end.location.segment));
+    let signed = clock::last_written(&paths.checkpoint());
     // Only what was synced is in the tree or signed: a last group that is in neither may be in memory alone.
     let doubtful = end.last_group.filter(|_| end.next_seq > durable);
     let journal = Journal::open(options.disk.clone(), &paths.journal(), &end, doubtful, options.segment_len())?;
@@ -61,10 +69,10 @@ pub fn open(dir: &Path, config: &Config, keyring: &mut Keyring, options: &Option
     keyring.sync()?;
     catalog.settle(keyring)?;
     clock::warn_if_behind((options.now)(), catalog.last_recorded);
-    let watch = Watch::new(last_written, options.trust_clock);
+    let watch = Watch::new(signed, catalog.last_recorded, options.trust_clock);
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
     let (commits, health) = (Commits::default(), Health::Sound);
-    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false })
+    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false, lock })
 }
 
 struct Opening {

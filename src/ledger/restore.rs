@@ -18,6 +18,7 @@ use crate::journal::{self, JournalError, RawEntry, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::NodeHash;
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,16 +44,32 @@ pub struct Restored {
     pub lost_anchor: Option<PathBuf>,
 }
 
-/// Restores the backup in `from` to `dir`, which must not exist or be empty. `published` is a checkpoint, or a folder that
-/// holds one as `checkpoint`; `keyring` is the keyring of a backup that was made without.
+/// What a backup is restored with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RestoreOptions<'a> {
+    /// A checkpoint, or a folder that holds one as `checkpoint`.
+    pub published: Option<&'a Path>,
+    /// The keyring of a backup that was made without.
+    pub keyring: Option<&'a Path>,
+    /// True where somebody says that the anchor is lost, though nothing else that was published is compared.
+    pub without_anchor: bool,
+}
+
+/// As [`restore_with`].
 pub fn restore(
     from: &Path,
     dir: &Path,
     published: Option<&Path>,
     keyring: Option<&Path>,
 ) -> Result<Restored, LedgerError> {
-    let no_backup = |what: &str| LedgerError::NoBackup(from.to_owned(), what.to_owned());
-    let manifest = Manifest::read(from)?.ok_or_else(|| no_backup("it has no `manifest.json`"))?;
+    restore_with(from, dir, &RestoreOptions { published, keyring, without_anchor: false })
+}
+
+/// Restores the backup in `from` to `dir`, which must not exist or be empty.
+pub fn restore_with(from: &Path, dir: &Path, options: &RestoreOptions) -> Result<Restored, LedgerError> {
+    let RestoreOptions { published, keyring, without_anchor } = *options;
+    let no_backup = || LedgerError::NoBackup(from.to_owned(), "it has no `manifest.json`".to_owned());
+    let manifest = Manifest::read(from)?.ok_or_else(no_backup)?;
     let mut config = manifest.config(from)?;
     let io = |error| LedgerError::Io(dir.to_owned(), error);
     let paths = Paths(dir);
@@ -60,22 +77,24 @@ pub fn restore(
     if !resumed && dir.read_dir().is_ok_and(|mut files| files.next().is_some()) {
         return Err(LedgerError::NotEmpty(dir.to_owned()));
     }
+    // The anchor is what was published to one's own. One that is not mounted is no reason to compare nothing.
+    let lost_anchor = config.anchor.take_if(|anchor| !anchor.exists());
+    if let Some(anchor) = lost_anchor.clone().filter(|_| published.is_none() && !without_anchor) {
+        return Err(LedgerError::LostAnchor(anchor));
+    }
     let mut keys = match (&manifest.keyring, keyring) {
         (_, Some(path)) => std::fs::read(path).map_err(|error| LedgerError::Io(path.to_owned(), error))?,
         (Some(copy), None) => copy.read(from)?,
-        (None, None) => {
-            return Err(no_backup(
-                "it was made without a keyring: hand in the one of the same moment with `--keyring FILE`",
-            ));
-        }
+        (None, None) => return Err(LedgerError::NoKeys(from.to_owned())),
     };
     let leaves = check(from, &manifest)?;
-    // The anchor is what was published to one's own.
-    let lost_anchor = config.anchor.take_if(|anchor| !anchor.exists());
     let published = published.into_iter().chain(config.anchor.as_deref());
     let compared = published.map(|path| compare(path, &config, &leaves)).collect::<Result<Vec<u64>, _>>()?;
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
     manifest::write_file(dir, MARK, b"")?;
+    if resumed {
+        clear(dir).map_err(io)?;
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(paths.journal()).map_err(io)?;
     let written = manifest::write_file(dir, "keyring", &keys);
     keys.zeroize();
@@ -101,6 +120,19 @@ pub fn restore(
     let Manifest { entries, made_at, .. } = manifest;
     let published = compared.into_iter().max();
     Ok(Restored { origin: config.origin, entries, root: report.root, made_at, published, lost_anchor })
+}
+
+/// Removes what an earlier restore left, perhaps of another backup: no segment may follow that the manifest does not name.
+fn clear(dir: &Path) -> io::Result<()> {
+    let paths = Paths(dir);
+    let files = [paths.keyring(), paths.checkpoint(), dir.join(WITNESSED)];
+    let folders = [paths.journal(), paths.tree(), dir.join("index")];
+    let there = |removed: io::Result<()>| match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    files.iter().try_for_each(|file| there(std::fs::remove_file(file)))?;
+    folders.iter().try_for_each(|folder| there(std::fs::remove_dir_all(folder)))
 }
 
 /// Checks every copy by hash and checksum, and the whole against its checkpoint; returns the leaves.

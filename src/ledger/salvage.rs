@@ -51,6 +51,7 @@ pub fn salvage(
     if RealDisk.is_locked(&paths.lock()) {
         return Err(LedgerError::Locked(dir.to_owned()));
     }
+    super::check_apart(dir, new)?;
     if new.read_dir().is_ok_and(|mut files| files.next().is_some()) {
         return Err(LedgerError::NotEmpty(new.to_owned()));
     }
@@ -68,8 +69,14 @@ pub fn salvage(
     let same_origin = survey.holds_signed && origin.is_none();
     let name = origin.map_or_else(|| format!("{}/salvaged", config.origin), str::to_owned);
     let config = if same_origin { config } else { Config::new(Some(&name), keyring.signing_key().verifying_key()) };
-    let hashes = write(dir, new, &survey)?;
-    settle(dir, new, &config, same_origin)?;
+    let written = write(dir, new, &survey).and_then(|hashes| {
+        settle(dir, new, &config, same_origin)?;
+        Ok(hashes)
+    });
+    let hashes = written.inspect_err(|_| {
+        // No keys stay behind in a folder that is no ledger.
+        let _ = std::fs::remove_file(Paths(new).keyring());
+    })?;
     finish(dir, new, config, survey, same_origin, &hashes)
 }
 

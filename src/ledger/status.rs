@@ -46,6 +46,8 @@ pub struct Status {
     pub last_recorded: Option<Instant>,
     /// The checkpoint; `None` if its signature does not hold, or it is gone.
     pub checkpoint: Option<Signed>,
+    /// Why there is none.
+    pub checkpoint_problem: Option<String>,
     /// The checkpoint that others signed as well.
     pub witnessed: Option<Signed>,
     /// Leaves in the tree's file.
@@ -97,6 +99,7 @@ impl Status {
             unsynced_bytes: written - growing,
             last_recorded,
             checkpoint: signed(&paths.checkpoint(), config),
+            checkpoint_problem: problem(&paths.checkpoint(), config),
             witnessed: signed(&dir.join(WITNESSED), config),
             leaves,
             is_written: RealDisk.is_locked(&paths.lock()),
@@ -133,6 +136,14 @@ fn last_of_segment(journal: &Path, id: SegmentId) -> Result<Option<Instant>, Led
 fn signed(path: &Path, config: &Config) -> Option<Signed> {
     let checkpoint = tree::read_checkpoint(&RealDisk, path, config).ok()?;
     Some(Signed { size: checkpoint.size.0, written: last_written(path)? })
+}
+
+fn problem(path: &Path, config: &Config) -> Option<String> {
+    tree::read_checkpoint(&RealDisk, path, config).err().map(|error| match error {
+        LedgerError::Io(_, error) => error.to_string(),
+        LedgerError::Checkpoint(error) => error.to_string(),
+        error => error.to_string(),
+    })
 }
 
 impl Ledger {

@@ -7,12 +7,13 @@ use super::clock::Watch;
 use super::metrics::Commits;
 use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
+use crate::disk::Lock;
 use crate::entry::Entry;
 use crate::fact::{Body, Fact, Kind, Scope};
 use crate::index::GroupStart;
 use crate::journal::Journal;
 use crate::keyring::Keyring;
-use crate::merkle::TreeSize;
+use crate::merkle::{TreeHead, TreeSize};
 use crate::wire::Refusal;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
@@ -105,6 +106,8 @@ pub struct Writer {
     pub(super) health: Health,
     /// True once everything is finished and nothing was appended since.
     pub(super) closed: bool,
+    /// Given back behind everything that it guards.
+    pub(super) lock: Arc<dyn Lock>,
 }
 
 /// Whether more may be appended.
@@ -183,8 +186,8 @@ impl Writer {
         }
         match self.opened_anew(keyring) {
             Ok(writer) => {
-                let commits = self.commits;
-                *self = Writer { commits, ..writer };
+                let (commits, watch) = (self.commits, self.watch);
+                *self = Writer { commits, watch, ..writer };
             }
             Err(error) => self.health = Health::after(&error),
         }
@@ -192,10 +195,11 @@ impl Writer {
 
     fn opened_anew(&mut self, keyring: &mut Keyring) -> Result<Writer, LedgerError> {
         // The journal is not read in vain.
+        self.check_lock()?;
         self.journal.probe()?;
         self.catalog.let_go();
         *keyring = Keyring::open(&*self.options.disk, &Paths(&self.dir).keyring(), true)?;
-        opening::open(&self.dir, &self.config, keyring, &self.options)
+        opening::open(&self.dir, &self.config, keyring, &self.options, self.lock.clone())
     }
 
     fn batch<'a>(&self) -> Batch<'a> {
@@ -291,6 +295,7 @@ impl Writer {
         if group.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_lock()?;
         let (entries, frames): (Vec<Entry>, Vec<_>) =
             stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
@@ -320,8 +325,19 @@ impl Writer {
         matches!(self.health, Health::Sound)
     }
 
+    /// Refuses to write where another process may: somebody removed `lock`.
+    fn check_lock(&mut self) -> Result<(), LedgerError> {
+        if self.lock.holds() {
+            return Ok(());
+        }
+        let error = LedgerError::LostLock(Paths(&self.dir).lock());
+        self.health = Health::after(&error);
+        Err(error)
+    }
+
     /// Signs and writes the checkpoint, and copies it to the anchor.
     pub fn write_checkpoint(&mut self, keyring: &Keyring) -> Result<String, LedgerError> {
+        self.check_lock()?;
         let path = Paths(&self.dir).checkpoint();
         let disk = &*self.options.disk;
         if let Some(anchor) = &self.anchor {
@@ -346,11 +362,23 @@ impl Writer {
         if !self.is_sound() || self.closed {
             return Ok(());
         }
+        self.check_lock()?;
         self.journal.close()?;
         self.catalog.settle(keyring)?;
-        self.write_checkpoint(keyring)?;
+        // What was signed keeps its time, which the clock is held to.
+        if !self.is_signed() && !self.watch.is_refused() {
+            self.write_checkpoint(keyring)?;
+        }
         self.closed = true;
         Ok(())
+    }
+
+    /// True if checkpoint and anchor are over the tree as it stands.
+    fn is_signed(&self) -> bool {
+        let frontier = self.catalog.tree.frontier();
+        let head = TreeHead { size: frontier.size(), root: frontier.root() };
+        let signed = tree::read_checkpoint(&*self.options.disk, &Paths(&self.dir).checkpoint(), &self.config);
+        signed.is_ok_and(|signed| signed.head() == head) && self.anchor.as_ref().is_none_or(|anchor| anchor.is_at(head))
     }
 }
 

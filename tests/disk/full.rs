@@ -1,14 +1,17 @@
 //! No room, a limit, no permission: a clear error, reads go on, and so do appends once it is mended.
 
+use crate::common;
 use crate::faulty::FaultyDisk;
 use crate::simulated::SimulatedDisk;
 use crate::workload::{self, Acknowledged, SEGMENT_LEN};
 use inforce::disk::{Disk, Open, RealDisk};
+use inforce::fact::Instant;
 use inforce::ledger::{Ledger, LedgerError, Options};
 use inforce::merkle::TreeSize;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// `EACCES`, `EFBIG`, `ENOSPC`, `EROFS`, `EDQUOT`.
 const ERRORS: [i32; 5] = [13, 27, 28, 30, 122];
@@ -83,6 +86,28 @@ fn appends_go_on_when_there_is_room_again() {
 }
 
 /// A proof over a large tree, by what is read for it.
+/// What the clock was trusted with, or seen at, is not forgotten when the ledger is opened anew behind a full disk.
+#[test]
+fn the_clock_is_watched_on_behind_a_full_disk() {
+    static AHEAD: AtomicI64 = AtomicI64::new(0);
+    let now = || Instant(inforce::ledger::system_now().0 + AHEAD.load(Ordering::Relaxed));
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = dir.path().join("ledger");
+    let disk = FaultyDisk::new(Arc::new(RealDisk), None);
+    let options = Options { disk: Arc::new(disk.clone()), now, trust_clock: true, ..Options::default() };
+    let ledger = Ledger::create_with(&ledger, Some("inforce/test"), &options).expect("made");
+    let append = |id: &str| ledger.append(common::facts(&[common::events::age(id, "facebook/a")]));
+    append("1").expect("the clock is trusted once");
+    disk.set_room(Some((0, 28)));
+    assert!(matches!(append("2"), Err(LedgerError::NoRoom(_))));
+    disk.set_room(None);
+    AHEAD.store(4000 * 86_400_000_000_000, Ordering::Relaxed);
+    let refused = append("2");
+    assert!(matches!(refused, Err(LedgerError::ClockAhead { .. })), "{refused:?}");
+    AHEAD.store(0, Ordering::Relaxed);
+    append("2").expect("appended");
+}
+
 #[test]
 fn a_proof_reads_little() {
     let (dir, index) = (Path::new("/data/ledger"), tempfile::tempdir().expect("a folder"));
