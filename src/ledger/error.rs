@@ -31,6 +31,10 @@ pub enum LedgerError {
     ReadOnly(PathBuf),
     #[error("the keyring does not belong to `{}`: its key is not the public key of ledger.toml", .0.display())]
     WrongKeyring(PathBuf),
+    #[error(
+        "the keyring has no keys for entry {0}, and no erasure destroyed them: put back the keyring of the same moment, from the backup; nothing was changed"
+    )]
+    KeysMissing(u64),
     #[error("fact {index}: {refusal}")]
     Refused { index: usize, refusal: Refusal },
     #[error("the anchor `{}`: {}; put it back, or see docs/operate.md under `When a ledger is refused`", .0.display(), .1)]
@@ -75,6 +79,8 @@ pub enum LedgerError {
     NotSealed(u32, String),
     #[error("`{}` holds other bytes than segment `{}`: give each ledger a cold storage of its own", .0.display(), .1.display())]
     OtherCold(PathBuf, PathBuf),
+    #[error("`{}` is inside `{}`, or the same file: name a folder outside the ledger; nothing was moved", .0.display(), .1.display())]
+    ColdInside(PathBuf, PathBuf),
     #[error("nothing to salvage: {0}")]
     NothingToSalvage(String),
     #[error("the salvaged ledger does not verify: entry {0}: {1}; it was not finished, the damaged one is as it was")]
@@ -115,6 +121,7 @@ impl LedgerError {
             | LedgerError::WouldFork(_)
             | LedgerError::LostAnchor(_)
             | LedgerError::WrongKeyring(_)
+            | LedgerError::KeysMissing(_)
             | LedgerError::Checkpoint(_) => true,
             LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {
                 true
