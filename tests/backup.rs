@@ -460,6 +460,29 @@ fn sealed_segments_are_read_from_cold_storage() {
     check_ledger(&scratch);
 }
 
+#[test]
+fn a_segment_is_never_moved_onto_itself() {
+    let (scratch, _) = filled(40);
+    let (path, outside) = (scratch.path(), scratch.dir.path().join("outside"));
+    std::os::unix::fs::symlink(path.join("journal"), scratch.dir.path().join("linked")).expect("linked");
+    let first = path.join("journal/00000000.seg");
+    let bytes = std::fs::read(&first).expect("readable");
+    let places = [path.join("journal"), path.clone(), path.join("new/cold"), scratch.dir.path().join("linked/../cold")];
+    for cold in places.iter().chain([&scratch.dir.path().join("linked")]) {
+        let refused = retain(&path, cold, 1, &[]);
+        assert!(matches!(refused, Err(LedgerError::ColdInside(..))), "{}: {refused:?}", cold.display());
+        assert!(!path.join("new").exists());
+    }
+    // The same file under another name, as where the folder is mounted twice.
+    std::fs::create_dir(&outside).expect("made");
+    std::fs::hard_link(&first, outside.join("00000000.seg")).expect("linked");
+    let refused = retain(&path, &outside, 1, &[]);
+    assert!(matches!(refused, Err(LedgerError::ColdInside(..))), "{refused:?}");
+    assert!(first.symlink_metadata().expect("there").is_file());
+    assert_eq!(std::fs::read(&first).expect("readable"), bytes);
+    check_ledger(&scratch);
+}
+
 /// Same origin, both growing: neither can tell by itself, each is refused as soon as it is held to the other's checkpoint.
 #[test]
 fn a_copied_folder_that_grows_is_noticed_by_the_other_ones_checkpoint() {

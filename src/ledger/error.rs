@@ -75,6 +75,8 @@ pub enum LedgerError {
     NotSealed(u32, String),
     #[error("`{}` holds other bytes than segment `{}`: give each ledger a cold storage of its own", .0.display(), .1.display())]
     OtherCold(PathBuf, PathBuf),
+    #[error("`{}` is inside `{}`, or the same file: name a folder outside the ledger; nothing was moved", .0.display(), .1.display())]
+    ColdInside(PathBuf, PathBuf),
     #[error("nothing to salvage: {0}")]
     NothingToSalvage(String),
     #[error("the salvaged ledger does not verify: entry {0}: {1}; it was not finished, the damaged one is as it was")]

@@ -8,7 +8,7 @@ use super::{Config, LedgerError, Paths};
 use crate::disk::RealDisk;
 use crate::journal::{self, JournalError, SegmentId};
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A segment that was moved.
@@ -41,8 +41,18 @@ pub fn retain(dir: &Path, cold: &Path, keep: usize, only: &[u32]) -> Result<Vec<
         only.iter().copied().map(SegmentId).collect()
     };
     let io = |error| LedgerError::Io(cold.to_owned(), error);
+    let inside = dir.canonicalize().map_err(|error| LedgerError::Io(dir.to_owned(), error))?;
+    // Told before a folder is made, and again of the place that it turned out to be.
+    let there = std::path::absolute(cold).map_err(io)?;
+    let there = there.ancestors().find_map(|path| path.canonicalize().ok());
+    if there.is_some_and(|there| there.starts_with(&inside)) {
+        return Err(LedgerError::ColdInside(cold.to_owned(), dir.to_owned()));
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(cold).map_err(io)?;
     let cold = cold.canonicalize().map_err(io)?;
+    if cold.starts_with(&inside) {
+        return Err(LedgerError::ColdInside(cold, dir.to_owned()));
+    }
     let mut moved = Vec::new();
     for id in chosen {
         if std::fs::read_link(journal::segment_path(&journal, id)).is_err() {
@@ -72,6 +82,11 @@ fn move_one(journal: &Path, id: SegmentId, cold: &Path) -> Result<Moved, LedgerE
     }
     if blake3::hash(&std::fs::read(&place).map_err(io)?) != blake3::hash(&bytes) {
         return Err(LedgerError::OtherCold(place, path));
+    }
+    // One file under two names, a mount of the ledger's folder say: a link in its place would point to itself.
+    let file = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).map_err(io);
+    if file(&path)? == file(&place)? {
+        return Err(LedgerError::ColdInside(place, path));
     }
     // The copy is durable: from here on either of the two is read.
     let link = path.with_extension("cold");
