@@ -17,7 +17,7 @@ use crate::exhibit::Opening;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key};
 use ed25519_dalek::SigningKey;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
@@ -174,6 +174,30 @@ impl Keyring {
         one.len() == other.len()
             && a[..84] == b[..84]
             && slots(&one[len..]).zip(slots(&other[len..])).all(|(a, b)| same(a, b))
+    }
+
+    /// True if `later` has every slot of `earlier`, as it was or erased.
+    pub fn is_later(earlier: &[u8], later: &[u8]) -> bool {
+        let slots = |bytes: &[u8]| -> Option<Vec<(StreamId, bool)>> {
+            let mut slots = Vec::new();
+            check_header(Path::new(""), bytes).ok()?;
+            each_slot(Path::new(""), bytes, |keys| slots.push((keys.stream, keys.destroyed))).ok()?;
+            Some(slots)
+        };
+        let (Some(one), Some(other)) = (slots(earlier), slots(later)) else { return false };
+        one.len() <= other.len() && one.iter().zip(&other).all(|(one, other)| one.0 == other.0 || other.1)
+    }
+
+    /// The streams that a keyring's bytes have keys for.
+    pub fn streams(path: &Path, bytes: &[u8]) -> Result<HashSet<StreamId>, KeyringError> {
+        let mut streams = HashSet::default();
+        check_header(path, bytes)?;
+        each_slot(path, bytes, |keys| {
+            if !keys.destroyed {
+                streams.insert(keys.stream);
+            }
+        })?;
+        Ok(streams)
     }
 
     /// Checks the bytes of a keyring that was read from `path`.
@@ -493,11 +517,21 @@ fn each_slot(path: &Path, bytes: &[u8], mut take: impl FnMut(Keys)) -> Result<()
         let redone = || redo.filter(|(redone, _)| *redone == number as u64).and_then(|(_, slot)| Keys::read(slot));
         match Keys::read(slot).or_else(redone) {
             Some(keys) => take(keys),
-            None if slot.iter().all(|&byte| byte == 0) => break,
+            None if slot.iter().all(|&byte| byte == 0) => return check_behind(path, bytes, number),
             None => return Err(corrupt(&format!("the checksum of slot {number} does not match"))),
         }
     }
     Ok(())
+}
+
+/// Nothing stands behind the first slot that is zeros, but for what a block that was never finished left of itself.
+fn check_behind(path: &Path, bytes: &[u8], number: usize) -> Result<(), KeyringError> {
+    let unfinished = if number.is_multiple_of(BLOCK) { BLOCK } else { 1 };
+    let behind = bytes.get(HEADER_LEN as usize + (number + unfinished) * SLOT_LEN..).unwrap_or_default();
+    if behind.iter().all(|&byte| byte == 0) {
+        return Ok(());
+    }
+    Err(KeyringError::Corrupt(path.to_owned(), format!("slot {number} is zeros, and slots follow it")))
 }
 
 /// The slot that a redo record names, and its bytes.
@@ -610,6 +644,36 @@ mod tests {
                 assert_eq!(again.slots.at(slot).bytes(), keyring.slots.at(slot).bytes(), "byte {at}");
             }
         }
+    }
+
+    #[test]
+    fn zeros_between_slots_are_damage_and_an_unfinished_block_is_none() {
+        let (dir, mut keyring) = keyring();
+        for n in 0..=BLOCK {
+            keyring.claim(&format!("facebook/{n}")).expect("a slot");
+        }
+        let path = dir.path().join("keyring");
+        let good = std::fs::read(&path).expect("readable");
+        let slot = |number: usize| HEADER_LEN as usize + number * SLOT_LEN;
+        let opened = |zeros: std::ops::Range<usize>, redo: bool| {
+            let mut bytes = good.clone();
+            bytes[slot(zeros.start)..slot(zeros.end)].fill(0);
+            if !redo {
+                bytes[REDO..REDO + REDO_LEN].fill(0);
+            }
+            std::fs::write(&path, &bytes).expect("written");
+            Keyring::open(&RealDisk, &path, false).map(|keyring| keyring.slots.len())
+        };
+        for start in [0, 1, 7, BLOCK - 1, BLOCK + 1, 2 * BLOCK - 2] {
+            let damaged = opened(start..start + 1, false);
+            assert!(matches!(damaged, Err(KeyringError::Corrupt(..))), "slot {start}: {damaged:?}");
+        }
+        assert!(matches!(opened(0..BLOCK, false), Err(KeyringError::Corrupt(..))));
+        // The first slot of a block comes last: from the redo record, or the block is not there.
+        assert_eq!(opened(BLOCK..BLOCK + 1, true).expect("opens"), 2 * BLOCK);
+        assert_eq!(opened(BLOCK..BLOCK + 1, false).expect("opens"), BLOCK);
+        assert_eq!(opened(BLOCK..BLOCK + 9, false).expect("opens"), BLOCK);
+        assert_eq!(opened(BLOCK + 5..2 * BLOCK, false).expect("opens"), BLOCK + 5);
     }
 
     #[test]

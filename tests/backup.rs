@@ -460,6 +460,73 @@ fn sealed_segments_are_read_from_cold_storage() {
     check_ledger(&scratch);
 }
 
+/// Cuts the keyring behind its first slots, or puts zeros in their place.
+fn lose_keys(keyring: &Path, slots: usize, zeroed: bool) {
+    let mut bytes = std::fs::read(keyring).expect("readable");
+    let end = 4096 + slots * 128;
+    if zeroed {
+        bytes[end..].fill(0)
+    } else {
+        bytes.truncate(end)
+    }
+    std::fs::write(keyring, bytes).expect("written");
+}
+
+#[test]
+fn a_ledger_whose_keys_are_gone_is_not_written_to() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    ledger.append(facts(&[chat("1", "facebook/a", "hello"), chat("2", "facebook/b", "hello")])).expect("appended");
+    ledger.append(facts(&[erased("3", "facebook/a", "all")])).expect("appended");
+    ledger.append(facts(&[chat("4", "facebook/c", "hello")])).expect("appended");
+    ledger.close().expect("closed");
+    // An erasure that the keyring did not get is finished; whoever was erased needs no keys.
+    scratch.open().close().expect("closed");
+    for (slots, zeroed, seq) in [(0, false, 1), (0, true, 1), (1, false, 1), (2, true, 3)] {
+        let lost = scratch.copied();
+        let keyring = lost.path().join("keyring");
+        lose_keys(&keyring, slots, zeroed);
+        let before = std::fs::read(&keyring).expect("readable");
+        let journal = std::fs::read(lost.path().join("journal/00000000.seg")).expect("readable");
+        let refused = Ledger::open(&lost.path()).map(drop).expect_err("keys are gone");
+        assert!(matches!(refused, LedgerError::KeysMissing(found) if found == seq), "{slots}: {refused}");
+        assert!(refused.is_damage());
+        // Slot 0 may have come back from the redo record; none was made.
+        let after = std::fs::read(&keyring).expect("readable");
+        assert!(after.len() == before.len() && after.get(4096 + 128..) == before.get(4096 + 128..));
+        assert!(std::fs::read(lost.path().join("journal/00000000.seg")).expect("readable") == journal);
+        // Put back, everything is as it was.
+        std::fs::copy(scratch.path().join("keyring"), &keyring).expect("copied");
+        check_ledger(&lost);
+    }
+    check_ledger(&scratch);
+}
+
+#[test]
+fn a_backup_never_puts_a_cut_keyring_in_the_place_of_a_good_one() {
+    let (scratch, to) = filled(20);
+    backup(&scratch.path(), &to, &WITH_KEYRING).expect("backed up");
+    let keys = |to: &Path| {
+        let files = std::fs::read_dir(to).expect("readable").map(|file| file.expect("readable").path());
+        let mut keys = files.filter(|path| path.file_name().expect("a name").to_string_lossy().starts_with("keyring-"));
+        let found = keys.next().expect("keys");
+        assert!(keys.next().is_none());
+        (found.clone(), std::fs::read(found).expect("readable"))
+    };
+    let manifest = std::fs::read(to.join("manifest.json")).expect("readable");
+    let good = keys(&to);
+    for (slots, zeroed) in [(0, false), (0, true), (2, false), (2, true)] {
+        std::fs::write(scratch.path().join("keyring"), &good.1).expect("written");
+        lose_keys(&scratch.path().join("keyring"), slots, zeroed);
+        for target in [to.clone(), scratch.dir.path().join("another")] {
+            let refused = backup(&scratch.path(), &target, &WITH_KEYRING);
+            assert!(matches!(refused, Err(LedgerError::KeysMissing(_))), "{refused:?}");
+        }
+        assert!(keys(&to) == good && std::fs::read(to.join("manifest.json")).expect("readable") == manifest);
+    }
+    check_ledger(&restored(&to));
+}
+
 #[test]
 fn a_segment_is_never_moved_onto_itself() {
     let (scratch, _) = filled(40);

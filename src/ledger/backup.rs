@@ -5,6 +5,7 @@
 //! checkpoint was signed over, and its keys are those of the last entry: no erasure and no new block of slots came between.
 //! Deliberately absent: tree and index, which are made again from the journal.
 
+use super::keyless::Keyless;
 use super::manifest::{self, Copied, Copy, Manifest, SEGMENTS};
 use super::read::BadEntry;
 use super::stored::Stored;
@@ -93,6 +94,11 @@ pub fn backup(dir: &Path, to: &Path, options: &BackupOptions) -> Result<BackedUp
     copying.check(&heads, before.as_ref())?;
     let Copying { mut manifest, copied, copied_bytes, .. } = copying;
     if let Some(mut bytes) = moment.keyring {
+        let checked = check_keys(to, &paths.keyring(), &bytes, &manifest, before.as_ref());
+        if checked.is_err() {
+            bytes.zeroize();
+        }
+        checked?;
         let name = format!("keyring-{}", &blake3::hash(&bytes).to_hex()[..16]);
         let written = manifest::write_file(to, &name, &bytes);
         manifest.keyring = Some(Copy::of(name, &bytes));
@@ -110,6 +116,44 @@ pub fn backup(dir: &Path, to: &Path, options: &BackupOptions) -> Result<BackedUp
         copied_bytes,
         with_keyring: manifest.keyring.is_some(),
     })
+}
+
+/// Every entry has keys, or an erasure destroyed them: else these keys are not those of the journal, and would take the
+/// place of good ones. Segments that the backup before holds are read only where its keys are not all here.
+fn check_keys(
+    to: &Path,
+    path: &Path,
+    bytes: &[u8],
+    manifest: &Manifest,
+    before: Option<&Manifest>,
+) -> Result<(), LedgerError> {
+    let streams = Keyring::streams(path, bytes)?;
+    let pass = |segments: &[Copied]| {
+        let mut keyless = Keyless::default();
+        for copied in segments {
+            let copy = to.join(&copied.file.name);
+            let bytes = std::fs::read(&copy).map_err(|error| LedgerError::Io(copy, error))?;
+            let start = journal::check_header(&bytes, SegmentId(copied.segment), copied.first_seq);
+            let groups = start.into_iter().flat_map(|start| journal::groups(&bytes, start, copied.first_seq));
+            for group in groups.filter_map(Result::ok) {
+                group.entries.iter().try_for_each(|raw| keyless.take(raw, |stream| streams.contains(&stream)))?;
+            }
+        }
+        keyless.verdict()
+    };
+    let covered = before.is_some_and(|before| {
+        let old = before.keyring.as_ref().and_then(|copy| copy.read(to).ok());
+        let same = old.map(|mut old| {
+            let more = Keyring::is_later(&old, bytes);
+            old.zeroize();
+            more
+        });
+        same == Some(true)
+    });
+    let known = before.map_or(&[][..], |before| &before.segments);
+    let kept = manifest.segments.iter().zip(known).take_while(|(now, old)| covered && now == old).count();
+    // The erasure of what stands in one that was copied again may be in one that was not.
+    pass(&manifest.segments[kept..]).or_else(|error| if kept > 0 { pass(&manifest.segments) } else { Err(error) })
 }
 
 /// One backup at a time into one folder.

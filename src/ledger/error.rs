@@ -31,6 +31,10 @@ pub enum LedgerError {
     ReadOnly(PathBuf),
     #[error("the keyring does not belong to `{}`: its key is not the public key of ledger.toml", .0.display())]
     WrongKeyring(PathBuf),
+    #[error(
+        "the keyring has no keys for entry {0}, and no erasure destroyed them: put back the keyring of the same moment, from the backup; nothing was changed"
+    )]
+    KeysMissing(u64),
     #[error("fact {index}: {refusal}")]
     Refused { index: usize, refusal: Refusal },
     #[error("the anchor `{}`: {}; put it back, or see docs/operate.md under `When a ledger is refused`", .0.display(), .1)]
@@ -117,6 +121,7 @@ impl LedgerError {
             | LedgerError::WouldFork(_)
             | LedgerError::LostAnchor(_)
             | LedgerError::WrongKeyring(_)
+            | LedgerError::KeysMissing(_)
             | LedgerError::Checkpoint(_) => true,
             LedgerError::Journal(JournalError::Corrupt { .. }) | LedgerError::Keyring(KeyringError::Corrupt(..)) => {
                 true

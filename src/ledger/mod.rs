@@ -17,6 +17,7 @@ mod error;
 mod gather;
 mod heads;
 mod held;
+mod keyless;
 mod load;
 mod manifest;
 mod metrics;

@@ -4,6 +4,7 @@ use super::anchor::Anchor;
 use super::catalog::{Catalog, group_start};
 use super::clock::{self, Watch};
 use super::held::{Held, WAY_OUT};
+use super::keyless::Keyless;
 use super::metrics::Commits;
 use super::read::{self, BadEntry, Content};
 use super::stored::Stored;
@@ -11,7 +12,7 @@ use super::tree;
 use super::writer::{Health, Writer, finish_erasure};
 use super::{Config, LedgerError, Options, Paths};
 use crate::codec::StreamId;
-use crate::disk::Lock;
+use crate::disk::{Disk, Lock};
 use crate::entry::Entry;
 use crate::fact::{Body, Scope};
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
@@ -40,16 +41,17 @@ pub fn open(
     let stored = Stored::read(disk, &paths.tree())?;
     let durable = stored.covered().max(held.size().0);
     let mut opening = Opening { catalog: Catalog::open(dir, options)?, held, erasure: None };
+    let mut looked = false;
     let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
-        opening.take_group(group, segment, &stored, keyring)
+        let entries = open_group(group, keyring)?;
+        // Nothing of such a stream was finished or written yet, nor of any later one.
+        if !looked && entries.iter().any(|entry| entry.record.is_none()) {
+            looked = true;
+            refuse_lost_keys(disk, &paths.journal(), group, segment, keyring, durable)?;
+        }
+        opening.take_group(group, &entries, segment, &stored, keyring)
     })?;
-    let next_segment = journal::segment_path(&paths.journal(), SegmentId(end.location.segment.0 + 1));
-    let segment_follows = || disk.exists(&next_segment);
-    if let Some(damage) = end.damage.as_ref().filter(|damage| damage.seq < durable || segment_follows()) {
-        let path = journal::segment_path(&paths.journal(), end.location.segment);
-        let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
-        return Err(JournalError::Corrupt { path, offset, seq, what }.into());
-    }
+    refuse_damage(disk, &paths.journal(), &end, durable)?;
     opening.held.verdict(TreeSize(end.next_seq)).map_err(|(_, what)| LedgerError::RolledBack(what))?;
     if end.next_seq < durable {
         return Err(LedgerError::RolledBack(format!(
@@ -75,6 +77,45 @@ pub fn open(
     Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false, lock })
 }
 
+/// A torn tail is no damage.
+fn refuse_damage(disk: &dyn Disk, journal: &Path, end: &journal::End, durable: u64) -> Result<(), LedgerError> {
+    let next_segment = journal::segment_path(journal, SegmentId(end.location.segment.0 + 1));
+    let segment_follows = || disk.exists(&next_segment);
+    let Some(damage) = end.damage.as_ref().filter(|damage| damage.seq < durable || segment_follows()) else {
+        return Ok(());
+    };
+    let path = journal::segment_path(journal, end.location.segment);
+    let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
+    Err(JournalError::Corrupt { path, offset, seq, what }.into())
+}
+
+/// Looks ahead from the first group with an entry that has no keys: a new slot in place of a lost one would seal what
+/// follows under other keys, and nobody could tell them apart from an erasure.
+fn refuse_lost_keys(
+    disk: &dyn Disk,
+    journal: &Path,
+    group: &Group,
+    segment: SegmentId,
+    keyring: &Keyring,
+    durable: u64,
+) -> Result<(), LedgerError> {
+    let first = group.entries.first().expect("a group is not empty").seq;
+    let from = (Location { segment, offset: group.start as u32 }, first);
+    let mut keyless = Keyless::default();
+    let end = journal::scan(disk, journal, Some(from), |group, _| {
+        let mut entries = group.entries.iter();
+        entries.try_for_each(|raw| keyless.take(raw, |stream| keyring.slot_of_stream(stream).is_some()))?;
+        Ok::<(), LedgerError>(())
+    })?;
+    refuse_damage(disk, journal, &end, durable)?;
+    // Where entries are gone an erasure may be among them: that is told once they were counted.
+    if end.next_seq < durable { Ok(()) } else { keyless.verdict() }
+}
+
+fn open_group(group: &Group, keyring: &Keyring) -> Result<Vec<Entry>, BadEntry> {
+    group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, keyring, Content::Leave)).collect()
+}
+
 struct Opening {
     catalog: Catalog,
     held: Held,
@@ -86,16 +127,14 @@ impl Opening {
     fn take_group(
         &mut self,
         group: &Group,
+        entries: &[Entry],
         segment: SegmentId,
         stored: &Stored,
         keyring: &mut Keyring,
     ) -> Result<(), LedgerError> {
         self.settle(keyring)?;
-        let shared: &Keyring = keyring;
-        let entries = group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, shared, Content::Leave));
-        let entries = entries.collect::<Result<Vec<Entry>, BadEntry>>()?;
         let start = group_start(group, segment);
-        for (raw, entry) in group.entries.iter().zip(&entries) {
+        for (raw, entry) in group.entries.iter().zip(entries) {
             self.catalog.heads.take(entry);
             self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 }, start)?;
             self.catalog.tree.replay(tree::leaf(&entry.hash), stored);
