@@ -3,8 +3,8 @@
 mod common;
 
 use common::events::{age, chat, decision, erased, policy, signal};
-use common::{Scratch, check_ledger, facts, replayed};
-use inforce::ledger::{Ledger, LedgerError, Options, Salvaged, salvage};
+use common::{Scratch, check_ledger, copy_folder, facts, replayed};
+use inforce::ledger::{BackupOptions, Ledger, LedgerError, Options, Salvaged, backup, salvage};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -158,6 +158,102 @@ fn check_salvaged(scratch: &Scratch, entries: &[inforce::entry::Entry], bad: u64
     assert_eq!(receipts[1].duplicate, bad != 9, "entry {bad}");
     ledger.close().expect("closed");
     check_ledger(&new);
+}
+
+#[test]
+fn damage_that_intact_groups_follow_is_no_torn_tail() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    ledger.append(facts(&[age("0", "facebook/a")])).expect("appended");
+    ledger.close().expect("closed");
+    let early = scratch.copied();
+    let ledger = scratch.open();
+    for n in 1..4 {
+        ledger.append(facts(&[age(&n.to_string(), "facebook/a")])).expect("appended");
+    }
+    ledger.close().expect("closed");
+    // Acknowledged, and neither leaves nor checkpoint were written back.
+    std::fs::remove_dir_all(scratch.path().join("tree")).expect("removed");
+    copy_folder(&early.path().join("tree"), &scratch.path().join("tree"));
+    std::fs::copy(early.path().join("checkpoint"), scratch.path().join("checkpoint")).expect("copied");
+    let places = frames(&scratch);
+    let journal = std::fs::read(&places[1].0).expect("readable");
+    // In the header of the group, and in its entry.
+    for at in [places[1].1 - 24, places[1].1 - 10, places[1].1 + 3, places[1].1 + 60, places[2].1 + 60] {
+        flip(&places[1].0, at);
+        let refused = Ledger::open(&scratch.path()).map(drop).expect_err("damaged");
+        assert!(refused.is_damage() && refused.to_string().contains("is damaged at offset"), "byte {at}: {refused}");
+        assert!(!scratch.read().verify().expect("read").problems.is_empty(), "byte {at}");
+        assert!(scratch.read().each_entry(|_| {}).is_err(), "byte {at}");
+        let refused = backup(&scratch.path(), &scratch.dir.path().join("backup"), &BackupOptions::default());
+        assert!(refused.is_err_and(|error| error.is_damage()), "byte {at}");
+        let (new, made, _) = salvaged(&scratch);
+        assert!(made.entries == 4 && made.lost <= 1, "byte {at}: {made:?}");
+        check_ledger(&new);
+        std::fs::write(&places[1].0, &journal).expect("written");
+    }
+    // Of the last one nobody can tell whether it was ever synced.
+    flip(&places[3].0, places[3].1 + 60);
+    assert!(scratch.read().verify().expect("read").problems.is_empty());
+    assert_eq!(scratch.open().size().expect("known"), 3);
+    check_ledger(&scratch);
+}
+
+#[test]
+fn a_torn_tail_hides_nothing_from_those_who_look_entries_up() {
+    let scratch = filled();
+    let last = frames(&scratch).last().expect("entries").0.clone();
+    let whole = std::fs::read(&last).expect("readable");
+    std::fs::write(&last, [&whole[..], &whole[32..90]].concat()).expect("written");
+    std::fs::remove_dir_all(scratch.path().join("index")).expect("removed");
+    assert_eq!(scratch.read().verify().expect("read").problems, []);
+    let reader = Ledger::open_indexed(&scratch.path()).expect("opens");
+    let mut count = 0;
+    reader.each_entry(|_| count += 1).expect("passed over");
+    assert_eq!(count, 21);
+    assert_eq!(reader.decisions_of("d1").expect("found"), [4]);
+    let size = reader.verify().expect("verifies").size;
+    assert!(reader.gather(4, size).expect("gathered").len() > 3);
+    // Damage before it is told.
+    let (path, at, len) = frames(&scratch)[2].clone();
+    flip(&path, at + len / 2);
+    assert!(reader.each_entry(|_| {}).is_err() && reader.decisions_of("d1").is_err());
+    flip(&path, at + len / 2);
+    drop(reader);
+    scratch.open().close().expect("closed");
+    check_ledger(&scratch);
+}
+
+#[test]
+fn a_missing_segment_is_named() {
+    let scratch = filled();
+    let path = scratch.path().join("journal/00000001.seg");
+    let bytes = std::fs::read(&path).expect("readable");
+    std::fs::remove_file(&path).expect("removed");
+    let named = |text: &str| assert!(text.contains("segment 00000001 is missing"), "{text}");
+    named(&scratch.read().verify().expect("read").problems[0].what);
+    named(&scratch.read().load().expect("loads").bad.expect("bad").what);
+    named(&scratch.read().each_entry(|_| {}).expect_err("missing").to_string());
+    named(&Ledger::open(&scratch.path()).map(drop).expect_err("missing").to_string());
+    std::fs::write(&path, bytes).expect("written");
+    check_ledger(&scratch);
+}
+
+#[test]
+fn strays_in_the_place_of_levels_and_index_stop_nobody() {
+    let scratch = filled();
+    for level in 1..10 {
+        std::fs::write(scratch.path().join(format!("tree/level-{level}")), []).expect("written");
+    }
+    std::fs::write(scratch.path().join("tree/level-8"), [7; 64]).expect("written");
+    std::fs::remove_dir_all(scratch.path().join("index")).expect("removed");
+    std::fs::write(scratch.path().join("index"), b"no folder").expect("written");
+    assert_eq!(scratch.read().verify().expect("read").problems, []);
+    let ledger = scratch.open();
+    ledger.append(facts(&[age("more", "facebook/a")])).expect("appended");
+    ledger.reindex().expect("made again");
+    ledger.close().expect("closed");
+    check_ledger(&scratch);
 }
 
 #[test]

@@ -158,9 +158,19 @@ pub fn intact(bytes: &[u8], start: usize, seq: u64) -> Group<'_> {
     Group { entries, start, end: at }
 }
 
+/// True if an intact group stands behind the one that was to begin at `start` with `seq`, or is that one.
+pub fn goes_on(bytes: &[u8], start: usize, seq: u64) -> bool {
+    // What a whole header counts as its own is not looked into.
+    let own = first_seq(bytes, start).filter(|&first| first == seq);
+    let behind = own.map_or(start + 1, |_| start + HEADER_LEN + u32_at(bytes, start + 16) as usize);
+    let is_intact = |at: usize, first: u64| read_group(bytes, at, first).is_ok();
+    own.is_some_and(|first| is_intact(start, first))
+        || (behind..bytes.len()).any(|at| first_seq(bytes, at).is_some_and(|first| first > seq && is_intact(at, first)))
+}
+
 /// The first seq of the group whose header stands at `at`, if one does.
 pub fn first_seq(bytes: &[u8], at: usize) -> Option<u64> {
-    let header = bytes.get(at..at + HEADER_LEN)?;
+    let header = bytes.get(at..at + HEADER_LEN).filter(|header| header[..4] == MAGIC)?;
     let whole = header[..4] == MAGIC && crc32fast::hash(&header[..20]) == u32_at(header, 20);
     whole.then(|| u64::from_le_bytes(header[8..16].try_into().expect("eight bytes")))
 }
@@ -217,6 +227,23 @@ mod tests {
         let padded = [bytes, vec![0; 100]].concat();
         assert_eq!(groups(&padded, 0, 5).filter(Result::is_ok).count(), 2);
         assert!(groups(&padded, 0, 5).all(|group| group.is_ok()));
+    }
+
+    #[test]
+    fn a_group_behind_a_damaged_one_is_found_and_a_torn_one_has_none() {
+        let bytes = two_groups();
+        let second = bytes.len() - (HEADER_LEN + FRAME_PREFIX + LENGTHS + "three".len() + "body".len());
+        for at in 0..second {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            assert!(goes_on(&bad, 0, 5), "byte {at}");
+            assert!(!goes_on(&bad[..second], 0, 5), "byte {at}");
+        }
+        let zeroed = [vec![0; second], bytes[second..].to_vec()].concat();
+        assert!(goes_on(&zeroed, 0, 5));
+        for cut in second..bytes.len() {
+            assert!(!goes_on(&bytes[..cut], second, 7), "cut at {cut}");
+        }
     }
 
     #[test]

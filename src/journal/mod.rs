@@ -208,12 +208,43 @@ pub fn scan<E: From<JournalError>>(
         }
         let next = SegmentId(at.segment.0 + 1);
         let follows = segment::exists(disk, dir, next);
+        if damage.is_none() && !follows {
+            damage = missing(disk, dir, next, &at, next_seq)?;
+        }
         let rest_is_empty = bytes[(at.offset as usize).min(bytes.len())..].iter().all(|&byte| byte == 0);
         if damage.is_some() || !follows || !rest_is_empty {
             return Ok(End { location: at, next_seq, last_group, damage });
         }
         at = Location { segment: next, offset: HEADER_LEN as u32 };
     }
+}
+
+/// What is wrong if segments stand behind `next`, and it is not there.
+fn missing(
+    disk: &dyn Disk,
+    dir: &Path,
+    next: SegmentId,
+    at: &Location,
+    seq: u64,
+) -> Result<Option<Damage>, JournalError> {
+    let later = segments(disk, dir)?.last().is_some_and(|&last| last > next);
+    // A writer may have begun it, and the one behind it, meanwhile.
+    let is_missing = later && !segment::exists(disk, dir, next);
+    let what = || format!("segment {:08} is missing", next.0);
+    Ok(is_missing.then(|| Damage { offset: at.offset as usize, seq, what: what() }))
+}
+
+/// True if something stands behind the damage that a pass ended at: a later segment, or an intact group in the same one.
+/// Then it is no torn tail: INVARIANT (one in flight). Beside a writer it says nothing: the next group may have come since.
+pub fn goes_on(disk: &dyn Disk, dir: &Path, end: &End) -> Result<bool, JournalError> {
+    if end.damage.is_none() {
+        return Ok(false);
+    }
+    if segments(disk, dir)?.last().is_some_and(|&last| last > end.location.segment) {
+        return Ok(true);
+    }
+    let bytes = read_segment(disk, dir, end.location.segment)?;
+    Ok(group::goes_on(&bytes, end.location.offset as usize, end.next_seq))
 }
 
 /// As [`scan`], over the last segment only.

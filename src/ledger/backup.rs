@@ -7,6 +7,7 @@
 
 use super::keyless::Keyless;
 use super::manifest::{self, Copied, Copy, Manifest, SEGMENTS};
+use super::opening::refuse_damage;
 use super::read::BadEntry;
 use super::stored::Stored;
 use super::witnessed::WITNESSED;
@@ -213,6 +214,7 @@ impl Moment {
         if !is_written() {
             let end = journal::scan_last::<LedgerError>(&RealDisk, &paths.journal(), |_, _| Ok(()))?;
             if !is_written() {
+                refuse_damage(&RealDisk, &paths.journal(), &end, 0)?;
                 return Ok((end.next_seq, leaves()?));
             }
         }

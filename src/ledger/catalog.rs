@@ -1,6 +1,7 @@
 //! What the writer knows without reading the journal: all of it can be told again from there.
 
 use super::heads::Heads;
+use super::load::Extent;
 use super::read::{self, BadEntry};
 use super::stage;
 use super::tree::{self, Tree};
@@ -174,9 +175,14 @@ impl Catalog {
         self.let_go();
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
         let mut index = fresh_index(&self.options.index(&self.dir))?;
-        super::load::each_entry(disk, &journal, keyring, read::Content::Leave, |entry, location, group| {
-            Ok(add(&mut index, &entry, location, group)?)
-        })?;
+        super::load::each_entry(
+            disk,
+            &journal,
+            Extent::WHOLE,
+            keyring,
+            read::Content::Leave,
+            |entry, location, group| Ok(add(&mut index, &entry, location, group)?),
+        )?;
         index.purge(self.next_seq)?;
         self.index = Some(index);
         self.stale = false;
@@ -218,7 +224,8 @@ fn no_index(path: &Path) -> IndexError {
 }
 
 fn fresh_index(path: &Path) -> Result<Index, LedgerError> {
-    match std::fs::remove_dir_all(path) {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    match if is_file { std::fs::remove_file(path) } else { std::fs::remove_dir_all(path) } {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LedgerError::Io(path.to_owned(), error)),
         _ => Ok(Index::open(path)?),
     }

@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::fact::Kind;
 use crate::index::GroupStart;
-use crate::journal::{self, Group, JournalError, Location, SegmentId};
+use crate::journal::{self, Damage, Group, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
 use crate::timeline::World;
@@ -45,22 +45,58 @@ pub struct Loaded {
     pub bad: Option<Problem>,
 }
 
+/// How far a pass is held to what was recorded.
+#[derive(Clone, Copy)]
+pub struct Extent {
+    /// So many entries there must be.
+    acknowledged: u64,
+    /// Beside a writer: what stands from here on is not looked at.
+    bound: Option<u64>,
+}
+
+impl Extent {
+    /// All of it: where a writer has cut what was torn.
+    pub const WHOLE: Extent = Extent { acknowledged: u64::MAX, bound: None };
+
+    /// As far as `ledger` was acknowledged. Read before the keys, which then are those of every entry within.
+    pub fn of(ledger: &Ledger) -> Result<Extent, LedgerError> {
+        let (paths, disk) = (Paths(&ledger.dir), ledger.disk());
+        let beside_writer = ledger.writer.is_none() && disk.is_locked(&paths.lock());
+        let (held, _) = Held::read(disk, &ledger.dir, &ledger.config);
+        let stored = Stored::read(disk, &paths.tree())?;
+        let acknowledged = stored.covered().max(held.size().0);
+        Ok(Extent { acknowledged, bound: beside_writer.then_some(stored.leaves.len() as u64) })
+    }
+
+    /// The damage that a pass ended at, if it is of something acknowledged, or something stands behind it; else it is a
+    /// group that is being written, or was never finished.
+    fn damage(self, disk: &dyn Disk, journal: &Path, end: &journal::End) -> Result<Option<Damage>, LedgerError> {
+        let Some(damage) = &end.damage else { return Ok(None) };
+        let goes_on = || if self.bound.is_some() { Ok(false) } else { journal::goes_on(disk, journal, end) };
+        Ok((damage.seq < self.acknowledged || goes_on()?).then(|| damage.clone()))
+    }
+}
+
 /// Passes over every entry that opens; the first that does not ends the pass.
 pub fn each_entry(
     disk: &dyn Disk,
     dir: &Path,
+    extent: Extent,
     keyring: &Keyring,
     content: Content,
     mut visit: impl FnMut(Entry, Location, GroupStart) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     let end = journal::scan(disk, dir, None, |group, segment| {
         let start = group_start(group, segment);
-        for opened in open_group(group, segment, keyring, content) {
+        for (raw, opened) in group.entries.iter().zip(open_group(group, segment, keyring, content)) {
+            if extent.bound.is_some_and(|bound| raw.seq >= bound) {
+                break;
+            }
             visit(opened.entry?, opened.location, start)?;
         }
         Ok::<(), LedgerError>(())
     })?;
-    match end.damage {
+    match extent.damage(disk, dir, &end)? {
         Some(damage) => {
             let path = journal::segment_path(dir, end.location.segment);
             Err(JournalError::Corrupt { path, offset: damage.offset as u64, seq: damage.seq, what: damage.what }.into())
@@ -163,28 +199,23 @@ impl<'a> Pass<'a> {
             }
             reader.join().expect("reading does not panic")
         })?;
-        if let Some(damage) = end.damage {
-            self.meet(damage, end.location, keyring, content, &mut visit)?;
-        }
+        self.meet(end, keyring, content, &mut visit)?;
         Ok(self.finish())
     }
 
     /// Damage: of something acknowledged it is a problem; else it is a group that is being written, or was never finished.
     fn meet(
         &mut self,
-        damage: journal::Damage,
-        end: Location,
+        end: journal::End,
         keyring: &Keyring,
         content: Content,
         visit: &mut impl FnMut(&Entry),
     ) -> Result<(), LedgerError> {
         let (disk, dir) = (self.ledger.disk(), Paths(&self.ledger.dir).journal());
         let acknowledged = self.stored.covered().max(self.held.size().0);
-        let next_segment = journal::segment_path(&dir, SegmentId(end.segment.0 + 1));
-        let follows = self.bound.is_none() && disk.exists(&next_segment);
-        if damage.seq >= acknowledged && !follows {
-            return Ok(());
-        }
+        let extent = Extent { acknowledged, bound: self.bound };
+        let Some(damage) = extent.damage(disk, &dir, &end)? else { return Ok(()) };
+        let end = end.location;
         let location = Location { segment: end.segment, offset: damage.offset as u32 };
         if damage.offset < end.offset as usize {
             // The segment's own header: nothing behind it is believed.
@@ -412,9 +443,10 @@ impl Ledger {
 
     /// Passes over every entry, text of chats included.
     pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
+        let extent = Extent::of(self)?;
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        each_entry(self.disk(), &Paths(&self.dir).journal(), &keyring, Content::Read, |entry, _, _| {
+        each_entry(self.disk(), &Paths(&self.dir).journal(), extent, &keyring, Content::Read, |entry, _, _| {
             visit(&entry);
             Ok(())
         })

@@ -24,8 +24,9 @@ use std::sync::Arc;
 
 /// Reads the journal and stands ready to write.
 ///
-/// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, and neither the tree
-/// nor the checkpoint, both written after the sync, reach it. Anything else that is not intact is refused.
+/// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, no intact group stands
+/// behind it, and neither the tree nor the checkpoint, both written after the sync, reach it. Anything else that is not
+/// intact is refused.
 pub fn open(
     dir: &Path,
     config: &Config,
@@ -77,13 +78,12 @@ pub fn open(
     Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false, lock })
 }
 
-/// A torn tail is no damage.
-fn refuse_damage(disk: &dyn Disk, journal: &Path, end: &journal::End, durable: u64) -> Result<(), LedgerError> {
-    let next_segment = journal::segment_path(journal, SegmentId(end.location.segment.0 + 1));
-    let segment_follows = || disk.exists(&next_segment);
-    let Some(damage) = end.damage.as_ref().filter(|damage| damage.seq < durable || segment_follows()) else {
+/// Refuses damage within the first `durable` entries, and such as something stands behind; a torn tail is none.
+pub fn refuse_damage(disk: &dyn Disk, journal: &Path, end: &journal::End, durable: u64) -> Result<(), LedgerError> {
+    let Some(damage) = &end.damage else { return Ok(()) };
+    if damage.seq >= durable && !journal::goes_on(disk, journal, end)? {
         return Ok(());
-    };
+    }
     let path = journal::segment_path(journal, end.location.segment);
     let (offset, seq, what) = (damage.offset as u64, damage.seq, damage.what.clone());
     Err(JournalError::Corrupt { path, offset, seq, what }.into())

@@ -5,7 +5,7 @@
 //! whoever follows chains.
 
 use super::catalog::{self, group_start};
-use super::load;
+use super::load::{self, Extent};
 use super::read::{self, BadEntry, Content};
 use super::{Ledger, LedgerError, Paths, stage};
 use crate::disk::{Disk, Lock};
@@ -79,17 +79,18 @@ impl Ledger {
             (Some(writer), _) => Shelf::Writer(self.locked(writer)?),
             (None, Some(index)) => Shelf::Reader(index),
             (None, None) => {
+                let extent = Extent::of(self)?;
                 self.refresh_keyring()?;
                 let keyring = self.keyring.read().expect("no holder panics");
-                Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), &keyring)?))
+                Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, &keyring)?))
             }
         })
     }
 }
 
-fn scan(disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<Scanned, LedgerError> {
+fn scan(disk: &dyn Disk, journal: &Path, extent: Extent, keyring: &Keyring) -> Result<Scanned, LedgerError> {
     let mut scanned = Scanned::default();
-    load::each_entry(disk, journal, keyring, Content::Leave, |entry, location, _| {
+    load::each_entry(disk, journal, extent, keyring, Content::Leave, |entry, location, _| {
         let seq = entry.header.seq;
         for term in stage::terms(&entry).into_iter().chain([Term::id(&entry.header.identity)]) {
             scanned.postings.entry(term).or_default().push(seq);

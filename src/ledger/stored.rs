@@ -9,6 +9,9 @@ use crate::merkle::NodeHash;
 use std::io;
 use std::path::Path;
 
+/// The highest level that a tree of 2^64 leaves fills: a file above it is nobody's.
+pub const TOP: usize = 7;
+
 /// The level whose hashes are roots of subtrees of that height, if there is one.
 pub fn level_of(height: u32) -> Option<usize> {
     height.is_multiple_of(8).then_some(height as usize / 8)
@@ -30,7 +33,7 @@ pub struct Stored {
 impl Stored {
     /// Reads all that is there.
     pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Stored, LedgerError> {
-        let count = (0..).take_while(|&level| disk.exists(&dir.join(file_name(level)))).count();
+        let count = (0..=TOP).take_while(|&level| disk.exists(&dir.join(file_name(level)))).count();
         // From the top: beside a writer, what is read later covers what was read before.
         let levels = (0..count.max(1)).rev().map(|level| hashes(disk, &dir.join(file_name(level))));
         let mut levels = levels.collect::<Result<Vec<_>, _>>()?;

@@ -4,7 +4,7 @@
 //! to. INVARIANT (leaves first): a level's file never covers more than `leaves` held when it was written.
 
 use super::config::read_text;
-use super::stored::{Stored, file_name, level_of};
+use super::stored::{Stored, TOP, file_name, level_of};
 use super::{Config, LedgerError};
 use crate::checkpoint::Checkpoint;
 use crate::codec::EntryHash;
@@ -33,7 +33,7 @@ impl Tree {
         }
         let mut tree =
             Tree { disk, dir: dir.to_owned(), files: Vec::new(), frontier: Frontier::default(), missing: Vec::new() };
-        while tree.files.is_empty() || tree.disk.exists(&tree.path(tree.files.len())) {
+        while tree.files.is_empty() || tree.files.len() <= TOP && tree.disk.exists(&tree.path(tree.files.len())) {
             tree.open_next()?;
         }
         Ok(tree)
