@@ -447,7 +447,8 @@ fn verdict(bundle: &Bundle, case: &Case) -> Result<String, String> {
     let again = case.verdict();
     let known = |value: &serde_json::Value| value["known"]["verdict"].as_str().unwrap_or_default().to_owned();
     // Members in another order are equal to the reader, and not the same text.
-    if again.to_string() != bundle.verdict.to_string() {
+    let [own, told] = [&again, &bundle.verdict].map(|verdict| verdict.to_string());
+    if own != told {
         let engine = &bundle.engine;
         let by = if *engine == Engine::own() {
             String::new()
