@@ -447,8 +447,8 @@ fn verdict(bundle: &Bundle, case: &Case) -> Result<String, String> {
     let again = case.verdict();
     let known = |value: &serde_json::Value| value["known"]["verdict"].as_str().unwrap_or_default().to_owned();
     // Members in another order are equal to the reader, and not the same text.
-    let spelt = |value: &serde_json::Value| serde_json::to_vec(value).expect("strings and numbers");
-    if spelt(&again) != spelt(&bundle.verdict) {
+    let [own, told] = [&again, &bundle.verdict].map(|verdict| verdict.to_string());
+    if own != told {
         let engine = &bundle.engine;
         let by = if *engine == Engine::own() {
             String::new()
