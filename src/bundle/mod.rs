@@ -1,6 +1,6 @@
 //! A bundle: one file of evidence about one decision, checked without the ledger, its keys, or trust in whoever made it.
 //!
-//! It holds what the verdict rests on and nothing else ([`needs`]): the decision, its lineage, the streams that it was
+//! It holds what the verdict rests on and nothing else ([`Needs`]): the decision, its lineage, the streams that it was
 //! judged by from their first entry on, proofs that lead from a signed checkpoint to each entry, and the verdict.
 //! `docs/format.md` has the format; a program of its own, `tools/auditor`, was written from it.
 //!
