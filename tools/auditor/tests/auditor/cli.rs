@@ -39,10 +39,7 @@ fn exit_codes_and_words_are_those_of_the_readme() {
     }
     let said = String::from_utf8(auditor(&[&good, "--key", key]).stdout).unwrap();
     assert_eq!((said.matches("\n✓ ").count(), said.matches('✗').count()), (12, 0), "{said}");
-    assert!(
-        said.contains("Not checked:\n- the verdict") && said.contains("! KNOWN VIEW: PINNED STREAMS COMPLETE. "),
-        "{said}"
-    );
+    assert!(said.contains("Not checked:\n- the verdict") && said.contains("! KNOWN VIEW: "), "{said}");
     let said = String::from_utf8(auditor(&[&bad, "--key", key]).stdout).unwrap();
     assert_eq!(said.matches("\n✗ ").count(), 1, "{said}");
     assert!(!said.contains("KNOWN VIEW") && said.contains("it proves nothing"), "{said}");
