@@ -6,7 +6,7 @@ use crate::simulated::SimulatedDisk;
 use crate::workload::{self, Acknowledged, SEGMENT_LEN};
 use inforce::disk::{Disk, Open, RealDisk};
 use inforce::fact::Instant;
-use inforce::ledger::{Ledger, LedgerError, Options};
+use inforce::ledger::{Ledger, LedgerError, Options, Problem};
 use inforce::merkle::TreeSize;
 use std::path::Path;
 use std::process::Command;
@@ -43,7 +43,10 @@ fn fills_up(before: usize, room: u64, error: i32, power_goes: bool) {
         let reason = std::io::Error::from_raw_os_error(error).to_string();
         assert!(matches!(refused, LedgerError::NoRoom(_)) && refused.to_string().contains(&reason), "{refused}");
         for reader in [&ledger, &Ledger::open_read_only_with(dir, &options).expect("opens")] {
-            assert_eq!(reader.verify().expect("reads go on").problems, []);
+            // An erasure may be recorded, and not acknowledged, before there was room to carry it out: that is told.
+            let waits = |problem: &Problem| problem.what.contains("the keys are still there");
+            let problems = reader.verify().expect("reads go on").problems;
+            assert!(problems.iter().all(waits), "{problems:?}");
         }
         for receipt in acknowledged.receipts.values() {
             assert_eq!(ledger.entry(receipt.seq).expect("read").expect("there").hash, receipt.hash);
@@ -61,6 +64,7 @@ fn fills_up(before: usize, room: u64, error: i32, power_goes: bool) {
         beneath.restart();
         disk.set_room(None);
     } else {
+        disk.set_room(None);
         ledger.close().expect("closed");
     }
     workload::recover(dir, &options, &mut acknowledged).expect("the disk is sound");
