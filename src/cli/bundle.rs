@@ -1,6 +1,7 @@
 //! `inforce bundle`: evidence about decisions, a file each.
 
 use super::exit::print_line;
+use super::replay::only;
 use super::{CliError, Common, Exit};
 use crate::evidence;
 use crate::fact::FactId;
@@ -70,15 +71,7 @@ pub(super) fn find(ledger: &Ledger, name: &str) -> Result<u64, CliError> {
     if let Some((source, id)) = name.split_once(' ').filter(|_| found.is_empty()) {
         found.extend(ledger.decision_of(&FactId { source: source.to_owned(), id: id.to_owned() })?);
     }
-    match found[..] {
-        [one] => Ok(one),
-        [] => Err(CliError::Failed(format!(
-            "no decision `{name}`: expected the id of a decision, `SOURCE ID`, or `#SEQ`"
-        ))),
-        _ => {
-            Err(CliError::Usage(format!("`{name}` is the id of {} decisions: say `SOURCE ID`, or `#SEQ`", found.len())))
-        }
-    }
+    only(name, &found)
 }
 
 /// Reads a text file.

@@ -175,7 +175,12 @@ pub(super) fn find(world: &World, name: &str) -> Result<NodeIx, CliError> {
         by_seq || world.name(node).is_some_and(|fact| fact.id == name || fact.to_string() == name)
     };
     let found: Vec<NodeIx> = world.decisions().filter(|&node| matches(node)).collect();
-    match found[..] {
+    only(name, &found)
+}
+
+/// The one decision of that name.
+pub(super) fn only<T: Copy>(name: &str, found: &[T]) -> Result<T, CliError> {
+    match *found {
         [one] => Ok(one),
         [] => Err(CliError::Failed(format!(
             "no decision `{name}`: expected the id of a decision, `SOURCE ID`, or `#SEQ`"
