@@ -60,8 +60,8 @@ pub fn build<E>(
     let subject = subject.filter(|_| decision < checkpoint.size.0).ok_or(BuildError::NoDecision(decision))?;
     let case = Case::of(exhibits, decision);
     let needs = needs::of(exhibits, &case.world, &case.judgement);
-    let chosen = choose(exhibits, &needs, decision);
     let chart = Chart::new(exhibits);
+    let chosen = choose(exhibits, &chart, &needs, decision);
     let shown: BTreeMap<u64, Exhibit> =
         chosen.iter().map(|&seq| (seq, show(&exhibits[&seq], &needs, sources.with_content))).collect();
     // Judged from what is shown, as whoever checks it will.
@@ -69,7 +69,8 @@ pub fn build<E>(
     if case.verdict() != gathered {
         return Err(BuildError::Different(decision));
     }
-    let proofs = unreached(&shown, decision).into_iter().map(|seq| {
+    let shown_chart = Chart::new(&shown);
+    let proofs = unreached(&shown, &shown_chart, decision).into_iter().map(|seq| {
         let path = prove(seq).map_err(BuildError::Proof)?;
         Ok(ProofPart { seq, path: path.into_iter().map(|node| Base64(node.0.to_vec())).collect() })
     });
@@ -82,7 +83,7 @@ pub fn build<E>(
         completeness: Vec::new(),
         erasures: erasures(&shown),
         checkpoint: sources.checkpoint.to_owned(),
-        streams: streams(&shown, &needs, decision),
+        streams: streams(&shown_chart, &needs, &shown[&decision]),
         entries: shown.values().map(|exhibit| part(&chart, exhibit)).collect(),
         proofs,
         summary: String::new(),
@@ -136,8 +137,7 @@ impl Case {
 }
 
 /// Whole streams, single entries, whatever erased any of them, and verdicts of the decision that are on record.
-fn choose(exhibits: &BTreeMap<u64, Exhibit>, needs: &Needs, decision: u64) -> BTreeSet<u64> {
-    let chart = Chart::new(exhibits);
+fn choose(exhibits: &BTreeMap<u64, Exhibit>, chart: &Chart, needs: &Needs, decision: u64) -> BTreeSet<u64> {
     let mut chosen = needs.entries.clone();
     for &stream in needs.streams.keys() {
         chosen.extend(chart.entries(stream).map(Exhibit::seq));
@@ -187,10 +187,9 @@ fn part(chart: &Chart, shown: &Exhibit) -> EntryPart {
 }
 
 /// Entries that nothing which is proved or reached leads to: each needs a proof of its own. The decision has one always.
-pub fn unreached(shown: &BTreeMap<u64, Exhibit>, decision: u64) -> BTreeSet<u64> {
+pub fn unreached(shown: &BTreeMap<u64, Exhibit>, chart: &Chart, decision: u64) -> BTreeSet<u64> {
     let mut reached: BTreeSet<u64> = BTreeSet::new();
     let mut proved = BTreeSet::new();
-    let chart = Chart::new(shown);
     for (&seq, exhibit) in shown.iter().rev() {
         if !reached.contains(&seq) || seq == decision {
             proved.insert(seq);
@@ -223,16 +222,15 @@ pub fn erasures(shown: &BTreeMap<u64, Exhibit>) -> Vec<Erasure> {
 }
 
 /// The streams that are there whole.
-pub fn streams(shown: &BTreeMap<u64, Exhibit>, needs: &Needs, decision: u64) -> Vec<StreamPart> {
-    let chart = Chart::new(shown);
-    let pinned = chart.pinned(&shown[&decision]);
+pub fn streams(chart: &Chart, needs: &Needs, decision: &Exhibit) -> Vec<StreamPart> {
+    let pinned = chart.pinned(decision);
     let parts = needs.streams.iter().filter_map(|(&stream, &role)| {
         let tip = chart.entries(stream).next_back()?;
         let revision = tip.entry.header.streams.iter().find(|link| link.stream == stream)?.revision;
         Some(StreamPart {
             stream: Hex(stream.0),
             role,
-            name: name(&chart, stream, role),
+            name: name(chart, stream, role),
             pinned: pinned.get(&stream).copied(),
             tip: Tip { seq: tip.seq(), revision },
         })

@@ -128,22 +128,18 @@ impl<'a> Chart<'a> {
 
     /// The digest that a decision must carry: over the heads of every policy, its center, every other account in it.
     pub fn pins(&self, decision: &Exhibit) -> [u8; 32] {
-        let seq = decision.seq();
-        crate::codec::pins(
-            &mut self
-                .judged_by(decision)
-                .into_iter()
-                .filter_map(|stream| self.head_before(stream, seq))
-                .collect::<Vec<_>>(),
-        )
+        crate::codec::pins(&mut self.heads(decision).collect::<Vec<_>>())
     }
 
     /// The streams that a decision commits to, and up to which revision: its own, and those that it pins.
     pub fn pinned(&self, decision: &Exhibit) -> BTreeMap<StreamId, u64> {
-        let seq = decision.seq();
-        let heads = self.judged_by(decision).into_iter().filter_map(|stream| self.head_before(stream, seq));
         let own = decision.entry.header.streams.iter().map(|link| (link.stream, link.revision));
-        heads.map(|head| (head.stream, head.revision)).chain(own).collect()
+        self.heads(decision).map(|head| (head.stream, head.revision)).chain(own).collect()
+    }
+
+    fn heads(&self, decision: &Exhibit) -> impl Iterator<Item = Head> {
+        let seq = decision.seq();
+        self.judged_by(decision).into_iter().filter_map(move |stream| self.head_before(stream, seq))
     }
 
     fn judged_by(&self, decision: &Exhibit) -> BTreeSet<StreamId> {

@@ -105,7 +105,7 @@ pub fn check(bundle: &Bundle, trust: &Trust, steps: &mut Vec<Step>) -> Result<Ch
     run("verdict", verdict(bundle, &case))?;
     let page = page::summary(bundle, &shown, &case.world, &case.judgement);
     let completeness = words::completeness(bundle, &needs, tree.size.0);
-    run("statements", statements(bundle, &shown, &needs, &completeness, &page))?;
+    run("statements", statements(bundle, &chart, &needs, decision, &completeness, &page))?;
     run("seal", seal(bundle, trust.key))?;
     let (conformance, integrity) = (case.judgement.conformance, case.judgement.integrity);
     Ok(Checked { conformance, integrity, cosigned, completeness, page })
@@ -311,7 +311,7 @@ fn proofs(
             return Err(bad("it is there twice"));
         }
     }
-    let proved = build::unreached(shown, bundle.decision.seq);
+    let proved = build::unreached(shown, chart, bundle.decision.seq);
     for (&seq, exhibit) in shown.iter().rev() {
         if !reached.contains(&seq) {
             return Err(format!("entry {seq}: nothing leads to it from the checkpoint: a foreign entry"));
@@ -467,12 +467,13 @@ fn verdict(bundle: &Bundle, case: &Case) -> Result<String, String> {
 
 fn statements(
     bundle: &Bundle,
-    shown: &BTreeMap<u64, Exhibit>,
+    chart: &Chart,
     needs: &Needs,
+    decision: &Exhibit,
     said: &[String],
     page: &str,
 ) -> Result<String, String> {
-    if bundle.streams != build::streams(shown, needs, bundle.decision.seq) {
+    if bundle.streams != build::streams(chart, needs, decision) {
         return Err("the list of streams is not what the entries show".to_owned());
     }
     if bundle.engine != Engine::own() {
