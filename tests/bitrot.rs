@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Scratch, check_ledger, facts, import, replayed};
+use common::{Scratch, check_ledger, copy_folder, facts, import, replayed};
 use inforce::judge::{self, Ask};
 use inforce::ledger::{Clock, Ledger, Loaded};
 use inforce::replay;
@@ -104,15 +104,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for file in std::fs::read_dir(from).expect("readable") {
-        let path = file.expect("readable").path();
-        let target = to.join(path.file_name().expect("named"));
-        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(drop).expect("copied") }
-    }
 }
 
 /// Every which bit is flipped in a long run; `None` in an everyday one.
@@ -266,7 +257,7 @@ impl Flipping {
         if self.work.exists() {
             std::fs::remove_dir_all(&self.work).expect("removed");
         }
-        copy(&self.source, &self.work);
+        copy_folder(&self.source, &self.work);
     }
 
     /// Refused: nothing of what is truth may have changed. Mended, it is the ledger that it was.

@@ -1,6 +1,9 @@
 //! Long life: ledgers that older versions wrote. Each opens, verifies to the same root, and is judged byte for byte as
 //! the version that made it judged it. `tests/golden-ledger/README.md` says what they hold and how the next is made.
 
+mod common;
+
+use common::copy_folder;
 use inforce::demo;
 use inforce::fact::{Digest, Fact, Kind};
 use inforce::judge::{self, Ask};
@@ -13,15 +16,6 @@ use std::process::Command;
 
 fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden-ledger")
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for file in std::fs::read_dir(from).expect("readable") {
-        let path = file.expect("readable").path();
-        let target = to.join(path.file_name().expect("named"));
-        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(drop).expect("copied") }
-    }
 }
 
 /// What a command prints on stdout.
@@ -42,7 +36,7 @@ fn every_golden_ledger_is_read_as_the_version_that_made_it_read_it() {
         let expected = |file: &str| std::fs::read_to_string(golden.join(file)).expect("readable");
         let dir = tempfile::tempdir().expect("a folder");
         let ledger = dir.path().join("ledger");
-        copy(&golden.join("ledger"), &ledger);
+        copy_folder(&golden.join("ledger"), &ledger);
         assert_eq!(printed(&ledger, &["verify"]), expected("verify.json"), "{name}, read only");
         assert!(
             printed(&ledger, &["replay", "--all"]) == expected("replay.jsonl"),
@@ -103,7 +97,7 @@ fn make() {
     std::fs::write(folder.join("replay.jsonl"), printed(&ledger, &["replay", "--all"])).expect("written");
     std::fs::remove_dir_all(ledger.join("index")).expect("the index can be made again");
     cut_keyring(&ledger.join("keyring"));
-    copy(&ledger, &folder.join("ledger"));
+    copy_folder(&ledger, &folder.join("ledger"));
 }
 
 /// Every scene of the demo, and beside it what no scene has: kinds that no rule reads, an account that comes back after

@@ -4,7 +4,7 @@ mod common;
 #[path = "common/log.rs"]
 mod log;
 
-use common::{Scratch, check_ledger};
+use common::{Scratch, check_ledger, copy_folder};
 use ed25519_dalek::SigningKey;
 use inforce::checkpoint::{Checkpoint, Note, VerifierKey, WitnessKey, hash_to_base64};
 use inforce::codec::EntryHash;
@@ -13,7 +13,7 @@ use inforce::merkle::{NodeHash, TreeHead, TreeSize};
 use inforce::proof::{Consistency, Inclusion};
 use inforce::quorum::Quorum;
 use inforce::witness::AddCheckpoint;
-use log::{append, check_published, code, copy, errors, grown, inforce, object, text};
+use log::{append, check_published, code, errors, grown, inforce, object, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -88,7 +88,7 @@ fn a_rollback_or_a_fork_is_not_published() {
     let to = scratch.dir.path().join("public");
     grown(&scratch, 0..10);
     let fork = Scratch { dir: tempfile::tempdir().expect("a folder") };
-    copy(&scratch.path(), &fork.path());
+    copy_folder(&scratch.path(), &fork.path());
     grown(&scratch, 10..20);
     scratch.read().publish(&to, Publish::default()).expect("published");
     let before = files(&to);
@@ -167,7 +167,7 @@ fn consistency_is_proved_and_refuted() {
     grown(&scratch, 0..7);
     let old = keep("old");
     let fork = Scratch { dir: tempfile::tempdir().expect("a folder") };
-    copy(&scratch.path(), &fork.path());
+    copy_folder(&scratch.path(), &fork.path());
     grown(&scratch, 7..20);
     let new = keep("new");
     grown(&fork, 100..130);
@@ -236,7 +236,7 @@ fn a_folder_from_an_older_backup_is_refused_by_its_anchor() {
     grown(&scratch, 0..5);
     assert_eq!(code(&inforce(&["anchor", text(&anchor)], &scratch.path())), 0);
     assert_eq!(scratch.read().anchor(), Some(anchor.as_path()));
-    copy(&scratch.path(), &backup);
+    copy_folder(&scratch.path(), &backup);
     grown(&scratch, 5..9);
     assert_eq!(
         std::fs::read(&anchor).expect("there"),
@@ -246,7 +246,7 @@ fn a_folder_from_an_older_backup_is_refused_by_its_anchor() {
     // The whole folder, as it was.
     let newer = scratch.dir.path().join("newer");
     std::fs::rename(scratch.path(), &newer).expect("moved");
-    copy(&backup, &scratch.path());
+    copy_folder(&backup, &scratch.path());
     let refused = |expected: &str| {
         assert!(matches!(Ledger::open(&scratch.path()), Err(LedgerError::RolledBack(_))));
         assert!(matches!(Ledger::open_read_only(&scratch.path()), Err(LedgerError::RolledBack(_))));
@@ -267,12 +267,12 @@ fn a_folder_from_an_older_backup_is_refused_by_its_anchor() {
     check_ledger(&scratch);
     // An older copy that went on elsewhere: as long, and longer.
     let fork = Scratch { dir: tempfile::tempdir().expect("a folder") };
-    copy(&backup, &fork.path());
+    copy_folder(&backup, &fork.path());
     Ledger::drop_anchor(&fork.path()).expect("dropped");
     for range in [50..54, 54..60] {
         grown(&fork, range);
         std::fs::remove_dir_all(scratch.path()).expect("removed");
-        copy(&fork.path(), &scratch.path());
+        copy_folder(&fork.path(), &scratch.path());
         std::fs::copy(backup.join("ledger.toml"), scratch.path().join("ledger.toml")).expect("copied");
         let opened = Ledger::open_read_only(&scratch.path());
         // A longer one looks whole by its heads; the pass over its journal tells.
@@ -315,7 +315,7 @@ fn an_anchor_that_is_gone_or_another_s_is_refused() {
     std::fs::write(&anchor, good).expect("written");
     // Two copies of one folder that are written to at the same time meet at the anchor.
     let copied = Scratch { dir: tempfile::tempdir().expect("a folder") };
-    copy(&scratch.path(), &copied.path());
+    copy_folder(&scratch.path(), &copied.path());
     let (one, two) = (scratch.open(), copied.open());
     append(&one, 10..11);
     append(&two, 20..21);
@@ -336,7 +336,7 @@ fn a_ledger_is_held_to_what_was_cosigned() {
     let scratch = Scratch::new();
     grown(&scratch, 0..5);
     let older = scratch.dir.path().join("older");
-    copy(&scratch.path(), &older);
+    copy_folder(&scratch.path(), &older);
     grown(&scratch, 5..9);
     let note = std::fs::read_to_string(scratch.path().join("checkpoint")).expect("there");
     let ledger = scratch.open();

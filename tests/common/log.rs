@@ -26,19 +26,6 @@ pub fn grown(scratch: &Scratch, range: std::ops::Range<u32>) -> Checkpoint {
     scratch.read().last_checkpoint().expect("signed")
 }
 
-pub fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for file in from.read_dir().expect("a folder") {
-        let file = file.expect("readable");
-        let target = to.join(file.file_name());
-        if file.file_type().expect("a type").is_dir() {
-            copy(&file.path(), &target);
-        } else {
-            std::fs::copy(file.path(), target).expect("copied");
-        }
-    }
-}
-
 pub fn inforce(args: &[&str], ledger: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
     command.args(args).env("INFORCE_LEDGER", ledger).stdin(Stdio::null()).output().expect("the program runs")
