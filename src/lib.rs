@@ -36,6 +36,7 @@
 //! - [`ledger`]: the one writer, and everyone who reads
 //! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
+//! - [`query`]: what auditors ask: verdicts as rows
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
 //! - [`evidence`]: bundles out of a ledger
@@ -73,6 +74,7 @@ pub mod index;
 pub mod ledger;
 pub mod http;
 pub mod replay;
+pub mod query;
 pub mod explain;
 pub mod bundle;
 pub mod evidence;

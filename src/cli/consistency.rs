@@ -101,7 +101,7 @@ fn state(text: &str, key: &VerifierKey) -> Result<(TreeSize, Option<NodeHash>), 
 }
 
 /// A checkpoint that the log signed.
-fn checkpoint(path: &Path, key: &VerifierKey) -> Result<Checkpoint, CliError> {
+pub(super) fn checkpoint(path: &Path, key: &VerifierKey) -> Result<Checkpoint, CliError> {
     let name = path.display().to_string();
     let note = std::fs::read_to_string(path).map_err(|error| CliError::File(name.clone(), error))?;
     let checkpoint = Checkpoint::open(&note, key).map_err(|error| CliError::Failed(format!("`{name}`: {error}")))?;

@@ -1,6 +1,7 @@
 //! The command line: a file a command. Results go to stdout, people's words and progress to stderr.
 
 mod anchor;
+mod as_of;
 mod attest;
 mod backup;
 mod bundle;

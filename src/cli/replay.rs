@@ -1,5 +1,6 @@
 //! `inforce replay`: judges decisions again.
 
+use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Common, Exit, rederive};
 use crate::attested::Attestations;
@@ -31,6 +32,8 @@ pub struct Replay {
     /// its own that does not come out the same (with `--json` as `{"rederived": …}`).
     #[arg(long)]
     rederive: bool,
+    #[command(flatten)]
+    as_of: AsOf,
     /// Ids of decisions, or `SOURCE ID` in one argument where an id is not unique.
     #[arg(value_name = "DECISION_ID")]
     decisions: Vec<String>,
@@ -43,7 +46,7 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
 pub fn run(args: Replay) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let start = std::time::Instant::now();
-    let Loaded { mut world, attested, bad, .. } = ledger.load()?;
+    let Loaded { mut world, attested, bad, .. } = args.as_of.load(&ledger)?;
     let read_in = start.elapsed();
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;

@@ -131,6 +131,16 @@ pub enum FindingId {
     ViewsDiffer,
 }
 
+impl FindingId {
+    /// The version that found it; none for the judge's own findings.
+    pub fn version(self) -> Option<VersionIx> {
+        match self {
+            FindingId::Policy(ix, _) => Some(ix),
+            _ => None,
+        }
+    }
+}
+
 /// Something worth a note.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {

@@ -388,8 +388,8 @@ impl Ledger {
     pub(super) fn pass<T>(
         &self,
         content: Content,
-        start: fn() -> T,
-        take: fn(&mut T, &Entry),
+        start: impl Fn() -> T,
+        take: impl Fn(&mut T, &Entry),
     ) -> Result<(T, Report), LedgerError> {
         const TRIES: usize = 3;
         let mut tries = 0;
@@ -416,6 +416,42 @@ impl Ledger {
         world.finish();
         let Report { size, root, problems } = passed;
         Ok(Loaded { world, attested, size, root, bad: problems.into_iter().next() })
+    }
+
+    /// As [`Ledger::load`], as the ledger stood when it held the first `size` entries: everything is checked, only those are
+    /// taken. What was erased since is gone from then as well.
+    pub fn load_as_of(&self, size: TreeSize) -> Result<Loaded, LedgerError> {
+        let start = || (World::default(), Attestations::default(), Frontier::default());
+        let take = |(world, attested, frontier): &mut (World, Attestations, Frontier), entry: &Entry| {
+            if entry.header.seq < size.0 {
+                world.add(entry);
+                attested.take(entry);
+                frontier.append(tree::leaf(&entry.hash));
+            }
+        };
+        let ((mut world, attested, frontier), passed) = self.pass(Content::Leave, start, take)?;
+        if size > passed.size {
+            let expected = format!("a size of at most {}", passed.size.0);
+            return Err(LedgerError::BeyondTree { asked: size.0, expected });
+        }
+        world.finish();
+        let bad = passed.problems.into_iter().next();
+        Ok(Loaded { world, attested, size, root: frontier.root(), bad })
+    }
+
+    /// How many entries were recorded at or before `at`.
+    pub fn size_at(&self, at: crate::fact::Instant) -> Result<TreeSize, LedgerError> {
+        let extent = Extent::of(self)?;
+        self.refresh_keyring()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        let mut size = 0;
+        each_entry(self.disk(), &Paths(&self.dir).journal(), extent, &keyring, Content::Leave, |entry, _, _| {
+            if entry.header.recorded_at <= at {
+                size = entry.header.seq + 1;
+            }
+            Ok(())
+        })?;
+        Ok(TreeSize(size))
     }
 
     /// One entry where there is no index.

@@ -50,6 +50,8 @@ pub struct AccountLine {
     pub stream: StreamId,
     /// The app, unless every body was destroyed.
     pub app: Option<Sym>,
+    /// The account, `<app>/<id>`, unless every body was destroyed.
+    pub subject: Option<Box<str>>,
     pub(super) events: Vec<Event>,
     pub(super) late: Vec<Late>,
     is_ragged: bool,
@@ -57,7 +59,7 @@ pub struct AccountLine {
 
 impl AccountLine {
     pub(super) fn new(stream: StreamId) -> AccountLine {
-        AccountLine { stream, app: None, events: Vec::new(), late: Vec::new(), is_ragged: false }
+        AccountLine { stream, app: None, subject: None, events: Vec::new(), late: Vec::new(), is_ragged: false }
     }
 
     /// Adds an event, nearly always the last in time; where it is not, [`AccountLine::order`] must follow.

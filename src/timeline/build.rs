@@ -90,6 +90,7 @@ impl World {
         let line = &mut self.accounts[ix.0 as usize];
         if let (None, Some(record)) = (line.app, entry.record.as_ref().filter(|record| !record.subject.is_empty())) {
             line.app = Some(self.symbols.intern(crate::fact::app_of(&record.subject)));
+            line.subject = Some(record.subject.as_str().into());
         }
         ix
     }
