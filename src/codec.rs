@@ -152,12 +152,16 @@ pub fn decode<T: Decode<()>>(bytes: &[u8], what: &'static str) -> Result<T, Deco
 struct Hashers {
     entry: blake3::Hasher,
     commitment: blake3::Hasher,
+    nonce: blake3::Hasher,
+    pins: blake3::Hasher,
     term: blake3::Hasher,
 }
 
 static HASHERS: std::sync::LazyLock<Hashers> = std::sync::LazyLock::new(|| Hashers {
     entry: blake3::Hasher::new_derive_key(context::ENTRY),
     commitment: blake3::Hasher::new_derive_key(context::COMMITMENT),
+    nonce: blake3::Hasher::new_derive_key(context::NONCE),
+    pins: blake3::Hasher::new_derive_key(context::PINS),
     term: blake3::Hasher::new_derive_key(context::TERM),
 });
 
@@ -183,7 +187,7 @@ pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
 /// The nonce under which an entry's body and content are sealed. The entry key is of an account and a seq; a seq is given
 /// out again when a group was undone, or a tail lost, and this tells what was sealed then from what is sealed now.
 pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
-    let mut hasher = blake3::Hasher::new_derive_key(context::NONCE);
+    let mut hasher = HASHERS.nonce.clone();
     hasher.update(&identity.0).update(&recorded_at.0.to_le_bytes());
     Nonce(hasher.finalize().as_bytes()[..12].try_into().expect("a hash has 32 bytes"))
 }
@@ -222,7 +226,7 @@ pub struct Head {
 /// The digest over a list of heads, sorted by stream.
 pub fn pins(heads: &mut [Head]) -> [u8; 32] {
     heads.sort_unstable();
-    let mut hasher = blake3::Hasher::new_derive_key(context::PINS);
+    let mut hasher = HASHERS.pins.clone();
     for head in heads.iter() {
         hasher.update(&head.stream.0);
         hasher.update(&head.revision.to_le_bytes());
