@@ -446,8 +446,44 @@ impl EntryKey {
     }
 
     fn cipher(&self) -> LessSafeKey {
-        LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &self.0).expect("a key has 32 bytes"))
+        cipher(&self.0)
     }
+}
+
+/// A key that is made up for one process and stands nowhere else: for what is put aside while it runs.
+#[derive(Zeroize)]
+#[zeroize(drop)]
+pub struct PassingKey([u8; 32]);
+
+impl PassingKey {
+    /// A new one.
+    pub fn fresh() -> PassingKey {
+        PassingKey(random())
+    }
+
+    /// Encrypts under a number that no other message gets.
+    pub fn seal(&self, number: u64, mut bytes: Vec<u8>) -> Vec<u8> {
+        let sealed = cipher(&self.0).seal_in_place_append_tag(numbered(number), Aad::empty(), &mut bytes);
+        sealed.expect("a message in memory is not too long");
+        bytes
+    }
+
+    /// Decrypts what was sealed under that number, or `None` if it was changed.
+    pub fn unseal(&self, number: u64, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+        let len = cipher(&self.0).open_in_place(numbered(number), Aad::empty(), &mut sealed).ok()?.len();
+        sealed.truncate(len);
+        Some(sealed)
+    }
+}
+
+fn cipher(key: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, key).expect("a key has 32 bytes"))
+}
+
+fn numbered(number: u64) -> aead::Nonce {
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&number.to_le_bytes());
+    aead::Nonce::assume_unique_for_key(nonce)
 }
 
 /// INVARIANT (one key and nonce, one message) is what the library asks for.
