@@ -14,10 +14,9 @@
 use crate::codec::{self, Commitment, Nonce, StreamId};
 use crate::disk::{Disk, DiskFile, Open, passes};
 use crate::exhibit::Opening;
-use chacha20poly1305::aead::{Aead, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Key};
 use ed25519_dalek::SigningKey;
 use foldhash::{HashMap, HashSet};
+use ring::aead::{self, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
@@ -417,14 +416,23 @@ impl EntryKey {
 
     /// Encrypts.
     pub fn seal(&self, nonce: Nonce, plaintext: &[u8]) -> Vec<u8> {
-        self.cipher().encrypt(&nonce.0.into(), plaintext).expect("a message in memory is not too long")
+        let mut bytes = Vec::with_capacity(plaintext.len() + CHACHA20_POLY1305.tag_len());
+        bytes.extend_from_slice(plaintext);
+        let sealed = self.cipher().seal_in_place_append_tag(unique(nonce), Aad::empty(), &mut bytes);
+        sealed.expect("a message in memory is not too long");
+        bytes
     }
 
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
     pub fn unseal(&self, nonce: Nonce, sealed: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.cipher();
-        let mut opened = [nonce, Nonce::ZERO].into_iter().map(|nonce| cipher.decrypt(&nonce.0.into(), sealed));
-        opened.find_map(Result::ok)
+        let open = |nonce: Nonce| {
+            let mut bytes = sealed.to_vec();
+            let len = cipher.open_in_place(unique(nonce), Aad::empty(), &mut bytes).ok()?.len();
+            bytes.truncate(len);
+            Some(bytes)
+        };
+        open(nonce).or_else(|| open(Nonce::ZERO))
     }
 
     /// The key and the plaintext of sealed bytes, to be shown to somebody.
@@ -437,9 +445,50 @@ impl EntryKey {
         Some(Opening { key: self.0, plaintext: plaintext.to_vec() })
     }
 
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&Key::from(self.0))
+    fn cipher(&self) -> LessSafeKey {
+        cipher(&self.0)
     }
+}
+
+/// A key that is made up for one process and stands nowhere else: for what is put aside while it runs.
+#[derive(Zeroize)]
+#[zeroize(drop)]
+pub struct PassingKey([u8; 32]);
+
+impl PassingKey {
+    /// A new one.
+    pub fn fresh() -> PassingKey {
+        PassingKey(random())
+    }
+
+    /// Encrypts under a number that no other message gets.
+    pub fn seal(&self, number: u64, mut bytes: Vec<u8>) -> Vec<u8> {
+        let sealed = cipher(&self.0).seal_in_place_append_tag(numbered(number), Aad::empty(), &mut bytes);
+        sealed.expect("a message in memory is not too long");
+        bytes
+    }
+
+    /// Decrypts what was sealed under that number, or `None` if it was changed.
+    pub fn unseal(&self, number: u64, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+        let len = cipher(&self.0).open_in_place(numbered(number), Aad::empty(), &mut sealed).ok()?.len();
+        sealed.truncate(len);
+        Some(sealed)
+    }
+}
+
+fn cipher(key: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, key).expect("a key has 32 bytes"))
+}
+
+fn numbered(number: u64) -> aead::Nonce {
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&number.to_le_bytes());
+    aead::Nonce::assume_unique_for_key(nonce)
+}
+
+/// INVARIANT (one key and nonce, one message) is what the library asks for.
+fn unique(nonce: Nonce) -> aead::Nonce {
+    aead::Nonce::assume_unique_for_key(nonce.0)
 }
 
 /// `docs/format.md`, "keyring": body key, content key, stream, checksum, owner, content_since, flags, checksum.

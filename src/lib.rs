@@ -70,6 +70,7 @@ pub mod derive;
 pub mod disk;
 pub mod journal;
 pub mod keyring;
+pub mod spill;
 pub mod index;
 pub mod ledger;
 pub mod http;

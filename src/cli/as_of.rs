@@ -4,7 +4,7 @@ use super::CliError;
 use super::consistency::checkpoint;
 use crate::checkpoint::decimal;
 use crate::fact::{Instant, Time};
-use crate::ledger::{Ledger, LedgerError, Loaded};
+use crate::ledger::{Ledger, LedgerError, Loaded, Parts};
 use crate::merkle::{NodeHash, TreeSize};
 use std::path::Path;
 
@@ -47,15 +47,28 @@ impl AsOf {
     /// Reads and checks everything, and takes what was there then.
     pub fn load(&self, ledger: &Ledger) -> Result<Loaded, CliError> {
         let Some(moment) = self.moment(ledger)? else { return Ok(ledger.load()?) };
-        let loaded = ledger.load_as_of(moment.size).map_err(|error| match error {
+        let loaded = ledger.load_as_of(moment.size).map_err(|error| self.refusal(error))?;
+        moment.check(loaded.root)?;
+        Ok(loaded)
+    }
+
+    /// The same in parts of about so many entries.
+    pub fn load_parts(&self, ledger: &Ledger, part_len: u64) -> Result<Parts, CliError> {
+        let moment = self.moment(ledger)?;
+        let size = moment.map(|moment| moment.size);
+        let parts = ledger.load_parts(part_len, size).map_err(|error| self.refusal(error))?;
+        moment.map_or(Ok(()), |moment| moment.check(parts.root))?;
+        Ok(parts)
+    }
+
+    fn refusal(&self, error: LedgerError) -> CliError {
+        match error {
             LedgerError::BeyondTree { asked, expected } => CliError::Usage(format!(
                 "--as-of `{}`: {asked} entries were never recorded: expected {expected}",
                 self.as_of.as_deref().unwrap_or_default()
             )),
             other => other.into(),
-        })?;
-        moment.check(loaded.root)?;
-        Ok(loaded)
+        }
     }
 }
 

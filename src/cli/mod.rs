@@ -12,6 +12,7 @@ mod derive;
 mod exit;
 mod explain;
 mod import;
+mod in_parts;
 mod init;
 mod policy;
 mod progress;

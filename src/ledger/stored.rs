@@ -26,32 +26,50 @@ pub fn file_name(level: usize) -> String {
 pub struct Stored {
     /// The leaves; a cut one at the end is left out.
     pub leaves: Vec<NodeHash>,
-    /// The levels above, from 1.
-    levels: Vec<Vec<NodeHash>>,
+    levels: Levels,
 }
 
 impl Stored {
     /// Reads all that is there.
     pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Stored, LedgerError> {
-        let count = (0..=TOP).take_while(|&level| disk.exists(&dir.join(file_name(level)))).count();
-        // From the top: beside a writer, what is read later covers what was read before.
-        let levels = (0..count.max(1)).rev().map(|level| hashes(disk, &dir.join(file_name(level))));
-        let mut levels = levels.collect::<Result<Vec<_>, _>>()?;
-        let leaves = levels.pop().unwrap_or_default();
-        levels.reverse();
-        Ok(Stored { leaves, levels })
+        let levels = Levels::read(disk, dir)?;
+        Ok(Stored { leaves: hashes(disk, &dir.join(file_name(0)))?, levels })
     }
 
     /// How many leaves there must be: all of it is written only once the journal's sync returned.
     pub fn covered(&self) -> u64 {
-        let above = self.levels.iter().enumerate().map(|(at, hashes)| (hashes.len() as u64) << (8 * (at + 1)));
-        above.max().unwrap_or(0).max(self.leaves.len() as u64)
+        self.levels.covered().max(self.leaves.len() as u64)
     }
 
     /// The hash of the complete subtree of a level that ends before leaf `end`.
     pub fn node(&self, level: usize, end: u64) -> Option<&NodeHash> {
-        let hashes = if level == 0 { &self.leaves } else { self.levels.get(level - 1)? };
-        hashes.get((end >> (8 * level)) as usize - 1)
+        if level == 0 { self.leaves.get(end as usize - 1) } else { self.levels.node(level, end) }
+    }
+}
+
+/// The levels above the leaves, from 1: a 255th of them.
+pub struct Levels(Vec<Vec<NodeHash>>);
+
+impl Levels {
+    /// Reads all that is there, from the top: beside a writer, what is read later covers what was read before. Leaves
+    /// are to be read behind it.
+    pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Levels, LedgerError> {
+        let count = (0..=TOP).take_while(|&level| disk.exists(&dir.join(file_name(level)))).count();
+        let levels = (1..count.max(1)).rev().map(|level| hashes(disk, &dir.join(file_name(level))));
+        let mut levels = levels.collect::<Result<Vec<_>, _>>()?;
+        levels.reverse();
+        Ok(Levels(levels))
+    }
+
+    /// How many leaves there must be.
+    pub fn covered(&self) -> u64 {
+        let above = self.0.iter().enumerate().map(|(at, hashes)| (hashes.len() as u64) << (8 * (at + 1)));
+        above.max().unwrap_or(0)
+    }
+
+    /// The hash of the complete subtree of a level, at least 1, that ends before leaf `end`.
+    pub fn node(&self, level: usize, end: u64) -> Option<&NodeHash> {
+        self.0.get(level - 1)?.get((end >> (8 * level)) as usize - 1)
     }
 }
 

@@ -65,6 +65,10 @@ impl AccountLine {
     /// Adds an event, nearly always the last in time; where it is not, [`AccountLine::order`] must follow.
     pub(super) fn add(&mut self, event: Event) {
         self.is_ragged |= self.events.last().is_some_and(|last| event.moment < last.moment);
+        if self.events.is_empty() {
+            // Most have one, a notice: room for four would be three too many.
+            self.events.reserve_exact(1);
+        }
         self.events.push(event);
     }
 

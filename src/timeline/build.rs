@@ -39,12 +39,8 @@ impl World {
     pub fn finish(&mut self) {
         self.accounts.iter_mut().for_each(AccountLine::order);
         let nodes = &self.nodes;
-        for turns in self.conversations.values_mut() {
-            turns.sort_by_key(|ix| nodes[ix.0 as usize].moment());
-        }
-        for labels in self.labels.values_mut() {
-            labels.sort_by_key(|label| label.moment);
-        }
+        self.turns.order(|ix| nodes[ix.0 as usize].moment());
+        self.labels.order(|label| label.moment);
         for line in &mut self.policies {
             line.versions.sort_by_key(|version| (version.from, version.seq));
         }
@@ -73,11 +69,9 @@ impl World {
         let header = &entry.header;
         let (at, recorded) = (header.occurred_at, header.recorded_at);
         self.nodes.push(Node { seq: header.seq, at, recorded, account, kind: header.kind, slot, links });
-        let name = match &entry.record {
-            Some(record) => (self.symbols.intern(&record.id.source), record.id.id.as_str().into()),
-            None => (self.symbols.intern(""), "".into()),
-        };
-        self.names.push(name);
+        let (source, id) = entry.record.as_ref().map_or(("", ""), |record| (&record.id.source, &record.id.id));
+        self.sources.push(self.symbols.intern(source));
+        self.ids.push(id);
     }
 
     fn account_of(&mut self, entry: &Entry) -> AccountIx {
@@ -159,7 +153,7 @@ impl World {
 
     fn add_interaction(&mut self, body: &InteractionRecorded, node: NodeIx) -> u32 {
         let conversation = self.symbols.intern(&body.conversation);
-        self.conversations.entry(conversation).or_default().push(node);
+        self.turns.add(conversation, node);
         let (region, device_region) = (self.region(body.region), self.region(body.device_region));
         let (agent, modality, microphone) = (body.agent, body.modality, body.microphone);
         self.interactions.push(Interaction { agent, modality, conversation, region, device_region, microphone });
@@ -207,7 +201,7 @@ impl World {
             Some(Body::InteractionLabelled(body)) => Some(body.sensitive),
             _ => None,
         };
-        self.labels.entry(target).or_default().push(Label { moment, sensitive });
+        self.labels.add(target, Label { moment, sensitive });
     }
 
     fn add_version(&mut self, entry: &Entry) {
