@@ -106,8 +106,8 @@ impl Ledger {
     /// out of it meanwhile. `None` where there is none that is whole and of this journal: then the journal itself is read.
     pub(super) fn open_index(&self) -> Result<Option<IndexInUse>, LedgerError> {
         let path = self.options.index(&self.dir);
-        let Some(lock) = self.lock_index().filter(|_| path.join("db").exists()) else { return Ok(None) };
-        let mut index = match Index::open(&path) {
+        let Some(lock) = self.lock_index().filter(|_| path.is_dir()) else { return Ok(None) };
+        let mut index = match Index::read(&path) {
             Ok(index) => index,
             Err(error) => {
                 tracing::info!("{error}; the journal is read instead");
@@ -138,13 +138,12 @@ impl Ledger {
 }
 
 fn complete(index: &mut Index, disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<(), LedgerError> {
-    let covered = index.covered();
-    let from = match index.resume()? {
-        Some(start) if covered > 0 && start.seq <= covered => {
-            check_boundary(index, covered - 1, disk, journal)?;
+    let from = match index.resume() {
+        Some(start) if start.seq < index.covered() => {
+            check_boundary(index, index.covered() - 1, disk, journal)?;
             Some((Location::unpack(start.location), start.seq))
         }
-        None if covered == 0 => None,
+        None if index.covered() == 0 => None,
         _ => return Err(foreign(journal)),
     };
     // A torn or damaged tail is not this look's matter: what stands before it can be read.
@@ -165,7 +164,7 @@ fn check_boundary(index: &Index, seq: u64, disk: &dyn Disk, journal: &Path) -> R
     let bytes = journal::read_entry(disk, journal, location).map_err(|_| foreign(journal))?;
     let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq).ok_or_else(|| foreign(journal))?;
     let (header, hash) = read::peek(&raw)?;
-    if header.seq == seq && hash == index.boundary() { Ok(()) } else { Err(foreign(journal)) }
+    if header.seq == seq && Some(hash) == index.boundary() { Ok(()) } else { Err(foreign(journal)) }
 }
 
 fn foreign(journal: &Path) -> LedgerError {

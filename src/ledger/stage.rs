@@ -143,6 +143,9 @@ pub fn terms(entry: &Entry) -> Vec<Term> {
         _ => &[Field::Account, Field::Center],
     };
     terms.extend(header.streams.iter().zip(fields).map(|(link, &field)| Term::new(field, &link.stream.0)));
+    if matches!(header.kind, Kind::AccountLinked | Kind::AccountUnlinked) {
+        terms.push(Term::new(Field::Links, &header.streams[0].stream.0));
+    }
     if matches!(header.kind, Kind::InteractionLabelled | Kind::VerdictAttested) {
         terms.extend(header.links.iter().filter_map(|link| match link {
             Link::Resolved { seq, .. } => Some(Term::new(Field::Target, &seq.to_be_bytes())),

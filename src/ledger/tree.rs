@@ -50,6 +50,19 @@ impl Tree {
         Ok(())
     }
 
+    /// Takes the tree as it is stored up to some size: leaves are then appended from there on.
+    pub fn resume(&mut self, frontier: Frontier) {
+        self.frontier = frontier;
+    }
+
+    /// Makes durable what was written.
+    pub fn sync(&self) -> Result<(), LedgerError> {
+        let synced = |(level, file): (usize, &Box<dyn DiskFile>)| {
+            file.sync_data().map_err(|error| LedgerError::Io(self.path(level), error))
+        };
+        self.files.iter().enumerate().try_for_each(synced)
+    }
+
     /// The tree so far.
     pub fn frontier(&self) -> &Frontier {
         &self.frontier

@@ -224,12 +224,17 @@ impl Writer {
         admission.admit(facts, Terms { clock, whole, own }, &self.catalog, keyring)
     }
 
-    fn check_expected(&self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {
+    fn check_expected(&mut self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {
         let (stream, name) = match &expected.stream {
             Stream::Account(name) => (keyring.slot_of(name).map(|slot| keyring.stream(slot)), name),
             Stream::Center(name) => (Some(codec::center_stream(name)), name),
             Stream::Policy(name) => (Some(codec::policy_stream(name)), name),
         };
+        match (&expected.stream, stream) {
+            (Stream::Account(_), Some(stream)) => self.catalog.fetch_account(stream)?,
+            (Stream::Center(_), Some(stream)) => self.catalog.fetch_center(stream, keyring)?,
+            _ => {}
+        }
         let found = stream.and_then(|stream| self.catalog.heads.revision(stream));
         if found == expected.revision {
             return Ok(());
@@ -296,6 +301,7 @@ impl Writer {
             return Ok(Vec::new());
         }
         self.check_lock()?;
+        self.catalog.prepare(&group, keyring)?;
         let (entries, frames): (Vec<Entry>, Vec<_>) =
             stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
         self.closed = false;
@@ -310,6 +316,7 @@ impl Writer {
             self.catalog.take(entry, location, start)?;
         }
         self.erase(entries.last().expect("not empty"), keyring)?;
+        self.catalog.write_due(keyring)?;
         Ok(entries.iter().map(|entry| entry.hash).collect())
     }
 
@@ -364,7 +371,7 @@ impl Writer {
         }
         self.check_lock()?;
         self.journal.close()?;
-        self.catalog.settle(keyring)?;
+        self.catalog.finish(keyring)?;
         // What was signed keeps its time, which the clock is held to.
         if !self.is_signed() && !self.watch.is_refused() {
             self.write_checkpoint(keyring)?;

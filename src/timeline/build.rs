@@ -46,25 +46,6 @@ impl World {
         }
     }
 
-    /// Puts one account into the order of time before all is read.
-    pub(crate) fn order(&mut self, stream: crate::codec::StreamId) {
-        if let Some(&ix) = self.by_stream.get(&stream) {
-            self.accounts[ix.0 as usize].order();
-        }
-    }
-
-    /// The center of the link that was added last.
-    pub(crate) fn last_center(&self) -> Option<CenterIx> {
-        self.last_center
-    }
-
-    /// Drops the links of an account whose bodies were destroyed.
-    pub(crate) fn forget(&mut self, stream: crate::codec::StreamId) {
-        if let Some(&ix) = self.by_stream.get(&stream) {
-            self.accounts[ix.0 as usize].events.clear();
-        }
-    }
-
     fn add_node(&mut self, entry: &Entry, account: AccountIx, links: Range<u32>, slot: Option<u32>) {
         let header = &entry.header;
         let (at, recorded) = (header.occurred_at, header.recorded_at);
@@ -143,7 +124,6 @@ impl World {
         if ix == next {
             self.centers.push(Vec::new());
         }
-        self.last_center = Some(ix);
         let members = &mut self.centers[ix.0 as usize];
         if let Err(place) = members.binary_search(&account) {
             members.insert(place, account);

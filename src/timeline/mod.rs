@@ -158,7 +158,6 @@ pub struct World {
     /// True if the policies are not those that were in force: what a decision cites then means nothing.
     pub(crate) hypothetical: bool,
     latest_decision: Option<Instant>,
-    last_center: Option<CenterIx>,
 }
 
 impl World {
@@ -253,11 +252,6 @@ impl World {
     /// An account's line.
     pub fn account(&self, ix: AccountIx) -> &AccountLine {
         &self.accounts[ix.0 as usize]
-    }
-
-    /// The account of a stream, if the world holds an entry of it.
-    pub(crate) fn account_of_stream(&self, stream: crate::codec::StreamId) -> Option<AccountIx> {
-        self.by_stream.get(&stream).copied()
     }
 
     /// The stream of an account.
