@@ -19,6 +19,7 @@ mod heads;
 mod held;
 mod keyless;
 mod load;
+mod look;
 mod manifest;
 mod metrics;
 mod opening;
@@ -37,6 +38,7 @@ mod status;
 mod stored;
 mod survey;
 mod tree;
+mod verdicts;
 mod verify;
 mod witnessed;
 mod writer;
@@ -47,6 +49,7 @@ pub use config::Config;
 pub use error::LedgerError;
 pub use gather::Exhibits;
 pub use load::{Loaded, Problem, Report};
+pub use look::{By, Look};
 pub use metrics::{Commits, Histogram, Metrics};
 pub use options::Options;
 pub use publish::{Publish, Published};
@@ -55,6 +58,7 @@ pub use restore::{RestoreOptions, Restored, restore, restore_with};
 pub use retain::{Moved, retain};
 pub use salvage::{Salvaged, salvage};
 pub use status::{Signed, Status};
+pub use verdicts::{Keeping, Kept};
 pub use writer::{Expected, Receipt, Stream};
 
 use crate::checkpoint::{Checkpoint, VerifierKey};
@@ -110,6 +114,9 @@ impl Paths<'_> {
     }
     fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+    fn verdicts(&self) -> PathBuf {
+        self.0.join("verdicts").join("kept")
     }
     fn index_lock(&self) -> PathBuf {
         self.0.join("index.lock")
