@@ -12,17 +12,15 @@ use crate::replay;
 use crate::timeline::{NodeIx, World};
 use std::ops::ControlFlow;
 
-/// How an answer came about: worth saying where it took long.
+/// What is worth saying while it takes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Looked up by the index and by kept verdicts.
+    /// Everything is judged now: no verdicts are kept for the ledger as it stands.
+    Judging,
+    /// They are kept from now on.
     Kept,
-    /// Looked up by the index, and each decision of the page judged by itself.
-    Gathered,
-    /// Everything was judged, and the verdicts were kept.
-    Judged,
-    /// Everything was judged, and nothing was kept.
-    JudgedOnly,
+    /// They cannot be.
+    NotKept,
 }
 
 /// Pages longer than this are not worth gathering each decision's evidence by itself.
@@ -41,8 +39,9 @@ pub fn decisions(
     filter: &Filter,
     page: &Page,
     refresh: bool,
+    tell: &mut dyn FnMut(How),
     visit: Visit,
-) -> Result<(Turned, How), SearchError> {
+) -> Result<Turned, SearchError> {
     let (size, root) = ledger.standing()?;
     if ledger.is_indexed() && !refresh {
         let kept = ledger.kept_verdicts(&kept_label(), size, root);
@@ -50,18 +49,19 @@ pub fn decisions(
             let mut search = Search { look: ledger.look()?, directory, kept, filter, page, size, block: None };
             // Damage to what was kept is no damage to the ledger: it is made again.
             if let Some(turned) = search.run(visit)? {
-                return Ok((turned, How::Kept));
+                return Ok(turned);
             }
         } else if is_narrow(filter) && !filter.asks_for_verdicts() && page.limit <= FEW {
-            return Ok((gathered(ledger, filter, page, size, visit)?, How::Gathered));
+            return gathered(ledger, filter, page, size, visit);
         }
     }
+    tell(How::Judging);
     let loaded = ledger.load()?;
-    let kept = keep(ledger, &loaded)?;
+    tell(if keep(ledger, &loaded)? { How::Kept } else { How::NotKept });
     let turned = judged(&loaded, filter, page, visit)?;
     // The process ends soon: taking the world apart, string by string, would only cost time.
     std::mem::forget(loaded);
-    Ok((turned, if kept { How::Judged } else { How::JudgedOnly }))
+    Ok(turned)
 }
 
 /// The same out of a ledger that was loaded whole, as it stood at whatever moment.

@@ -12,7 +12,7 @@ mod facts;
 mod keep;
 mod page;
 
-pub use decisions::{How, decisions};
+pub use decisions::{How, decisions, judged};
 pub use facts::{each_fact, person};
 pub use keep::{keep, kept_label};
 pub use page::{Page, Turned};
@@ -27,6 +27,14 @@ pub enum SearchError {
     Ledger(#[from] LedgerError),
     #[error("the ledger was tampered with: entry {}: {}; no verdict is given", .0.seq, .0.what)]
     Tampered(Problem),
-    #[error("--as-of: the checkpoint signs another tree than that of the ledger's first {0} entries")]
-    OtherTree(u64),
+}
+
+impl SearchError {
+    /// True if what is there is not what was recorded.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            SearchError::Ledger(error) => error.is_damage(),
+            SearchError::Tampered(_) => true,
+        }
+    }
 }
