@@ -37,6 +37,7 @@
 //! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
 //! - [`query`]: what auditors ask: verdicts as rows
+//! - [`search`]: decisions and facts by what they say, out of a ledger
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
 //! - [`evidence`]: bundles out of a ledger
@@ -76,6 +77,7 @@ pub mod ledger;
 pub mod http;
 pub mod replay;
 pub mod query;
+pub mod search;
 pub mod explain;
 pub mod bundle;
 pub mod evidence;

@@ -44,6 +44,29 @@ impl AsOf {
         Ok(Some(Moment { size: checkpoint.size, root: Some(checkpoint.root) }))
     }
 
+    /// True if a moment was named.
+    pub fn is_given(&self) -> bool {
+        self.as_of.is_some()
+    }
+
+    /// How many entries there were then, where that is all that is asked: the root is held to what was signed.
+    pub fn size(&self, ledger: &Ledger) -> Result<Option<TreeSize>, CliError> {
+        let Some(moment) = self.moment(ledger)? else { return Ok(None) };
+        let (held, _) = ledger.standing()?;
+        if moment.size > held {
+            return Err(self.beyond(moment.size.0, &format!("a size of at most {}", held.0)));
+        }
+        if moment.root.is_some() {
+            moment.check(ledger.root_at(moment.size)?)?;
+        }
+        Ok(Some(moment.size))
+    }
+
+    fn beyond(&self, asked: u64, expected: &str) -> CliError {
+        let given = self.as_of.as_deref().unwrap_or_default();
+        CliError::Usage(format!("--as-of `{given}`: {asked} entries were never recorded: expected {expected}"))
+    }
+
     /// Reads and checks everything, and takes what was there then.
     pub fn load(&self, ledger: &Ledger) -> Result<Loaded, CliError> {
         let Some(moment) = self.moment(ledger)? else { return Ok(ledger.load()?) };
@@ -63,10 +86,7 @@ impl AsOf {
 
     fn refusal(&self, error: LedgerError) -> CliError {
         match error {
-            LedgerError::BeyondTree { asked, expected } => CliError::Usage(format!(
-                "--as-of `{}`: {asked} entries were never recorded: expected {expected}",
-                self.as_of.as_deref().unwrap_or_default()
-            )),
+            LedgerError::BeyondTree { asked, expected } => self.beyond(asked, &expected),
             other => other.into(),
         }
     }

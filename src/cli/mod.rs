@@ -7,6 +7,7 @@ mod backup;
 mod bundle;
 mod checkpoint;
 mod consistency;
+mod csv;
 mod demo;
 mod derive;
 mod exit;
@@ -19,6 +20,7 @@ mod progress;
 mod proof;
 mod publish;
 mod provenance;
+mod query;
 mod rederive;
 mod reindex;
 mod replay;
@@ -26,6 +28,7 @@ mod restore;
 mod retain;
 mod salvage;
 mod status;
+mod table;
 mod verify;
 mod verify_bundle;
 mod witness;
@@ -72,6 +75,8 @@ enum Command {
     Demo(demo::Demo),
     /// Judge decisions again, against the policies in force at their time.
     Replay(replay::Replay),
+    /// Find decisions and facts by account, advertiser, rule, verdict, time and the like, a page at a time.
+    Query(query::Query),
     /// Explain one decision to a person: the verdict, why, and everything that it rests on.
     Explain(explain::Explain),
     /// Put verdicts on record, so that they are known after evidence was erased.
@@ -146,6 +151,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Derive(args) => derive::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Query(args) => query::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Provenance(args) => provenance::run(args),
         Command::Attest(args) => attest::run(args),

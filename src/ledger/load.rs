@@ -170,6 +170,9 @@ impl Ledger {
 
     /// How many entries were recorded at or before `at`.
     pub fn size_at(&self, at: crate::fact::Instant) -> Result<TreeSize, LedgerError> {
+        if self.reader.is_some() {
+            return self.look()?.size_at(at, self.standing()?.0);
+        }
         let extent = Extent::of(self)?;
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");

@@ -22,6 +22,7 @@ mod keyless;
 mod leaves;
 mod links;
 mod load;
+mod look;
 mod manifest;
 mod metrics;
 mod opening;
@@ -43,6 +44,7 @@ mod status;
 mod stored;
 mod survey;
 mod tree;
+mod verdicts;
 mod verify;
 mod witnessed;
 mod writer;
@@ -53,6 +55,7 @@ pub use config::Config;
 pub use error::LedgerError;
 pub use gather::Exhibits;
 pub use load::Loaded;
+pub use look::{By, Look};
 pub use metrics::{Commits, Histogram, Metrics};
 pub use options::Options;
 pub use parts::{BYTES_PER_ENTRY, Parts, scratch};
@@ -63,6 +66,7 @@ pub use restore::{RestoreOptions, Restored, restore, restore_with};
 pub use retain::{Moved, retain};
 pub use salvage::{Salvaged, salvage};
 pub use status::{Signed, Status};
+pub use verdicts::{Keeping, Kept};
 pub use writer::{Expected, Receipt, Stream};
 
 use crate::checkpoint::{Checkpoint, VerifierKey};
@@ -118,6 +122,9 @@ impl Paths<'_> {
     }
     fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+    fn verdicts(&self) -> PathBuf {
+        self.0.join("verdicts").join("kept")
     }
     fn index_lock(&self) -> PathBuf {
         self.0.join("index.lock")

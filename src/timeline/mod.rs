@@ -254,6 +254,11 @@ impl World {
         &self.accounts[ix.0 as usize]
     }
 
+    /// The account of a stream, if the world holds an entry of it.
+    pub(crate) fn account_of_stream(&self, stream: crate::codec::StreamId) -> Option<AccountIx> {
+        self.by_stream.get(&stream).copied()
+    }
+
     /// The stream of an account.
     pub(crate) fn stream_of_account(&self, ix: AccountIx) -> crate::codec::StreamId {
         self.account(ix).stream
