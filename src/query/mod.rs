@@ -2,6 +2,12 @@
 //!
 //! Deliberately absent: the ledger and the terminal. Rows borrow from the world that they were judged in.
 
+mod attribute;
 mod row;
+mod sample;
+mod sample_file;
 
+pub use attribute::{CONFIDENCE, most_failing, size_for};
 pub use row::{FindingRow, Row, RuleRow, ViewRow, row};
+pub use sample::{By, Drawn, MAX_SEED, Member, Population, check_seed, effective, stratum};
+pub use sample_file::{Bound, Chosen, FORMAT as SAMPLE_FORMAT, Overall, Recipe, SampleFile, Size, Stratum, Whole};
