@@ -190,7 +190,7 @@ pub(super) fn sample(
     let (mut population, mut conformance) = (Population::default(), HashMap::new());
     let stratum = |world: &World, judgement| {
         let row = query::row(world, &judgement);
-        (row.seq, query::stratum(world, &judgement, &row, &recipe.by), judgement.conformance)
+        (row.seq, query::stratum(&row, &recipe.by), row.conformance)
     };
     replay::replay(world, &decisions, stratum, |(seq, stratum, found)| {
         let leaf = leaves.next().expect("a leaf a decision");

@@ -1,7 +1,8 @@
 //! One decision and its verdict, flat.
 
 use crate::fact::{Conformance, Instant, Integrity, ItemKind, Outcome, Purpose, Time, Verdict};
-use crate::judge::{Judged, Judgement, Rule, VersionIx, version_of};
+use crate::judge::{Judged, Judgement, Rule, VersionIx, outcome, version_of};
+use crate::policy::RuleOutcome;
 use crate::replay;
 use crate::symbols::Sym;
 use crate::timeline::{Decision, NodeIx, World};
@@ -56,6 +57,8 @@ pub struct RuleRow<'a> {
     pub version: Option<&'a str>,
     /// The use's seq.
     pub used: Option<u64>,
+    /// True for a rule that denies; the others need a person.
+    pub denies: bool,
 }
 
 /// A finding that was made.
@@ -113,7 +116,8 @@ fn view<'a>(world: &'a World, judged: &Judged) -> ViewRow<'a> {
             };
             let (policy, version) = split(version.map(|ix| names(world, ix)));
             let used = fired.about.map(|about| world.node(about).seq);
-            RuleRow { id: replay::rule_id(world, fired.rule), policy, version, used }
+            let denies = outcome(world, fired.rule) == RuleOutcome::Deny;
+            RuleRow { id: replay::rule_id(world, fired.rule), policy, version, used, denies }
         })
         .collect();
     rules.sort_unstable();

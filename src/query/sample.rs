@@ -10,9 +10,6 @@
 
 use super::Row;
 use crate::fact::{Digest, Verdict};
-use crate::judge::{self, Judgement};
-use crate::replay;
-use crate::timeline::World;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -66,7 +63,7 @@ impl By {
         found.ok_or_else(|| format!("`{name}`: expected one of {}", names()))
     }
 
-    fn of(self, world: &World, judgement: &Judgement, row: &Row) -> String {
+    fn of(self, row: &Row) -> String {
         let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
         match self {
             By::Policy => {
@@ -75,7 +72,7 @@ impl By {
             }
             By::Region => own(row.region),
             By::App => own(row.app),
-            By::Rule => first_rule(world, judgement).unwrap_or_default().to_owned(),
+            By::Rule => first_rule(row).unwrap_or_default().to_owned(),
             By::Conformance => row.conformance.name().to_owned(),
             By::Verdict => row.known.verdict.name().to_owned(),
             By::Outcome => own(row.outcome.map(|outcome| outcome.name())),
@@ -87,17 +84,15 @@ impl By {
 }
 
 /// The first rule by id that carries the known verdict.
-fn first_rule<'a>(world: &'a World, judgement: &Judgement) -> Option<&'a str> {
-    let denies = judgement.known.verdict == Verdict::Deny;
-    let carries = |rule| (judge::outcome(world, rule) == crate::policy::RuleOutcome::Deny) == denies;
-    let rules = judgement.known.rules.iter().map(|fired| fired.rule);
-    rules.filter(|&rule| carries(rule)).map(|rule| replay::rule_id(world, rule)).min()
+fn first_rule<'a>(row: &Row<'a>) -> Option<&'a str> {
+    let denies = row.known.verdict == Verdict::Deny;
+    row.known.rules.iter().filter(|rule| rule.denies == denies).map(|rule| rule.id).min()
 }
 
 /// The stratum of a decision: a JSON list of strings, one a field of `by`; a field that the decision does not have, or
 /// that was erased, is the empty string.
-pub fn stratum(world: &World, judgement: &Judgement, row: &Row, by: &[By]) -> String {
-    let values: Vec<String> = by.iter().map(|by| by.of(world, judgement, row)).collect();
+pub fn stratum(row: &Row, by: &[By]) -> String {
+    let values: Vec<String> = by.iter().map(|by| by.of(row)).collect();
     serde_json::to_string(&values).expect("strings")
 }
 
