@@ -27,6 +27,11 @@ pub struct Moment {
 }
 
 impl AsOf {
+    /// True if a moment was asked for.
+    pub fn is_given(&self) -> bool {
+        self.as_of.is_some()
+    }
+
     /// The moment that is meant; `None` for the ledger as it stands.
     pub fn moment(&self, ledger: &Ledger) -> Result<Option<Moment>, CliError> {
         let Some(text) = &self.as_of else { return Ok(None) };

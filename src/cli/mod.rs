@@ -27,6 +27,7 @@ mod replay;
 mod restore;
 mod retain;
 mod salvage;
+mod sample;
 mod status;
 mod table;
 mod verify;
@@ -79,6 +80,8 @@ enum Command {
     Query(query::Query),
     /// Explain one decision to a person: the verdict, why, and everything that it rests on.
     Explain(explain::Explain),
+    /// Draw decisions to look at, so that nobody could have chosen them; or draw a sample again.
+    Sample(sample::Sample),
     /// Put verdicts on record, so that they are known after evidence was erased.
     Attest(attest::Attest),
     /// Write evidence about decisions that others can check without the ledger.
@@ -154,6 +157,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Query(args) => query::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Provenance(args) => provenance::run(args),
+        Command::Sample(args) => sample::run(args),
         Command::Attest(args) => attest::run(args),
         Command::Bundle(args) => bundle::run(args),
         Command::VerifyBundle(args) => verify_bundle::run(args),

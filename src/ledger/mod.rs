@@ -241,6 +241,11 @@ impl Ledger {
         &self.config.origin
     }
 
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The key that its checkpoints verify under.
     pub fn verifier_key(&self) -> VerifierKey {
         self.config.public_key.clone()

@@ -87,6 +87,17 @@ impl Ledger {
         nodes.answer(root)
     }
 
+    /// The leaves of entries, in the order asked for.
+    pub fn leaves(&self, seqs: impl IntoIterator<Item = u64>) -> Result<Vec<NodeHash>, LedgerError> {
+        let nodes = self.stored_nodes()?;
+        let leaf = |seq: u64| {
+            nodes.expect_size(TreeSize(seq.saturating_add(1)))?;
+            Ok(nodes.node(0, seq))
+        };
+        let leaves = seqs.into_iter().map(leaf).collect::<Result<Vec<_>, LedgerError>>()?;
+        nodes.answer(leaves)
+    }
+
     /// The proof that entry `seq` is in the tree of `size` leaves, nearest sibling first.
     pub fn inclusion_proof(&self, seq: u64, size: TreeSize) -> Result<Vec<NodeHash>, LedgerError> {
         let nodes = self.stored_nodes()?;
