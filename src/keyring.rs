@@ -249,7 +249,8 @@ impl Keyring {
         let used = |(slot, bytes): (Slot, &[u8])| {
             let (owned, destroyed) = (bytes[OWNER] != [0; 16], bytes[FLAGS] & DESTROYED != 0);
             let since = content_since(bytes);
-            (owned || destroyed || since > 0).then_some((slot, [u64::from(owned || destroyed), u64::from(destroyed), since]))
+            (owned || destroyed || since > 0)
+                .then_some((slot, [u64::from(owned || destroyed), u64::from(destroyed), since]))
         };
         for (slot, counts) in self.slots.iter().filter_map(used) {
             self.next_free = slot.0 + 1;
@@ -598,7 +599,8 @@ fn content_since(slot: &[u8]) -> u64 {
 
 /// True if a slot was made and is what was written; the first ledgers have the owner under the checksum too.
 fn is_whole(slot: &[u8]) -> bool {
-    slot[FLAGS] & MADE != 0 && (checksum(slot) == slot[SUM] || crc32fast::hash(&slot[..SUM.start]).to_le_bytes() == slot[SUM])
+    slot[FLAGS] & MADE != 0
+        && (checksum(slot) == slot[SUM] || crc32fast::hash(&slot[..SUM.start]).to_le_bytes() == slot[SUM])
 }
 
 fn put_checksum(slot: &mut Bytes) {

@@ -28,7 +28,8 @@ fn run(scratch: &Scratch, args: &[&str]) -> (Output, i32) {
 
 fn object(output: &Output) -> Value {
     let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn root(scratch: &Scratch) -> String {
@@ -138,7 +139,11 @@ fn a_decision_changed_added_or_removed_is_noticed() {
     // What is appended later changes nothing of a sample under an earlier root, which a checkpoint signs.
     let ledger = scratch.open();
     let note = ledger.last_note().expect("signed");
-    import(&ledger, &[common::events::policy("later"), common::events::decision("late", "facebook/new", "none")], Clock::Ledger);
+    import(
+        &ledger,
+        &[common::events::policy("later"), common::events::decision("late", "facebook/new", "none")],
+        Clock::Ledger,
+    );
     ledger.close().expect("closed");
     assert_eq!(redraw(&scratch, &dir).1, 0);
     let kept = scratch.dir.path().join("note");
@@ -179,7 +184,9 @@ fn what_cannot_be_drawn_is_refused_in_words() {
     assert!(error.contains(&root) && error.contains("entries"), "{error}");
     assert!(refused(&["--size", "1", "--seed", "s", "--root", &root, BY]).contains("one a stratum"));
     assert!(refused(&["--size", "5", "--seed", "", "--root", &root]).contains("one line"));
-    assert!(refused(&["--size", "5", "--seed", "s", "--root", &root, "--by", "mood"]).contains("expected one of policy"));
+    assert!(
+        refused(&["--size", "5", "--seed", "s", "--root", &root, "--by", "mood"]).contains("expected one of policy")
+    );
     assert!(refused(&["--size", "5", "--seed", "s", "--root", "x"]).contains("64 hex digits"));
     assert!(refused(&["--size", "0", "--seed", "s", "--root", &root]).contains("0 is not in"));
     check_ledger(&scratch);

@@ -49,11 +49,6 @@ impl AsOf {
         Ok(Some(Moment { size: checkpoint.size, root: Some(checkpoint.root) }))
     }
 
-    /// True if a moment was named.
-    pub fn is_given(&self) -> bool {
-        self.as_of.is_some()
-    }
-
     /// How many entries there were then, where that is all that is asked: the root is held to what was signed.
     pub fn size(&self, ledger: &Ledger) -> Result<Option<TreeSize>, CliError> {
         let Some(moment) = self.moment(ledger)? else { return Ok(None) };

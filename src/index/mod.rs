@@ -126,7 +126,10 @@ impl Index {
         let (mut index, rest) = Index::over(path, run_len)?;
         let ranges: Vec<Range> = index.runs.iter().map(|run| run.meta.range).collect();
         if whole && catalogue.ranges().map_err(fail)? != ranges {
-            tracing::warn!("index `{}`: it is not the runs that were closed; the journal tells the rest", path.display());
+            tracing::warn!(
+                "index `{}`: it is not the runs that were closed; the journal tells the rest",
+                path.display()
+            );
         }
         index.catalogue = Some(catalogue);
         index.list()?;

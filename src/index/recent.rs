@@ -60,8 +60,7 @@ impl Recent {
 
     /// Every posting by key and seq, each once, and how many keys there are.
     pub fn sorted(&self) -> (Vec<(u64, u64)>, u64) {
-        let mut all: Vec<(u64, u32)> =
-            self.postings.iter().map(|posting| (posting.term.key(), posting.seq)).collect();
+        let mut all: Vec<(u64, u32)> = self.postings.iter().map(|posting| (posting.term.key(), posting.seq)).collect();
         all.sort_unstable();
         all.dedup();
         let keys = all.chunk_by(|a, b| a.0 == b.0).count() as u64;

@@ -217,7 +217,8 @@ impl Run {
         let pages = match kept.get() {
             Some(pages) => pages,
             None => {
-                let pages = (1..=self.sections.filter).map(|number| self.page(number)).collect::<io::Result<Vec<_>>>()?;
+                let pages =
+                    (1..=self.sections.filter).map(|number| self.page(number)).collect::<io::Result<Vec<_>>>()?;
                 kept.get_or_init(|| pages.concat())
             }
         };

@@ -29,7 +29,10 @@ impl Drop for Seal {
             return;
         }
         if let Err(error) = digest(&self.path).and_then(|digest| std::fs::write(self.path.join(NAME), digest)) {
-            tracing::warn!("sealing the catalogue `{}`: {error}; it is made again when it is opened", self.path.display());
+            tracing::warn!(
+                "sealing the catalogue `{}`: {error}; it is made again when it is opened",
+                self.path.display()
+            );
         }
     }
 }
