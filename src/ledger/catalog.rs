@@ -238,6 +238,17 @@ impl Catalog {
 
     /// Takes an entry that the journal holds, of the group at `group`; its streams were taken before.
     pub fn take(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
+        self.take_by(entry, &stage::terms(entry), location, group)
+    }
+
+    /// As [`Catalog::take`], where what it can be found by is known.
+    pub fn take_by(
+        &mut self,
+        entry: &Entry,
+        terms: &[Term],
+        location: Location,
+        group: GroupStart,
+    ) -> Result<(), LedgerError> {
         let header = &entry.header;
         self.next_seq = header.seq + 1;
         self.last_recorded = header.recorded_at;
@@ -246,7 +257,14 @@ impl Catalog {
             self.last_erasure = Some(header.seq);
         }
         if !self.stale {
-            add(self.index_mut()?, entry, location, group)?;
+            self.index_mut()?.add(
+                header.seq,
+                &entry.hash,
+                location.pack(),
+                group,
+                Term::id(&header.identity),
+                terms,
+            )?;
         }
         Ok(())
     }
@@ -389,11 +407,6 @@ impl Catalog {
         self.tree.sync()?;
         let mark = Mark { root: self.tree.frontier().root(), keyring: keyring.standing() };
         Ok(self.index_mut()?.flush(&mark.encode())?)
-    }
-
-    /// Appends the leaves of new entries.
-    pub fn grow(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
-        self.tree.append(&entries.iter().map(|entry| tree::leaf(&entry.hash)).collect::<Vec<_>>())
     }
 }
 

@@ -7,6 +7,7 @@ use super::shelf::Shelf;
 use super::{Ledger, LedgerError, Paths};
 use crate::codec::{self, Link, StreamId};
 use crate::disk::Disk;
+use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::fact::{Body, FactId, Kind, Source};
 use crate::index::{Field, Term};
@@ -49,6 +50,21 @@ impl Ledger {
     pub fn decision_of(&self, name: &FactId) -> Result<Option<u64>, LedgerError> {
         let found = self.named(Term::new(Field::Decision, name.id.as_bytes()), |other| other == name)?;
         Ok(found.first().copied())
+    }
+
+    /// Every entry in the stream of an account as it stands now, ascending; none for one that was never heard of, or was
+    /// erased.
+    pub fn facts_of(&self, account: &str) -> Result<Vec<Entry>, LedgerError> {
+        let shelf = self.shelf()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
+        let (journal, mut found) = (Paths(&self.dir).journal(), Vec::new());
+        for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
+            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
+            // A term is a hash, and names others now and then.
+            found.extend(exhibit.map(|exhibit| exhibit.entry).filter(|entry| entry.header.streams[0].stream == stream));
+        }
+        Ok(found)
     }
 
     fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {
