@@ -119,7 +119,7 @@ impl Admission {
                 conflict(&fact.id, earlier.seq)
             });
         }
-        if let Some((seq, hash)) = catalog.find(&identity)? {
+        if let Some((seq, hash)) = catalog.find(&identity, keyring)? {
             let same = says_the_same(&catalog.read(seq, keyring)?, &fact, catalog, keyring);
             return Ok(if same { Outcome::Duplicate(seq, hash) } else { conflict(&fact.id, seq) });
         }
@@ -133,7 +133,7 @@ impl Admission {
             return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
         }
         let links = match &fact.body {
-            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog)? {
+            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog, keyring)? {
                 Some(link) => vec![link],
                 None => return Ok(no_decision(body.decision)),
             },
@@ -169,17 +169,17 @@ impl Admission {
         if let Some(&index) = self.ids.get(&identity) {
             return Ok(Link::Resolved { seq: self.admitted[index].seq, hash: EntryHash([0; 32]) });
         }
-        let found = catalog.find(&identity)?;
+        let found = catalog.find(&identity, keyring)?;
         Ok(found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash }))
     }
 }
 
 /// The link to a decision that was recorded.
-fn cite_decision(seq: u64, catalog: &Catalog) -> Result<Option<Link>, LedgerError> {
+fn cite_decision(seq: u64, catalog: &Catalog, keyring: &Keyring) -> Result<Option<Link>, LedgerError> {
     if seq >= catalog.next_seq {
         return Ok(None);
     }
-    let (header, hash) = catalog.header(seq)?;
+    let (header, hash) = catalog.header(seq, keyring)?;
     Ok((header.kind == Kind::DecisionMade).then_some(Link::Resolved { seq, hash }))
 }
 
