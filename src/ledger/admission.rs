@@ -146,7 +146,7 @@ impl Admission {
             return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
         }
         let links = match &fact.body {
-            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog)? {
+            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog, keyring)? {
                 Some(link) => vec![link],
                 None => return Ok(no_decision(body.decision)),
             },
@@ -186,18 +186,18 @@ impl Admission {
 fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, LedgerError> {
     let find = |id: &FactId| -> Result<Found, LedgerError> {
         let identity = codec::identity(keyring.identity_key(), id);
-        Ok((identity, catalog.find(&identity)?))
+        Ok((identity, catalog.find(&identity, keyring)?))
     };
     let references = fact.body.references().into_iter().map(find).collect::<Result<_, _>>()?;
     Ok(Looked { own: find(&fact.id)?, references })
 }
 
 /// The link to a decision that was recorded.
-fn cite_decision(seq: u64, catalog: &Catalog) -> Result<Option<Link>, LedgerError> {
+fn cite_decision(seq: u64, catalog: &Catalog, keyring: &Keyring) -> Result<Option<Link>, LedgerError> {
     if seq >= catalog.next_seq {
         return Ok(None);
     }
-    let (header, hash) = catalog.header(seq)?;
+    let (header, hash) = catalog.header(seq, keyring)?;
     Ok((header.kind == Kind::DecisionMade).then_some(Link::Resolved { seq, hash }))
 }
 

@@ -17,6 +17,7 @@ use crate::journal::{self, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::Frontier;
 use foldhash::{HashMap, HashSet};
+use std::cell::{Ref, RefCell};
 use std::path::{Path, PathBuf};
 
 /// How many ids are kept at hand, so that references to what was just recorded need no look-up.
@@ -50,8 +51,8 @@ pub struct Catalog {
     pub heads: Heads,
     /// The tree.
     pub tree: Tree,
-    /// `None` where rebuilding it failed.
-    index: Option<Index>,
+    /// `None` where rebuilding it failed. In a cell, since it is rebuilt where a look-up finds it damaged.
+    index: RefCell<Option<Index>>,
     recent: Recent,
     /// The seq of the next entry.
     pub next_seq: u64,
@@ -85,7 +86,7 @@ impl Catalog {
             options: options.clone(),
             heads: Heads::default(),
             tree: Tree::open(options.disk.clone(), &Paths(dir).tree())?,
-            index: Some(index),
+            index: RefCell::new(Some(index)),
             recent: Recent::default(),
             next_seq: 0,
             last_recorded: Instant(0),
@@ -97,14 +98,19 @@ impl Catalog {
 
     /// The last group that runs cover, how many entries they cover, and the hash of the last of these.
     pub fn resume(&self) -> Option<(GroupStart, u64, EntryHash)> {
-        let index = self.index.as_ref()?;
+        let index = self.index().ok()?;
         let start = index.resume().filter(|start| start.seq < index.covered())?;
         Some((start, index.covered(), index.boundary()?))
     }
 
     /// What was noted with the last run.
-    pub fn mark(&self) -> &[u8] {
-        self.index.as_ref().map_or(&[], Index::mark)
+    pub fn mark(&self) -> Vec<u8> {
+        self.index().map_or(Vec::new(), |index| index.mark().to_vec())
+    }
+
+    /// Has the index rebuilt once the journal was read as a whole.
+    pub fn distrust(&mut self) {
+        self.stale = true;
     }
 
     /// Stands at `resume` as if everything before had been taken: what it told is looked up when it is asked for.
@@ -120,7 +126,7 @@ impl Catalog {
             return Ok(());
         }
         for seq in self.postings(Term::new(Field::Kind, &[Kind::PolicyAdopted as u8]))? {
-            let (header, hash) = self.header(seq)?;
+            let (header, hash) = self.stored_header(seq)?;
             if header.kind == Kind::PolicyAdopted {
                 self.heads.note_policy(header.streams[0].stream);
                 self.heads.set(header.streams[0].stream, header.streams[0].revision, hash);
@@ -141,12 +147,25 @@ impl Catalog {
             last = last.max(Some(seq).filter(|_| is_all));
             Ok(is_all)
         })?;
+        drop(index);
         self.last_erasure = last;
         Ok(())
     }
 
     /// Looks up what the entries that are to be made of `admitted` extend and pin, where memory does not hold it.
     pub fn prepare(&mut self, admitted: &[Admitted], keyring: &Keyring) -> Result<(), LedgerError> {
+        match self.fetch(admitted, keyring) {
+            Err(LedgerError::Index(error)) => {
+                tracing::warn!("{error}; it is rebuilt now");
+                self.reindex(keyring)?;
+                self.fetched = self.fetched.is_some().then(Fetched::default);
+                self.fetch(admitted, keyring)
+            }
+            other => other,
+        }
+    }
+
+    fn fetch(&mut self, admitted: &[Admitted], keyring: &Keyring) -> Result<(), LedgerError> {
         if self.fetched.is_none() {
             return Ok(());
         }
@@ -182,7 +201,7 @@ impl Catalog {
         self.fetch_head(center, term)?;
         let mut members = HashSet::default();
         for seq in self.postings(term)? {
-            let (header, _) = self.header(seq)?;
+            let (header, _) = self.stored_header(seq)?;
             if is_link(&header) && header.streams[1].stream == center {
                 members.insert(header.streams[0].stream);
             }
@@ -210,7 +229,7 @@ impl Catalog {
             return Ok(());
         }
         for seq in self.postings(Term::new(Field::Links, &account.0))? {
-            let (header, _) = self.header(seq)?;
+            let (header, _) = self.stored_header(seq)?;
             if is_link(&header) && header.streams[0].stream == account {
                 self.heads.links.add(&header);
             }
@@ -225,7 +244,7 @@ impl Catalog {
         }
         let mut head = None;
         self.index()?.find_back(term, |seq| {
-            let (header, hash) = self.header(seq)?;
+            let (header, hash) = self.stored_header(seq)?;
             let link = header.streams.iter().find(|link| link.stream == stream);
             head = link.map(|link| (link.revision, hash));
             Ok::<bool, LedgerError>(head.is_some())
@@ -283,33 +302,57 @@ impl Catalog {
     }
 
     /// The entry of an identity: from memory, else from the index, checked against the journal.
-    pub fn find(&self, identity: &Identity) -> Result<Option<(u64, EntryHash)>, LedgerError> {
+    pub fn find(&self, identity: &Identity, keyring: &Keyring) -> Result<Option<(u64, EntryHash)>, LedgerError> {
         if let Some(found) = self.recent.get(identity) {
             return Ok(Some(found));
         }
-        for seq in self.index()?.ids(identity)? {
-            let (header, hash) = self.header(seq)?;
-            if header.identity == *identity {
-                return Ok(Some((seq, hash)));
+        self.healed(keyring, || {
+            let seqs = self.index()?.ids(identity)?;
+            for seq in seqs {
+                let (header, hash) = self.stored_header(seq)?;
+                if header.identity == *identity {
+                    return Ok(Some((seq, hash)));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// The header and hash of an entry, without its body.
-    pub fn header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
+    pub fn header(&self, seq: u64, keyring: &Keyring) -> Result<(Header, EntryHash), LedgerError> {
+        self.healed(keyring, || self.stored_header(seq))
+    }
+
+    fn stored_header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
         let (bytes, location) = self.frame(seq)?;
         let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
             .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
         Ok(read::peek(&raw)?)
     }
 
-    fn index(&self) -> Result<&Index, IndexError> {
-        self.index.as_ref().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+    fn index(&self) -> Result<Ref<'_, Index>, IndexError> {
+        let index = Ref::filter_map(self.index.borrow(), Option::as_ref);
+        index.map_err(|_| no_index(&self.options.index(&self.dir)))
     }
 
     fn index_mut(&mut self) -> Result<&mut Index, IndexError> {
-        self.index.as_mut().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+        self.index.get_mut().as_mut().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+    }
+
+    /// Asks once more over an index that was made anew, where it turns out to be damaged.
+    fn healed<T>(
+        &self,
+        keyring: &Keyring,
+        ask: impl Fn() -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        match ask() {
+            Err(LedgerError::Index(error)) => {
+                tracing::warn!("{error}; it is rebuilt now");
+                self.rebuild(keyring)?;
+                ask()
+            }
+            other => other,
+        }
     }
 
     /// Said where it is found out that the index is of another journal.
@@ -319,7 +362,7 @@ impl Catalog {
 
     /// Entries that are in no run yet.
     pub fn index_lag(&self) -> u64 {
-        self.index.as_ref().map_or(self.next_seq, |index| self.next_seq.saturating_sub(index.covered()))
+        self.index().map_or(self.next_seq, |index| self.next_seq.saturating_sub(index.covered()))
     }
 
     /// Where an entry stands.
@@ -334,7 +377,7 @@ impl Catalog {
 
     /// One entry, content included.
     pub fn read(&self, seq: u64, keyring: &Keyring) -> Result<Entry, LedgerError> {
-        let (bytes, location) = self.frame(seq)?;
+        let (bytes, location) = self.healed(keyring, || self.frame(seq))?;
         read::open_frame(&bytes, location, seq, keyring)
     }
 
@@ -346,12 +389,18 @@ impl Catalog {
 
     /// Closes the index: sled lets nobody else in before.
     pub fn let_go(&mut self) {
-        self.index = None;
+        *self.index.get_mut() = None;
     }
 
     /// Throws the index away and makes it again from the journal.
     pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
-        self.let_go();
+        self.rebuild(keyring)?;
+        self.stale = false;
+        Ok(self.next_seq)
+    }
+
+    fn rebuild(&self, keyring: &Keyring) -> Result<(), LedgerError> {
+        *self.index.borrow_mut() = None;
         keyring.sync()?;
         self.tree.sync()?;
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
@@ -368,9 +417,8 @@ impl Catalog {
             Ok(())
         };
         super::load::each_entry(disk, &journal, Extent::WHOLE, keyring, read::Content::Leave, visit)?;
-        self.index = Some(index);
-        self.stale = false;
-        Ok(self.next_seq)
+        *self.index.borrow_mut() = Some(index);
+        Ok(())
     }
 
     /// Makes the index fit for use: rebuilds it where it is not, or still holds hashes of what erased bodies said.
@@ -380,7 +428,7 @@ impl Catalog {
             let erased = self.last_erasure.is_some_and(|seq| seq >= index.purged());
             index.covered() > self.next_seq || is_stored && erased
         };
-        if self.stale || self.index.as_ref().is_none_or(useless) {
+        if self.stale || self.index().as_deref().map_or(true, useless) {
             self.reindex(keyring)?;
         }
         self.write_due(keyring)

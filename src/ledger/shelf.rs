@@ -73,18 +73,32 @@ impl Shelf<'_> {
 }
 
 impl Ledger {
-    /// Where to look single entries up. To be asked before the keyring is taken: appends wait until it is given back.
-    pub(super) fn shelf(&self) -> Result<Shelf<'_>, LedgerError> {
-        Ok(match (&self.writer, &self.reader) {
-            (Some(writer), _) => Shelf::Writer(self.locked(writer)?),
-            (None, Some(index)) => Shelf::Reader(index),
-            (None, None) => {
-                let extent = Extent::of(self)?;
-                self.refresh_keyring()?;
-                let keyring = self.keyring.read().expect("no holder panics");
-                Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, &keyring)?))
+    /// Looks single entries up; once more in one pass over the journal where the index turns out to be damaged. The shelf
+    /// is made before the keyring is taken: appends wait until it is given back.
+    pub(super) fn look_up<T>(
+        &self,
+        ask: impl Fn(&Shelf<'_>, &Keyring) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let asked = |shelf: Shelf| ask(&shelf, &self.keyring.read().expect("no holder panics"));
+        let indexed = match (&self.writer, &self.reader) {
+            (Some(writer), _) => asked(Shelf::Writer(self.locked(writer)?)),
+            (None, Some(index)) => asked(Shelf::Reader(index)),
+            (None, None) => return asked(self.scanned()?),
+        };
+        match indexed {
+            Err(LedgerError::Index(error)) => {
+                tracing::info!("{error}; the journal is read instead");
+                asked(self.scanned()?)
             }
-        })
+            other => other,
+        }
+    }
+
+    fn scanned(&self) -> Result<Shelf<'_>, LedgerError> {
+        let extent = Extent::of(self)?;
+        self.refresh_keyring()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        Ok(Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, &keyring)?)))
     }
 }
 
