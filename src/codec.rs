@@ -149,11 +149,6 @@ pub fn decode<T: Decode<()>>(bytes: &[u8], what: &'static str) -> Result<T, Deco
     }
 }
 
-/// Decodes what stands first in `bytes`.
-pub fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Option<T> {
-    bincode::decode_from_slice(bytes, CONFIG).ok().map(|(value, _)| value)
-}
-
 /// Keys of the contexts that every entry needs, derived once. A hasher is made of its key rather than copied: its state is
 /// sixty times as long.
 struct Contexts {

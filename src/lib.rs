@@ -32,6 +32,7 @@
 //! - [`disk`]: what a ledger asks of a disk, so that tests can put a failing one beneath it
 //! - [`journal`]: segment files of commit groups: the truth
 //! - [`keyring`]: sealing and erasing
+//! - [`spill`]: what does not fit into memory, put aside sealed
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
 //! - [`http`]: a witness that serves, and a ledger that asks witnesses

@@ -6,7 +6,10 @@
 
 use crate::disk::{Disk, DiskFile};
 use crate::keyring::PassingKey;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes gathered before they are written.
@@ -59,12 +62,13 @@ impl Spill {
 }
 
 impl Pile {
-    /// Adds a record.
-    pub fn push(&mut self, spill: &Spill, record: &[u8]) -> io::Result<()> {
+    /// Adds a record under a key.
+    pub fn push(&mut self, spill: &Spill, key: u64, record: &[u8]) -> io::Result<()> {
         if self.last.capacity() == 0 {
             self.last.reserve(PIECE);
         }
         self.last.extend((record.len() as u32).to_le_bytes());
+        self.last.extend(key.to_le_bytes());
         self.last.extend_from_slice(record);
         if self.last.len() >= PIECE - 512 {
             self.settle(spill)?;
@@ -80,36 +84,115 @@ impl Pile {
         Ok(())
     }
 
-    /// Pieces, each with the records in it: the last is the one in memory.
+    /// Its pieces: the last is the one in memory.
     pub fn pieces<'a>(&'a self, spill: &'a Spill) -> impl Iterator<Item = io::Result<Records>> + 'a {
-        let written = self.pieces.iter().map(|&piece| Ok(Records { bytes: spill.read(piece)?, at: 0 }));
-        written.chain(std::iter::once_with(|| Ok(Records { bytes: self.last.clone(), at: 0 })))
+        let written = self.pieces.iter().map(|&piece| Ok(Records { bytes: spill.read(piece)?, next: 0 }));
+        written.chain(std::iter::once_with(|| Ok(Records { bytes: self.last.clone(), next: 0 })))
+    }
+
+    /// All of it as one piece, ascending in keys.
+    pub fn sorted(&self, spill: &Spill) -> io::Result<Records> {
+        let (mut bytes, mut order) = (Vec::new(), Vec::new());
+        for piece in self.pieces(spill) {
+            let mut records = piece?;
+            let mut start = 0;
+            while let Some((key, _)) = records.take() {
+                order.push((key, bytes.len() + start..bytes.len() + records.next));
+                start = records.next;
+            }
+            bytes.append(&mut records.bytes);
+        }
+        order.sort_by_key(|(key, _)| *key);
+        let mut sorted = Vec::with_capacity(bytes.len());
+        order.into_iter().for_each(|(_, place)| sorted.extend_from_slice(&bytes[place]));
+        Ok(Records { bytes: sorted, next: 0 })
     }
 }
 
+/// The length and the key before a record.
+const PREFIX: usize = 12;
+
 /// The records of a piece.
+#[derive(Default)]
 pub struct Records {
     bytes: Vec<u8>,
-    at: usize,
+    /// Where the next one begins.
+    next: usize,
 }
 
 impl Records {
-    /// The next record.
-    pub fn take(&mut self) -> Option<&[u8]> {
-        let start = self.at + 4;
-        let len = u32::from_le_bytes(self.bytes.get(self.at..start)?.try_into().expect("four bytes")) as usize;
-        self.at = start + len;
-        Some(&self.bytes[start..self.at])
+    /// The next record, and its key.
+    pub fn take(&mut self) -> Option<(u64, &[u8])> {
+        let (key, place) = self.place(self.next)?;
+        self.next = place.end;
+        Some((key, &self.bytes[place]))
     }
 
-    /// Where the record that was taken last ends.
-    pub fn end(&self) -> usize {
-        self.at
+    fn place(&self, at: usize) -> Option<(u64, Range<usize>)> {
+        let (len, key) = self.bytes.get(at..at + PREFIX)?.split_at(4);
+        let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
+        let key = u64::from_le_bytes(key.try_into().expect("eight bytes"));
+        Some((key, at + PREFIX..at + PREFIX + len))
+    }
+}
+
+/// Records that ascend in their keys.
+pub struct Run<'a> {
+    rest: Box<dyn Iterator<Item = io::Result<Records>> + 'a>,
+    records: Records,
+}
+
+impl<'a> Run<'a> {
+    /// A pile whose keys ascended as they came, read piece by piece.
+    pub fn of(pile: &'a Pile, spill: &'a Spill) -> Run<'a> {
+        Run { rest: Box::new(pile.pieces(spill)), records: Records::default() }
     }
 
-    /// The bytes at a place.
-    pub fn at(&self, place: std::ops::Range<usize>) -> &[u8] {
-        &self.bytes[place]
+    /// Records in memory.
+    pub fn held(records: Records) -> Run<'a> {
+        Run { rest: Box::new(std::iter::empty()), records }
+    }
+
+    /// The key of the next record, the pieces before it let go.
+    fn key(&mut self) -> io::Result<Option<u64>> {
+        loop {
+            if let Some((key, _)) = self.records.place(self.records.next) {
+                return Ok(Some(key));
+            }
+            match self.rest.next() {
+                Some(records) => self.records = records?,
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Runs as one, ascending in keys.
+pub struct Merged<'a> {
+    runs: Vec<Run<'a>>,
+    heads: BinaryHeap<Reverse<(u64, usize)>>,
+    /// The run whose record was taken last.
+    taken: Option<usize>,
+}
+
+impl<'a> Merged<'a> {
+    /// Of so many runs.
+    pub fn new(mut runs: Vec<Run<'a>>) -> io::Result<Merged<'a>> {
+        let mut heads = BinaryHeap::new();
+        for (number, run) in runs.iter_mut().enumerate() {
+            heads.extend(run.key()?.map(|key| Reverse((key, number))));
+        }
+        Ok(Merged { runs, heads, taken: None })
+    }
+
+    /// The next record: the number of its run, its key, and its bytes.
+    pub fn take(&mut self) -> io::Result<Option<(usize, u64, &[u8])>> {
+        if let Some(number) = self.taken.take() {
+            self.heads.extend(self.runs[number].key()?.map(|key| Reverse((key, number))));
+        }
+        let Some(Reverse((_, number))) = self.heads.pop() else { return Ok(None) };
+        self.taken = Some(number);
+        Ok(self.runs[number].records.take().map(|(key, record)| (number, key, record)))
     }
 }
 
@@ -118,13 +201,10 @@ mod tests {
     use super::*;
     use crate::disk::RealDisk;
 
-    fn records(pile: &Pile, spill: &Spill) -> Vec<Vec<u8>> {
-        let mut all = Vec::new();
-        for piece in pile.pieces(spill) {
-            let mut records = piece.expect("sound");
-            while let Some(record) = records.take() {
-                all.push(record.to_vec());
-            }
+    fn records(runs: Vec<Run>) -> Vec<(u64, Vec<u8>)> {
+        let (mut all, mut merged) = (Vec::new(), Merged::new(runs).expect("sound"));
+        while let Some((_, key, record)) = merged.take().expect("sound") {
+            all.push((key, record.to_vec()));
         }
         all
     }
@@ -132,15 +212,20 @@ mod tests {
     #[test]
     fn piles_give_back_what_was_put_on_them_and_leave_nothing_readable() {
         let spill = Spill::new(&RealDisk).expect("a file");
-        let mut piles = [Pile::default(), Pile::default()];
-        let record = |number: usize| format!("a secret {number} {}", "x".repeat(number % 300)).into_bytes();
-        for number in 0..5000 {
-            piles[number % 2].push(&spill, &record(number)).expect("sound");
+        let mut piles = [Pile::default(), Pile::default(), Pile::default()];
+        let record = |key: u64| (key, format!("a secret {key} {}", "x".repeat(key as usize % 300)).into_bytes());
+        for key in 0..6000 {
+            piles[key as usize % 2].push(&spill, key, &record(key).1).expect("sound");
+            // Seven is no divisor of 6000: every key once, in no order.
+            let other = key * 7 % 6000 + 6000;
+            piles[2].push(&spill, other, &record(other).1).expect("sound");
         }
-        for (which, pile) in piles.iter().enumerate() {
-            let expected: Vec<_> = (0..5000).filter(|number| number % 2 == which).map(record).collect();
-            assert_eq!(records(pile, &spill), expected);
-        }
+        piles[1].settle(&spill).expect("sound");
+        let run = |pile: &'_ Pile| records(vec![Run::of(pile, &spill)]);
+        assert_eq!(run(&piles[0]), (0..6000).step_by(2).map(record).collect::<Vec<_>>());
+        let (one, two) = (Run::of(&piles[0], &spill), Run::of(&piles[1], &spill));
+        let three = Run::held(piles[2].sorted(&spill).expect("sound"));
+        assert_eq!(records(vec![two, three, one]), (0..12_000).map(record).collect::<Vec<_>>());
         assert!(piles[0].pieces.len() > 2);
         let mut stored = vec![0; spill.file.len().expect("sound") as usize];
         spill.file.read_exact_at(&mut stored, 0).expect("sound");

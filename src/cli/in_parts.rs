@@ -9,11 +9,9 @@ use super::replay::{Outcome, Replay, matching, only, tampered_line, verdict_line
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{BYTES_PER_ENTRY, Ledger, LedgerError, Parts, scratch};
 use crate::replay::Summary;
-use crate::spill::{Pile, Records, Spill};
+use crate::spill::{Merged, Pile, Run, Spill};
 use crate::timeline::{NodeIx, World};
 use rayon::prelude::*;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -22,7 +20,7 @@ use std::time::Instant;
 #[derive(Default)]
 struct Judged {
     summary: Summary,
-    /// Lines behind the seq of their decisions, ascending.
+    /// Lines by the seq of their decisions, ascending.
     lines: Pile,
     /// How many decisions of the part have each name that was asked for.
     named: Vec<usize>,
@@ -83,8 +81,7 @@ fn judge_part(args: &Replay, parts: &Parts, part: usize) -> Result<Judged, CliEr
                 verdict_line(&world, &judgement, &attested, args.common.json)
             }
         };
-        let record = [&world.node(decision).seq.to_le_bytes(), line.as_bytes()].concat();
-        judged.lines.push(parts.spill(), &record).map_err(put_aside)?;
+        judged.lines.push(parts.spill(), world.node(decision).seq, line.as_bytes()).map_err(put_aside)?;
     }
     judged.lines.settle(parts.spill()).map_err(put_aside)?;
     Ok(judged)
@@ -107,41 +104,11 @@ fn asked(args: &Replay, world: &World, named: &mut Vec<usize>) -> Vec<NodeIx> {
     decisions
 }
 
-/// The lines of one part, from the first not yet printed on.
-struct Lines<'a> {
-    pieces: Box<dyn Iterator<Item = io::Result<Records>> + 'a>,
-    records: Option<Records>,
-}
-
-impl Lines<'_> {
-    /// The next line, and the seq that it is about.
-    fn take(&mut self) -> io::Result<Option<(u64, String)>> {
-        loop {
-            if let Some(record) = self.records.as_mut().and_then(Records::take) {
-                let (seq, line) = record.split_at(8);
-                let line = std::str::from_utf8(line).expect("a line is text").to_owned();
-                return Ok(Some((u64::from_le_bytes(seq.try_into().expect("eight bytes")), line)));
-            }
-            match self.pieces.next() {
-                Some(piece) => self.records = Some(piece?),
-                None => return Ok(None),
-            }
-        }
-    }
-}
-
 /// Prints what stands on piles that ascend in seq, in the order of seq.
 fn merge<'a>(spill: &'a Spill, piles: impl Iterator<Item = &'a Pile>, out: &mut impl Write) -> Result<(), CliError> {
-    let (mut parts, mut heads) = (Vec::new(), BinaryHeap::new());
-    for (number, pile) in piles.enumerate() {
-        let mut lines = Lines { pieces: Box::new(pile.pieces(spill)), records: None };
-        heads.extend(lines.take().map_err(put_aside)?.map(|(seq, line)| Reverse((seq, number, line))));
-        parts.push(lines);
-    }
-    while let Some(Reverse((_, number, line))) = heads.pop() {
-        print_line(out, line)?;
-        let next = parts[number].take().map_err(put_aside)?;
-        heads.extend(next.map(|(seq, line)| Reverse((seq, number, line))));
+    let mut lines = Merged::new(piles.map(|pile| Run::of(pile, spill)).collect()).map_err(put_aside)?;
+    while let Some((_, _, line)) = lines.take().map_err(put_aside)? {
+        print_line(out, std::str::from_utf8(line).expect("a line is text"))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::codec::{self, Commitment, EntryHash, Header, Identity, Link, Record, 
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Kind, Source, Time};
 use crate::merkle::{Frontier, TreeSize};
-use crate::spill::{Pile, Spill};
+use crate::spill::{Merged, Pile, Run, Spill};
 use crate::timeline::World;
 use foldhash::HashMap;
 use rayon::prelude::*;
@@ -23,8 +23,8 @@ use std::hash::BuildHasher;
 use std::io;
 use std::sync::Mutex;
 
-/// Bytes that an entry takes while it is judged: in the world, and while that is built.
-pub const BYTES_PER_ENTRY: u64 = 384;
+/// Bytes that an entry takes while it is judged, lists that grow included.
+pub const BYTES_PER_ENTRY: u64 = 320;
 /// Entries on a pile, more or less.
 const PILE: u64 = 64 << 10;
 /// Piles at most: each gathers 64 KiB.
@@ -35,7 +35,7 @@ const TALKS: u64 = 64;
 const NOBODY: u32 = u32::MAX;
 
 /// What a world takes of an entry.
-type Taken = (u64, Kind, Time, Instant, StreamId, Vec<Option<u64>>, Option<Record>);
+type Taken = (Kind, Time, Instant, StreamId, Vec<Option<u64>>, Option<Record>);
 
 /// An entry, ready to be put aside.
 struct Kept {
@@ -64,7 +64,7 @@ fn encode(entry: &Entry) -> Vec<u8> {
     let header = &entry.header;
     let links: Vec<Option<u64>> = header.links.iter().map(cited).collect();
     let (at, recorded, stream) = (header.occurred_at, header.recorded_at, header.streams[0].stream);
-    codec::encode(&(header.seq, header.kind, at, recorded, stream, links, &entry.record))
+    codec::encode(&(header.kind, at, recorded, stream, links, &entry.record))
 }
 
 fn cited(link: &Link) -> Option<u64> {
@@ -75,9 +75,9 @@ fn cited(link: &Link) -> Option<u64> {
 }
 
 /// The entry again, without what only checks look at.
-fn decode(bytes: &[u8]) -> Entry {
+fn decode(seq: u64, bytes: &[u8]) -> Entry {
     let taken: Taken = codec::decode(bytes, "an entry put aside").expect("it was encoded by this process");
-    let (seq, kind, occurred_at, recorded_at, stream, links, record) = taken;
+    let (kind, occurred_at, recorded_at, stream, links, record) = taken;
     let hash = EntryHash([0; 32]);
     let link = |cited: Option<u64>| match cited {
         Some(seq) => Link::Resolved { seq, hash },
@@ -144,14 +144,14 @@ impl Sorting {
         }
         let owner = match header.kind {
             Kind::PolicyAdopted => {
-                self.policies.push(decode(&kept.bytes));
+                self.policies.push(decode(header.seq, &kept.bytes));
                 None
             }
             // A verdict on record goes where its decision is; nothing that cites it finds it in any world.
             Kind::VerdictAttested => {
                 let decision = header.links.first().and_then(cited).and_then(|seq| self.owner(seq));
                 let pile = usize::from(decision.map_or(0, |owner| self.groups.count(owner)));
-                self.piles[pile].push(&self.spill, &kept.bytes).map_err(scratch)?;
+                self.piles[pile].push(&self.spill, header.seq, &kept.bytes).map_err(scratch)?;
                 None
             }
             _ => Some(self.put(header, kept)?),
@@ -175,13 +175,11 @@ impl Sorting {
             }
         }
         for talk in kept.talks {
-            let mut pair = [0; 12];
-            pair[..8].copy_from_slice(&talk.to_le_bytes());
-            pair[8..].copy_from_slice(&owner.0.to_le_bytes());
-            self.talks[(talk % TALKS) as usize].push(&self.spill, &pair).map_err(scratch)?;
+            let pile = &mut self.talks[(talk % TALKS) as usize];
+            pile.push(&self.spill, talk, &owner.0.to_le_bytes()).map_err(scratch)?;
         }
         let pile = usize::from(self.groups.count(owner));
-        self.piles[pile].push(&self.spill, &kept.bytes).map_err(scratch)?;
+        self.piles[pile].push(&self.spill, header.seq, &kept.bytes).map_err(scratch)?;
         Ok(owner)
     }
 
@@ -195,9 +193,7 @@ impl Sorting {
             let mut first: HashMap<u64, u32> = HashMap::default();
             for piece in pile.pieces(&self.spill) {
                 let mut pairs = piece.map_err(scratch)?;
-                while let Some(pair) = pairs.take() {
-                    let (talk, owner) = pair.split_at(8);
-                    let talk = u64::from_le_bytes(talk.try_into().expect("eight bytes"));
+                while let Some((talk, owner)) = pairs.take() {
                     let owner = u32::from_le_bytes(owner.try_into().expect("four bytes"));
                     let other = *first.entry(talk).or_insert(owner);
                     self.groups.join(AccountNo(other), AccountNo(owner));
@@ -276,10 +272,10 @@ impl Parts {
         strayed.into_par_iter().try_for_each(|pile| {
             for piece in self.piles[pile].pieces(&self.spill) {
                 let mut records = piece?;
-                while let Some(record) = records.take() {
-                    let home = self.home(record).unwrap_or(pile);
+                while let Some((seq, record)) = records.take() {
+                    let home = self.home(seq, record).unwrap_or(pile);
                     if home != pile {
-                        brought[home].lock().expect("no holder panics").push(&self.spill, record)?;
+                        brought[home].lock().expect("no holder panics").push(&self.spill, seq, record)?;
                     }
                 }
             }
@@ -289,15 +285,11 @@ impl Parts {
         Ok(())
     }
 
-    /// The pile that is home to an entry.
-    fn home(&self, record: &[u8]) -> Option<usize> {
-        let seq = codec::decode_first::<u64>(record).expect("it was encoded by this process");
-        let owner = match self.owners.get(seq as usize) {
-            Some(&NOBODY) | None => {
-                let attested = decode(record).header.links.first().and_then(cited)?;
-                *self.owners.get(attested as usize)?
-            }
-            Some(&owner) => owner,
+    /// The pile that is home to an entry; a verdict on record has its decision's.
+    fn home(&self, seq: u64, record: &[u8]) -> Option<usize> {
+        let owner = match *self.owners.get(seq as usize)? {
+            NOBODY => *self.owners.get(decode(seq, record).header.links.first().and_then(cited)? as usize)?,
+            owner => owner,
         };
         self.homes.get(owner as usize).map(|&home| usize::from(home))
     }
@@ -314,33 +306,23 @@ impl Parts {
 
     /// Builds a part: everything that its decisions are judged by, and the verdicts on record about them.
     pub fn build(&self, part: usize) -> Result<(World, Attestations), LedgerError> {
-        let mut pieces = Vec::new();
-        for pile in self.parts[part].clone() {
-            for piece in self.piles[pile].pieces(&self.spill) {
-                pieces.push((Some(pile), piece.map_err(scratch)?));
-            }
-            for piece in self.brought[pile].pieces(&self.spill) {
-                pieces.push((None, piece.map_err(scratch)?));
-            }
+        let (piles, spill) = (self.parts[part].clone(), &self.spill);
+        let mut runs: Vec<Run> = piles.clone().map(|pile| Run::of(&self.piles[pile], spill)).collect();
+        for pile in piles.clone() {
+            runs.push(Run::held(self.brought[pile].sorted(spill).map_err(scratch)?));
         }
-        let mut order = Vec::new();
-        for (number, (pile, records)) in pieces.iter_mut().enumerate() {
-            while let Some(record) = records.take() {
-                let is_here = pile.is_none_or(|pile| self.home(record).unwrap_or(pile) == pile);
-                let (seq, len) = (codec::decode_first::<u64>(record).expect("encoded by this process"), record.len());
-                if is_here {
-                    order.push((seq, number as u32, records.end() - len..records.end()));
-                }
-            }
-        }
-        order.sort_unstable_by_key(|(seq, ..)| *seq);
+        let mut merged = Merged::new(runs).map_err(scratch)?;
         let (mut world, mut attested) = (World::default(), Attestations::default());
         let mut policies = self.policies.iter().peekable();
-        for (seq, piece, place) in order {
+        while let Some((run, seq, record)) = merged.take().map_err(scratch)? {
+            // What stands on a pile and has its home elsewhere was brought there.
+            if piles.clone().nth(run).is_some_and(|pile| self.home(seq, record).is_some_and(|home| home != pile)) {
+                continue;
+            }
             while let Some(policy) = policies.next_if(|policy| policy.header.seq < seq) {
                 world.add(policy);
             }
-            let entry = decode(pieces[piece as usize].1.at(place));
+            let entry = decode(seq, record);
             world.add(&entry);
             attested.take(&entry);
         }
