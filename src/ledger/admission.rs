@@ -1,6 +1,6 @@
 //! Admission: what becomes of each fact that is handed in. Nothing is changed here.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Finder};
 use super::{Clock, LedgerError};
 use crate::codec::{self, EntryHash, Identity, Link, StreamId};
 use crate::entry::Entry;
@@ -85,8 +85,10 @@ impl Admission {
         keyring: &Keyring,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
-        let looked = facts.par_iter().with_min_len(64).map(|fact| look_up(fact, catalog, keyring));
-        let looked = looked.collect::<Result<Vec<Looked>, _>>()?;
+        let looked = catalog.finding(keyring, |finder| {
+            let looked = facts.par_iter().with_min_len(64).map(|fact| look_up(fact, finder, keyring));
+            looked.collect::<Result<Vec<Looked>, _>>()
+        })?;
         let mut outcomes = Vec::with_capacity(facts.len());
         for (index, (fact, looked)) in facts.into_iter().zip(looked).enumerate() {
             match self.admit_one(fact, looked, terms, catalog, keyring) {
@@ -183,10 +185,10 @@ impl Admission {
 }
 
 /// Looks up a fact and what it refers to.
-fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, LedgerError> {
+fn look_up(fact: &Fact, finder: &Finder, keyring: &Keyring) -> Result<Looked, LedgerError> {
     let find = |id: &FactId| -> Result<Found, LedgerError> {
         let identity = codec::identity(keyring.identity_key(), id);
-        Ok((identity, catalog.find(&identity, keyring)?))
+        Ok((identity, finder.find(&identity)?))
     };
     let references = fact.body.references().into_iter().map(find).collect::<Result<_, _>>()?;
     Ok(Looked { own: find(&fact.id)?, references })

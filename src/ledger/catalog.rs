@@ -10,6 +10,7 @@ use super::stage;
 use super::tree::{self, Tree};
 use super::{LedgerError, Options, Paths};
 use crate::codec::{self, EntryHash, Header, Identity, StreamId};
+use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Kind, Scope};
 use crate::index::{Field, GroupStart, Index, IndexError, Term};
@@ -301,21 +302,14 @@ impl Catalog {
         }
     }
 
-    /// The entry of an identity: from memory, else from the index, checked against the journal.
-    pub fn find(&self, identity: &Identity, keyring: &Keyring) -> Result<Option<(u64, EntryHash)>, LedgerError> {
-        if let Some(found) = self.recent.get(identity) {
-            return Ok(Some(found));
-        }
-        self.healed(keyring, || {
-            let seqs = self.index()?.ids(identity)?;
-            for seq in seqs {
-                let (header, hash) = self.stored_header(seq)?;
-                if header.identity == *identity {
-                    return Ok(Some((seq, hash)));
-                }
-            }
-            Ok(None)
-        })
+    /// Looks identities up, on any thread; all of it once more where the index turns out to be damaged.
+    pub fn finding<T>(
+        &self,
+        keyring: &Keyring,
+        ask: impl Fn(&Finder) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
+        self.healed(keyring, || ask(&Finder { index: &*self.index()?, recent: &self.recent, disk, journal: &journal }))
     }
 
     /// The header and hash of an entry, without its body.
@@ -324,10 +318,7 @@ impl Catalog {
     }
 
     fn stored_header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
-        let (bytes, location) = self.frame(seq)?;
-        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
-            .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
-        Ok(read::peek(&raw)?)
+        peek(&*self.index()?, &*self.options.disk, &Paths(&self.dir).journal(), seq)
     }
 
     fn index(&self) -> Result<Ref<'_, Index>, IndexError> {
@@ -382,9 +373,7 @@ impl Catalog {
     }
 
     fn frame(&self, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
-        let location =
-            self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
-        Ok((journal::read_entry(&*self.options.disk, &Paths(&self.dir).journal(), location)?, location))
+        frame(&*self.index()?, &*self.options.disk, &Paths(&self.dir).journal(), seq)
     }
 
     /// Closes the index: sled lets nobody else in before.
@@ -456,6 +445,44 @@ impl Catalog {
         let mark = Mark { root: self.tree.frontier().root(), keyring: keyring.standing() };
         Ok(self.index_mut()?.flush(&mark.encode())?)
     }
+}
+
+/// Finds entries by identity: what threads can share.
+pub struct Finder<'a> {
+    index: &'a Index,
+    recent: &'a Recent,
+    disk: &'a dyn Disk,
+    journal: &'a Path,
+}
+
+impl Finder<'_> {
+    /// The entry of an identity: from memory, else from the index, checked against the journal.
+    pub fn find(&self, identity: &Identity) -> Result<Option<(u64, EntryHash)>, LedgerError> {
+        if let Some(found) = self.recent.get(identity) {
+            return Ok(Some(found));
+        }
+        for seq in self.index.ids(identity)? {
+            let (header, hash) = peek(self.index, self.disk, self.journal, seq)?;
+            if header.identity == *identity {
+                return Ok(Some((seq, hash)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The header and hash of an entry, without its body.
+fn peek(index: &Index, disk: &dyn Disk, journal: &Path, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
+    let (bytes, location) = frame(index, disk, journal, seq)?;
+    let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+        .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
+    Ok(read::peek(&raw)?)
+}
+
+fn frame(index: &Index, disk: &dyn Disk, journal: &Path, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
+    let location = index.location(seq)?.map(Location::unpack);
+    let location = location.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
+    Ok((journal::read_entry(disk, journal, location)?, location))
 }
 
 /// Adds one entry to an index.

@@ -55,16 +55,17 @@ impl Ledger {
     /// Every entry in the stream of an account as it stands now, ascending; none for one that was never heard of, or was
     /// erased.
     pub fn facts_of(&self, account: &str) -> Result<Vec<Entry>, LedgerError> {
-        let shelf = self.shelf()?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
-        let (journal, mut found) = (Paths(&self.dir).journal(), Vec::new());
-        for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
-            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
-            // A term is a hash, and names others now and then.
-            found.extend(exhibit.map(|exhibit| exhibit.entry).filter(|entry| entry.header.streams[0].stream == stream));
-        }
-        Ok(found)
+        let journal = Paths(&self.dir).journal();
+        self.look_up(|shelf, keyring| {
+            let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
+            let mut found = Vec::new();
+            for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
+                let entry = shelf.exhibit(self.disk(), &journal, seq, keyring)?.map(|exhibit| exhibit.entry);
+                // A term is a hash, and names others now and then.
+                found.extend(entry.filter(|entry| entry.header.streams[0].stream == stream));
+            }
+            Ok(found)
+        })
     }
 
     fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {

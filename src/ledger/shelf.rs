@@ -80,10 +80,9 @@ impl Ledger {
         ask: impl Fn(&Shelf<'_>, &Keyring) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let asked = |shelf: Shelf| ask(&shelf, &self.keyring.read().expect("no holder panics"));
-        let indexed = match (&self.writer, &self.reader) {
-            (Some(writer), _) => asked(Shelf::Writer(self.locked(writer)?)),
-            (None, Some(index)) => asked(Shelf::Reader(index)),
-            (None, None) => return asked(self.scanned()?),
+        let indexed = match self.indexed()? {
+            Some(shelf) => asked(shelf),
+            None => return asked(self.scanned()?),
         };
         match indexed {
             Err(LedgerError::Index(error)) => {
@@ -94,11 +93,32 @@ impl Ledger {
         }
     }
 
+    /// Where to look: by the index, or by one pass over the journal where there is none.
+    pub(super) fn shelf(&self) -> Result<Shelf<'_>, LedgerError> {
+        self.indexed()?.map_or_else(|| self.scanned(), Ok)
+    }
+
+    fn indexed(&self) -> Result<Option<Shelf<'_>>, LedgerError> {
+        Ok(match (&self.writer, &self.reader) {
+            (Some(writer), _) => Some(Shelf::Writer(self.locked(writer)?)),
+            (None, Some(index)) => Some(Shelf::Reader(index)),
+            (None, None) => None,
+        })
+    }
+
     fn scanned(&self) -> Result<Shelf<'_>, LedgerError> {
         let extent = Extent::of(self)?;
         self.refresh_keyring()?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        Ok(Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, &keyring)?)))
+        self.scan_with(extent, &self.keyring.read().expect("no holder panics"))
+    }
+
+    /// By one pass over the journal, with keys that are at hand: nobody may write meanwhile.
+    pub(super) fn scanned_with(&self, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
+        self.scan_with(Extent::of(self)?, keyring)
+    }
+
+    fn scan_with(&self, extent: Extent, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
+        Ok(Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, keyring)?)))
     }
 }
 
