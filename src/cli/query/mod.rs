@@ -9,6 +9,7 @@ use crate::fact::{Conformance, Instant, Verdict};
 use crate::ledger::Ledger;
 use crate::query::Side;
 use crate::search::{self, How, Page, SearchError, Turned};
+pub(super) use print::{duration, lag};
 use print::{Form, Printed};
 use std::ops::ControlFlow;
 
