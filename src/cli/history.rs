@@ -55,7 +55,8 @@ pub fn run(args: History) -> Result<Exit, CliError> {
     if args.common.json {
         let facts: Vec<Value> = own.iter().map(|entry| fact_json(entry, false)).collect();
         let at = args.at.map(|at| at.to_string());
-        let object = json!({ "account": args.account, "at": at, "view": args.view, "state": state.to_json(), "facts": facts });
+        let object =
+            json!({ "account": args.account, "at": at, "view": args.view, "state": state.to_json(), "facts": facts });
         print_line(&mut out, object)?;
     } else {
         print(&mut out, &args, &state, &own)?;

@@ -58,7 +58,11 @@ pub fn run(args: Periods) -> Result<Exit, CliError> {
         return Ok(Exit::Broken);
     }
     let mut by = Vec::new();
-    args.by.iter().for_each(|each| if !by.contains(each) { by.push(*each) });
+    args.by.iter().for_each(|each| {
+        if !by.contains(each) {
+            by.push(*each)
+        }
+    });
     let asked = Asked {
         by: by.clone(),
         known: args.view == "known",
@@ -102,9 +106,9 @@ fn to_json(world: &World, by: &[Dimension], period: &Period) -> Value {
     object["served"] = period.served.into();
     object["first"] = name(world, period.first);
     object["last"] = name(world, period.last);
-    object["delay_s"] = period.delay.map_or(Value::Null, |delay| {
-        json!({ "least": delay.least_s, "median": delay.median_s, "most": delay.most_s })
-    });
+    object["delay_s"] = period
+        .delay
+        .map_or(Value::Null, |delay| json!({ "least": delay.least_s, "median": delay.median_s, "most": delay.most_s }));
     object
 }
 
@@ -153,7 +157,12 @@ fn print(out: &mut impl Write, world: &World, by: &[Dimension], found: &[Period]
             (least, most) => format!("{least} to {most}"),
         });
         let mut row = cells(period);
-        row.extend([period.from.to_string(), period.to.to_string(), period.count.to_string(), period.served.to_string()]);
+        row.extend([
+            period.from.to_string(),
+            period.to.to_string(),
+            period.count.to_string(),
+            period.served.to_string(),
+        ]);
         row.extend([id(period.first), id(period.last), delay.unwrap_or_default()]);
         row
     };

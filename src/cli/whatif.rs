@@ -169,7 +169,10 @@ fn change_json(world: &World, change: &Change) -> Value {
 }
 
 fn print(out: &mut impl Write, world: &World, name: &str, found: &Found) -> Result<(), CliError> {
-    print_line(out, format!("what if `{}` had always been in force: {} decisions", crate::explain::clean(name), found.decisions))?;
+    print_line(
+        out,
+        format!("what if `{}` had always been in force: {} decisions", crate::explain::clean(name), found.decisions),
+    )?;
     print_line(out, NOTE)?;
     for (title, change) in [("as it was known", &found.known), ("as it is known today", &found.today)] {
         print_line(out, format!("\n{title}: verdicts before (down) and after (across)"))?;

@@ -9,8 +9,8 @@ use crate::fact::{Conformance, Instant, Verdict};
 use crate::ledger::Ledger;
 use crate::query::Side;
 use crate::search::{self, How, Page, SearchError, Turned};
-pub(super) use print::{duration, lag};
 use print::{Form, Printed};
+pub(super) use print::{duration, lag};
 use std::ops::ControlFlow;
 
 /// Arguments of `inforce query`.
