@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::consistency::checkpoint;
-use crate::checkpoint::decimal;
+use crate::checkpoint::{Checkpoint, decimal};
 use crate::fact::{Instant, Time};
 use crate::ledger::{Ledger, LedgerError, Loaded, Parts};
 use crate::merkle::{NodeHash, TreeSize};
@@ -65,6 +65,30 @@ impl AsOf {
     fn beyond(&self, asked: u64, expected: &str) -> CliError {
         let given = self.as_of.as_deref().unwrap_or_default();
         CliError::Usage(format!("--as-of `{given}`: {asked} entries were never recorded: expected {expected}"))
+    }
+
+    /// What was signed at that moment: evidence is proved against a signature, so it must be a checkpoint's file, or a moment
+    /// over which the ledger holds one.
+    pub fn note(&self, ledger: &Ledger) -> Result<Option<String>, CliError> {
+        let Some(size) = self.size(ledger)? else { return Ok(None) };
+        let given = self.as_of.as_deref().unwrap_or_default();
+        let is_file = decimal(given).is_none() && time(given).is_none();
+        if is_file {
+            let read = std::fs::read_to_string(given).map_err(|error| CliError::File(given.to_owned(), error))?;
+            return Ok(Some(read));
+        }
+        let held = [ledger.witnessed_checkpoint()?, Some(ledger.last_note()?)];
+        let signs = |note: &String| {
+            Checkpoint::open(note, &ledger.verifier_key()).is_ok_and(|checkpoint| checkpoint.size == size)
+        };
+        let expected = "expected a checkpoint's file, since evidence is proved against what was signed";
+        let note = held.into_iter().flatten().find(signs);
+        note.map(Some).ok_or_else(|| {
+            CliError::Usage(format!(
+                "--as-of `{given}`: the ledger holds no checkpoint over {} entries: {expected}",
+                size.0
+            ))
+        })
     }
 
     /// Reads and checks everything, and takes what was there then.

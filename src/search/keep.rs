@@ -18,8 +18,8 @@ pub fn keep(ledger: &Ledger, loaded: &Loaded) -> Result<bool, SearchError> {
         return Err(SearchError::Tampered(bad.clone()));
     }
     let mut keeping = match ledger.keep_verdicts() {
-        Err(LedgerError::Io(_, error)) if crate::disk::passes(&error) => return Ok(false),
-        other => other?,
+        Err(error) => return not_kept(error),
+        Ok(keeping) => keeping,
     };
     let (world, mut projecting) = (&loaded.world, Projecting::default());
     let all: Vec<NodeIx> = world.decisions().collect();
@@ -34,8 +34,16 @@ pub fn keep(ledger: &Ledger, loaded: &Loaded) -> Result<bool, SearchError> {
     let written = written
         .and_then(|()| last.map_or(Ok(()), |block| keeping.block(&block)))
         .and_then(|()| keeping.finish(&kept_label(), loaded.size, loaded.root, directory));
-    match written {
-        Err(LedgerError::Io(_, error)) if crate::disk::passes(&error) => Ok(false),
-        other => Ok(other.map(|()| true)?),
+    written.map_or_else(not_kept, |()| Ok(true))
+}
+
+/// The answer does not rest on what is kept.
+fn not_kept(error: LedgerError) -> Result<bool, SearchError> {
+    match error {
+        LedgerError::Io(..) => {
+            tracing::info!("keeping verdicts: {error}");
+            Ok(false)
+        }
+        other => Err(other.into()),
     }
 }

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::query::Side;
 use crate::search::{self, How, Page, SearchError, Turned};
 use print::{Form, Printed};
+pub(super) use print::{duration, lag};
 use std::ops::ControlFlow;
 
 /// Arguments of `inforce query`.
