@@ -37,6 +37,7 @@
 //! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
 //! - [`query`]: what auditors ask: verdicts as rows
+//! - [`report`]: a span of time as counts, and as a page that stands alone
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
 //! - [`evidence`]: bundles out of a ledger
@@ -75,6 +76,7 @@ pub mod ledger;
 pub mod http;
 pub mod replay;
 pub mod query;
+pub mod report;
 pub mod explain;
 pub mod bundle;
 pub mod evidence;
