@@ -39,7 +39,7 @@ fn seqs(sample: &Value) -> Vec<u64> {
     sample["sample"].as_array().expect("a list").iter().map(|each| each["seq"].as_u64().expect("a seq")).collect()
 }
 
-const BY: &str = "--by=conformance,app,rule";
+const BY: &str = "--by=conformance,app";
 
 /// Draws 30 by `seed`, into `dir` if there is one.
 fn draw(scratch: &Scratch, seed: &str, dir: Option<&Path>) -> Value {
