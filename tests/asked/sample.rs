@@ -1,35 +1,12 @@
 //! Samples: drawn by seed and root alone, by this program or another; and nothing of the population can be left out.
 
-mod common;
-#[path = "oracle/population.rs"]
-mod population;
-
-use common::{Scratch, check_ledger, import, replay_of};
+use super::common::{Scratch, check_ledger, events, import, replay_of};
+use super::{object, populated, population, run};
 use inforce::ledger::Clock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn populated(events: &[Value]) -> Scratch {
-    let scratch = Scratch::new();
-    let ledger = scratch.open();
-    import(&ledger, events, Clock::Recorded);
-    ledger.close().expect("closed");
-    scratch
-}
-
-fn run(scratch: &Scratch, args: &[&str]) -> (Output, i32) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
-    let output = command.args(args).arg("--ledger").arg(scratch.path()).output().expect("it runs");
-    let code = output.status.code().expect("it was not killed");
-    (output, code)
-}
-
-fn object(output: &Output) -> Value {
-    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)))
-}
+use std::process::Command;
 
 fn root(scratch: &Scratch) -> String {
     scratch.read().verify().expect("verifies").root.to_string()
@@ -117,14 +94,14 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_decision_changed_added_or_removed_is_noticed() {
-    let events = population::population(12, 120);
-    let scratch = populated(&events);
+    let all = population::population(12, 120);
+    let scratch = populated(&all);
     let dir = scratch.dir.path().join("sample");
     let sample = draw(&scratch, "s", Some(&dir));
     let is_decision = |event: &&Value| event["type"] == "inforce.decision.made";
-    let last = events.iter().rposition(|event| is_decision(&event)).expect("a decision");
-    let without: Vec<Value> = [&events[..last], &events[last + 1..]].concat();
-    let mut changed = events.clone();
+    let last = all.iter().rposition(|event| is_decision(&event)).expect("a decision");
+    let without: Vec<Value> = [&all[..last], &all[last + 1..]].concat();
+    let mut changed = all.clone();
     changed[last]["data"]["region"] = "NZ".into();
     for other in [without, changed] {
         let other = populated(&other);
@@ -139,7 +116,7 @@ fn a_decision_changed_added_or_removed_is_noticed() {
     // What is appended later changes nothing of a sample under an earlier root, which a checkpoint signs.
     let ledger = scratch.open();
     let note = ledger.last_note().expect("signed");
-    import(&ledger, &[common::events::policy("later"), common::events::decision("late", "facebook/new", "none")], Clock::Ledger);
+    import(&ledger, &[events::policy("later"), events::decision("late", "facebook/new", "none")], Clock::Ledger);
     ledger.close().expect("closed");
     assert_eq!(redraw(&scratch, &dir).1, 0);
     let kept = scratch.dir.path().join("note");
