@@ -21,8 +21,12 @@ const WEEK_NS: i64 = 7 * 86_400 * 1_000_000_000;
 /// Widths in pixels; the second for phones.
 const WIDTHS: [(&str, i32); 2] = [("wide", 920), ("narrow", 340)];
 const LEFT: i32 = 44;
-const BAND: i32 = 16;
+const BAND: i32 = 14;
+/// Height of letters; what the library is told is more than what it writes.
 const TEXT: i32 = 12;
+const FONT: i32 = 15;
+/// From one row of rules to the next.
+const ROW: i32 = 44;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Corners: left, top, right, bottom.
@@ -104,7 +108,7 @@ pub fn rules(weeks: &[Week], policies: &[PolicyLine], rules: &[RuleLine]) -> Mar
     figure("rules", "Decisions a week in which each rule fired, known view", &about, |width| {
         let lines = policy_names(policies);
         let bands = lines.len() as i32 * (BAND + TEXT + 6) + 30;
-        let height = bands + fired.len() as i32 * 56 + 24;
+        let height = bands + fired.len() as i32 * ROW + 24;
         draw(width, height, |area| {
             fill(area, (LEFT, 4, LEFT + 14, 16), Fill::Solid);
             text(area, "denies", (LEFT + 19, 15), &INK, HPos::Left);
@@ -113,14 +117,14 @@ pub fn rules(weeks: &[Week], policies: &[PolicyLine], rules: &[RuleLine]) -> Mar
             let axis = Axis::of(weeks, width);
             draw_bands(area, &axis, policies, &lines, 24);
             for (row, rule) in fired.iter().enumerate() {
-                let (top, bottom) = (bands + row as i32 * 56 + 18, bands + row as i32 * 56 + 50);
+                let (top, bottom) = (bands + row as i32 * ROW + 18, bands + row as i32 * ROW + 40);
                 let most = weeks.iter().filter_map(|week| week.rules.get(&rule.rule)).max().copied().unwrap_or(1);
                 let name = format!("{}: {} in all, at most {most} a week", rule.rule, rule.known);
                 text(area, &name, (LEFT, top - 4), &INK, HPos::Left);
                 line(area, (LEFT, bottom), (width - 4, bottom), &LINE);
                 for (number, week) in weeks.iter().enumerate() {
                     let Some(&count) = week.rules.get(&rule.rule) else { continue };
-                    let tall = (count as i128 * 30 / i128::from(most)).max(2) as i32;
+                    let tall = (count as i128 * 20 / i128::from(most)).max(2) as i32;
                     let (left, right) = axis.bar(number);
                     let how = if rule.outcome == "deny" { Fill::Solid } else { Fill::Rising };
                     fill(area, (left, bottom - tall, right, bottom), how);
@@ -234,7 +238,7 @@ fn line(area: &Area, from: (i32, i32), to: (i32, i32), color: &RGBColor) {
 }
 
 fn text(area: &Area, what: &str, at: (i32, i32), color: &RGBColor, side: HPos) {
-    let style = ("sans-serif", TEXT).into_font().color(color).pos(Pos::new(side, VPos::Bottom));
+    let style = ("sans-serif", FONT).into_font().color(color).pos(Pos::new(side, VPos::Bottom));
     area.draw(&Text::new(what.to_owned(), at, style)).expect(DRAWN);
 }
 

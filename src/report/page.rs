@@ -312,7 +312,7 @@ fn tree(report: &Report) -> Markup {
 
 /// A table of counts by name.
 fn counts(caption: &str, head: &str, counts: &Counts) -> Markup {
-    html! { table {
+    html! { table class="short" {
         caption { (caption) }
         thead { tr { th scope="col" { (head) } th scope="col" class="n" { "Count" } } }
         tbody { @for (name, count) in counts { tr { th scope="row" { (name.trim_start_matches("inforce.")) } td class="n" { (number(*count)) } } } }

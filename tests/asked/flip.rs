@@ -48,7 +48,7 @@ fn in_order(events: &mut [Value]) {
     let mut last = String::new();
     for event in events {
         if let Some(recorded) = event.get("recordedtime").and_then(Value::as_str) {
-            let at = |text: &str| inforce::fact::Time::parse(text).map(|time| time.at);
+            let at = |text: &str| inforce::fact::Time::parse(text).expect("a time").at;
             if !last.is_empty() && at(recorded) < at(&last) {
                 event["recordedtime"] = last.clone().into();
             } else {

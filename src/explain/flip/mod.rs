@@ -84,7 +84,8 @@ pub fn flips(entries: &[Entry], seq: u64) -> Option<Flips> {
             Tried::Nothing => {}
         }
     }
-    if search.found.is_empty() {
+    // Where all that helps is to use less, what would have allowed the decision as it is was not found yet.
+    if search.found.iter().all(|flip| flip.changes[0].kind == "signal") {
         for (place, one) in helpful.iter().enumerate() {
             for other in helpful[place + 1..].iter().filter(|other| !one.touches(other)) {
                 search.attempt(vec![one.clone(), other.clone()]);

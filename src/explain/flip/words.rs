@@ -13,24 +13,24 @@ pub fn text(flips: &Flips) -> String {
     let mut out = format!("{}, entry {seq}: {}.\n", crate::explain::words::clean(name), both(flips.known, flips.today));
     out += &format!("{} changes of fact were tried, and the decision judged anew with each", flips.tried);
     out += &if flips.cut { format!("; there were more, and {LIMIT} is the limit.\n") } else { ".\n".to_owned() };
-    let single = flips.flips.first().is_some_and(|flip| flip.changes.len() == 1);
-    out += match (flips.flips.is_empty(), single) {
-        (true, _) => "\nNo single change that was tried flips it, nor do two together.\n",
-        (false, true) => "\nIt would have come out otherwise if\n",
-        (false, false) => "\nNo single change that was tried flips it. Two together do: if\n",
+    out += match flips.flips.first().map(|flip| flip.changes.len()) {
+        None => "\nNo single change that was tried flips it, nor do two together.\n",
+        Some(1) => "\nIt would have come out otherwise if\n",
+        Some(_) => "\nNo single change that was tried flips it. Two together do: if\n",
     };
-    if !single {
-        for (view, rules) in [("as known then", &flips.standing[0]), ("as known today", &flips.standing[1])] {
-            if rules.len() > 1 {
-                out += &format!("Each of these stands alone, {view}: {}.\n", list(rules));
-            }
-        }
-    }
     for (number, flip) in flips.flips.iter().take(SHOWN).enumerate() {
         out += &one(number + 1, flip);
     }
     if flips.flips.len() > SHOWN {
         out += &format!("and {} more: --json has them all\n", flips.flips.len() - SHOWN);
+    }
+    let allows = |flip: &Flip| flip.changes.len() == 1 && [flip.known, flip.today].contains(&Verdict::Allow);
+    for (view, rules) in [("as known then", &flips.standing[0]), ("as known today", &flips.standing[1])] {
+        let same = view == "as known today" && flips.standing[0] == flips.standing[1];
+        if rules.len() > 1 && !same && !flips.flips.iter().any(allows) {
+            let view = if flips.standing[0] == flips.standing[1] { "" } else { view };
+            out += &format!("\nNo single change makes it allowed: each of these stands alone {view}: {}.\n", list(rules)).replace(" :", ":");
+        }
     }
     out
 }
