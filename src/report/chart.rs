@@ -25,6 +25,7 @@ const BAND: i32 = 14;
 /// Height of letters; what the library is told is more than what it writes.
 const TEXT: i32 = 12;
 const FONT: i32 = 15;
+const DESCENT: i32 = 3;
 /// From one row of rules to the next.
 const ROW: i32 = 44;
 
@@ -239,7 +240,8 @@ fn line(area: &Area, from: (i32, i32), to: (i32, i32), color: &RGBColor) {
 
 fn text(area: &Area, what: &str, at: (i32, i32), color: &RGBColor, side: HPos) {
     let style = ("sans-serif", FONT).into_font().color(color).pos(Pos::new(side, VPos::Bottom));
-    area.draw(&Text::new(what.to_owned(), at, style)).expect(DRAWN);
+    // The library leaves room for letters that reach below their line.
+    area.draw(&Text::new(what.to_owned(), (at.0, at.1 + DESCENT), style)).expect(DRAWN);
 }
 
 /// Fills a box and draws its edge.

@@ -42,7 +42,7 @@ pub fn to_html(report: &Report) -> String {
                 header {
                     h1 { (title) }
                     p { (span(report)) ". " (number(report.tree.entries)) " entries in the ledger, root "
-                        code { (&report.tree.root.get(..16).unwrap_or(&report.tree.root)) "…" } "." }
+                        code { (&report.tree.root.get(..16).unwrap_or(&report.tree.root)) "…" } }
                     nav aria-label="Sections" { ul { @for (id, name) in SECTIONS { li { a href={ "#" (id) } { (name) } } } } }
                 }
                 main id="figures" tabindex="-1" {
@@ -149,7 +149,7 @@ fn conformance(report: &Report) -> Markup {
             caption { "Decisions by conformance, week by week" }
             thead { tr { th scope="col" { "Week of" } th scope="col" class="n" { "Decisions" } th scope="col" { "Of these" } } }
             tbody { @for week in report.weeks.iter().filter(|week| week.decisions > 0) {
-                tr { th scope="row" { (week.week) } td class="n" { (number(week.decisions)) } td { (told(&week.conformance)) } }
+                tr { th scope="row" class="date" { (week.week) } td class="n" { (number(week.decisions)) } td { (told(&week.conformance)) } }
             } }
         }
         @for (caption, head, groups) in groups {
@@ -238,7 +238,7 @@ fn notices(report: &Report) -> Markup {
 fn late(report: &Report) -> Markup {
     html! {
         h3 { "Late facts" }
-        p { (number(report.late_facts.len() as u64)) " facts were recorded after a decision that they should have been before." }
+        p { (several(report.late_facts.len(), "fact was", "facts were")) " recorded after a decision that should have known of it." }
         @if !report.late_facts.is_empty() { table {
             caption { "Late facts" }
             thead { tr { th scope="col" { "Entry" } th scope="col" { "Happened, recorded" } th scope="col" class="n" { "Lag" } th scope="col" class="n" { "Decisions" } } }
@@ -248,7 +248,7 @@ fn late(report: &Report) -> Markup {
             } } }
         } (more(report.late_facts.len())) }
         h3 { "Erasures" }
-        p { (number(report.erasures.len() as u64)) " erasures." }
+        p { (several(report.erasures.len(), "erasure", "erasures")) "." }
         @if !report.erasures.is_empty() { table {
             caption { "Erasures" }
             thead { tr { th scope="col" { "Entry" } th scope="col" { "Scope" } th scope="col" { "Asked for" } } }
@@ -321,6 +321,10 @@ fn counts(caption: &str, head: &str, counts: &Counts) -> Markup {
 
 fn more(rows: usize) -> Markup {
     html! { @if rows > ROWS { p { "And " (number((rows - ROWS) as u64)) " more: " code { "inforce report --json" } " has them all." } } }
+}
+
+fn several(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", number(count as u64), if count == 1 { one } else { many })
 }
 
 fn named(name: &str) -> &str {
