@@ -192,7 +192,7 @@ fn policy_names(policies: &[PolicyLine]) -> Vec<&str> {
 fn draw_bands(area: &Area, axis: &Axis, policies: &[PolicyLine], names: &[&str], top: i32) {
     for (row, name) in names.iter().enumerate() {
         let y = top + row as i32 * (BAND + TEXT + 6);
-        text(area, &shortened(name, (axis.right - axis.left) / 7), (axis.left, y + TEXT - 1), &SOFT, HPos::Left);
+        text(area, &shortened(name, (axis.right - axis.left) / 7), (axis.left, y + TEXT - 3), &SOFT, HPos::Left);
         let versions = policies.iter().filter(|line| line.policy == *name);
         for (number, line) in versions.enumerate() {
             let (from, until) = line.band;
@@ -204,7 +204,7 @@ fn draw_bands(area: &Area, axis: &Axis, policies: &[PolicyLine], names: &[&str],
             let how = if number % 2 == 0 { Fill::Pale } else { Fill::Empty };
             fill(area, (left, y + TEXT + 2, right, y + TEXT + 2 + BAND), how);
             let label = shortened(&line.version, (right - left - 8) / 7);
-            text(area, &label, (left + 4, y + TEXT + BAND - 2), &INK, HPos::Left);
+            text(area, &label, (left + 4, y + TEXT + BAND - 3), &INK, HPos::Left);
         }
     }
 }

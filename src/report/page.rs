@@ -178,7 +178,7 @@ fn rules(report: &Report) -> Markup {
                 th scope="col" class="n" { "As true" } th scope="col" class="n" { "Served all the same" }
             } }
             tbody { @for rule in &report.rules { tr {
-                th scope="row" { (&rule.rule) small { (&rule.title) } } td { (rule.outcome) } td class="n" { (number(rule.known)) }
+                th scope="row" { (&rule.rule) small { (&rule.title) } } td { (if rule.outcome == "deny" { "denies" } else { "needs a person" }) } td class="n" { (number(rule.known)) }
                 td class="n" { (number(rule.today)) } td class="n" { (number(rule.broken)) }
             } } }
         }

@@ -75,13 +75,22 @@ impl Edit {
     fn to_json(&self) -> Value {
         match self {
             Edit::Change { was, now } => {
-                let (before, after) = (event(was), event(now));
+                let (before, mut after) = (event(was), event(now));
+                if was.header.occurred_at != now.header.occurred_at {
+                    after["recordedtime"] = recorded(now);
+                }
                 let fields: Vec<Value> = ["time", "data"].into_iter().flat_map(|name| differing(name, &before[name], &after[name])).collect();
                 json!({ "op": "change", "fact": reference(was), "fields": fields, "event": after })
             }
-            Edit::Add { now, before } => json!({ "op": "add", "before": reference(before), "event": event(now) }),
+            Edit::Add { now, before } => {
+                let mut event = event(now);
+                event["recordedtime"] = recorded(now);
+                json!({ "op": "add", "before": reference(before), "event": event })
+            }
             Edit::LeaveOut { was } => json!({ "op": "leave_out", "fact": reference(was) }),
-            Edit::InTime { was, before, .. } => json!({ "op": "in_time", "fact": reference(was), "before": reference(before) }),
+            Edit::InTime { was, now, before } => {
+                json!({ "op": "in_time", "fact": reference(was), "before": reference(before), "recordedtime": recorded(now) })
+            }
         }
     }
 
@@ -136,6 +145,10 @@ fn event(entry: &Entry) -> Value {
         "specversion": "1.0", "source": record.id.source, "id": record.id.id, "type": entry.header.kind.name(), "subject": record.subject,
         "time": entry.header.occurred_at.to_string(), "data": wire::body_to_json(&record.body, entry.content.as_deref()),
     })
+}
+
+fn recorded(entry: &Entry) -> Value {
+    Time::utc(entry.header.recorded_at).to_string().into()
 }
 
 fn reference(entry: &Entry) -> Value {
@@ -207,7 +220,8 @@ impl<'a> List<'a> {
         now.header.seq = before.header.seq - ROOM_BEFORE;
         now.header.kind = body.kind();
         now.header.occurred_at = at;
-        now.header.recorded_at = at.at;
+        // Not behind the entry that it comes before, whose own record would move with it.
+        now.header.recorded_at = before.header.recorded_at.min(at.at);
         now.header.streams.truncate(1);
         (now.header.pins, now.header.links, now.content) = (None, links, None);
         now.record = Some(crate::codec::Record { id, subject, body });
@@ -237,6 +251,7 @@ impl<'a> List<'a> {
             }
             let mut now = entry.clone();
             now.header.seq = around.decision.header.seq - ROOM_BEFORE;
+            now.header.recorded_at = around.decision.header.recorded_at;
             let words = format!("{} had been recorded before the decision", named(entry));
             self.push("in_time", words, vec![Edit::InTime { was: entry.clone(), now, before: around.decision.clone() }]);
         }
