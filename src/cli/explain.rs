@@ -3,10 +3,15 @@
 use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Common, Exit, replay::find};
+use crate::entry::Entry;
 use crate::explain::{self, Evidence, Explanation, Wanted};
 use crate::judge::{self, Ask, Conformance, Judgement, Memos};
+<<<<<<< HEAD
 use crate::ledger::{Ledger, Loaded, Problem};
 use crate::merkle::TreeSize;
+=======
+use crate::ledger::{Ledger, LedgerError, Loaded, Problem};
+>>>>>>> ask
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use std::path::{Path, PathBuf};
@@ -22,14 +27,23 @@ pub struct Explain {
     /// Show the text of chats, where it still exists.
     #[arg(long)]
     with_content: bool,
+<<<<<<< HEAD
     #[command(flatten)]
     as_of: AsOf,
+=======
+    /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise.
+    #[arg(long, conflicts_with_all = ["html", "with_content"])]
+    flip: bool,
+>>>>>>> ask
     /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
     #[arg(value_name = "DECISION_ID")]
     decision: String,
 }
 
 pub fn run(args: Explain) -> Result<Exit, CliError> {
+    if args.flip {
+        return flip(&args);
+    }
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
     let decision = find(&world, &args.decision);
@@ -52,6 +66,32 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
         (false, None) => print_line(&mut out, explain::to_text(&explanation, width()).trim_end())?,
     }
     Ok(exit)
+}
+
+/// What would flip the verdict, tried in worlds of what the decision can rest on.
+fn flip(args: &Explain) -> Result<Exit, CliError> {
+    let ledger = Ledger::open_read_only(&args.common.ledger)?;
+    let Loaded { world, bad, size, .. } = ledger.load()?;
+    if let Some(bad) = bad {
+        let what = format!("entry {}: {}; no verdict is given", bad.seq, bad.what);
+        return Err(CliError::Damaged(LedgerError::RolledBack(what)));
+    }
+    let decision = find(&world, &args.decision)?;
+    let seq = world.node(decision).seq;
+    let exhibits = Ledger::open_indexed(&args.common.ledger)?.gather(seq, size)?;
+    let entries: Vec<Entry> = exhibits.into_values().map(|exhibit| exhibit.entry.clone()).collect();
+    let gone = || CliError::Failed(format!("`{}` was erased: nothing is left to judge again", args.decision));
+    let flips = explain::flips(&entries, seq).ok_or_else(gone)?;
+    let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
+    if (flips.known, flips.today) != (judgement.known.verdict, judgement.today.verdict) {
+        return Err(CliError::Failed(format!("entry {seq}: what was gathered does not carry the verdict; please report this")));
+    }
+    let mut out = anstream::stdout().lock();
+    match args.common.json {
+        true => print_line(&mut out, flips.to_json())?,
+        false => print_line(&mut out, flips.to_text().trim_end())?,
+    }
+    Ok(exit(&judgement))
 }
 
 /// Judges one decision, and reads what there is to say about it.

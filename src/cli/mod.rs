@@ -26,6 +26,7 @@ mod query;
 mod rederive;
 mod reindex;
 mod replay;
+mod report;
 mod restore;
 mod retain;
 mod salvage;
@@ -91,6 +92,8 @@ enum Command {
     Explain(explain::Explain),
     /// Draw decisions to look at, so that nobody could have chosen them; or draw a sample again.
     Sample(sample::Sample),
+    /// Report on a span of time: a page that stands alone and prints, or JSON.
+    Report(report::ReportArgs),
     /// Put verdicts on record, so that they are known after evidence was erased.
     Attest(attest::Attest),
     /// Write evidence about decisions that others can check without the ledger.
@@ -170,6 +173,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Explain(args) => explain::run(args),
         Command::Provenance(args) => provenance::run(args),
         Command::Sample(args) => sample::run(args),
+        Command::Report(args) => report::run(args),
         Command::Attest(args) => attest::run(args),
         Command::Bundle(args) => bundle::run(args),
         Command::VerifyBundle(args) => verify_bundle::run(args),

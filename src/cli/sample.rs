@@ -7,7 +7,7 @@ use super::{CliError, Exit};
 use crate::checkpoint::Checkpoint;
 use crate::evidence::{self, EvidenceError};
 use crate::fact::{Digest, Instant, Time};
-use crate::ledger::{Ledger, Loaded};
+use crate::ledger::{Ledger, LedgerError, Loaded};
 use crate::merkle::{NodeHash, TreeSize};
 use crate::query::{self, By, Chosen, Population, Recipe, SampleFile};
 use crate::replay;
@@ -164,10 +164,15 @@ fn find(args: &Sample, ledger: &Ledger, root: NodeHash) -> Result<Found, CliErro
 
 /// The ledger at a size, whose root must be this one.
 fn at(ledger: &Ledger, size: TreeSize, root: NodeHash) -> Result<Loaded, CliError> {
-    let loaded = ledger.load_as_of(size)?;
+    let loaded = ledger.load_as_of(size).map_err(|error| match error {
+        LedgerError::BeyondTree { asked, expected } => CliError::Damaged(LedgerError::RolledBack(format!(
+            "the root is over {asked} entries, and the ledger has fewer: expected {expected}"
+        ))),
+        other => other.into(),
+    })?;
     match &loaded.bad {
         Some(bad) => Err(tampered(bad.seq, &bad.what)),
-        None if loaded.root != root => Err(CliError::Damaged(crate::ledger::LedgerError::RolledBack(format!(
+        None if loaded.root != root => Err(CliError::Damaged(LedgerError::RolledBack(format!(
             "over {} entries the root is `{}`, and was `{root}`",
             size.0, loaded.root
         )))),
@@ -176,7 +181,7 @@ fn at(ledger: &Ledger, size: TreeSize, root: NodeHash) -> Result<Loaded, CliErro
 }
 
 fn tampered(seq: u64, what: &str) -> CliError {
-    CliError::Damaged(crate::ledger::LedgerError::RolledBack(format!("entry {seq}: {what}; no sample is drawn")))
+    CliError::Damaged(LedgerError::RolledBack(format!("entry {seq}: {what}; no sample is drawn")))
 }
 
 /// Judges everything, and draws.

@@ -10,6 +10,7 @@ mod choices;
 mod drawing;
 mod erased;
 mod evidence;
+mod flip;
 mod headline;
 mod history;
 mod html;
@@ -31,6 +32,7 @@ mod wrap;
 
 pub use drawing::{Band, Drawing, Edge, Glyph, Mark};
 pub use evidence::{Evidence, Wanted};
+pub use flip::{Change, Edit, Flip, Flips, LIMIT as FLIP_LIMIT, flips};
 pub use headline::{Headline, Tone};
 pub use history::{Counts, Happening};
 pub use html::{Appendix, to_html, to_page};

@@ -269,7 +269,7 @@ mod tests {
                 assert!(shares.iter().zip(sizes).all(fits), "{sizes:?}: {shares:?} of {size}");
             }
         }
-        assert_eq!(allocate(&[900, 90, 9, 1], 100), [87, 10, 2, 1]);
+        assert_eq!(allocate(&[900, 90, 9, 1], 100), [88, 9, 2, 1]);
         assert_eq!(allocate(&[10, 10, 10], 4), [2, 1, 1]);
     }
 

@@ -176,6 +176,11 @@ impl World {
         &self.nodes[ix.0 as usize]
     }
 
+    /// Every entry, in seq order.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeIx> + use<> {
+        (0..self.nodes.len() as u32).map(NodeIx)
+    }
+
     /// Every decision, in seq order, destroyed ones included.
     pub fn decisions(&self) -> impl Iterator<Item = NodeIx> + '_ {
         let all = self.nodes.iter().enumerate();

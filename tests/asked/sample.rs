@@ -1,14 +1,12 @@
 //! Samples: drawn by seed and root alone, by this program or another; and nothing of the population can be left out.
 
-mod common;
-#[path = "oracle/population.rs"]
-mod population;
-
-use common::{Scratch, check_ledger, import, replay_of};
+use super::common::{Scratch, check_ledger, events, import, replay_of};
+use super::{object, populated, population, run};
 use inforce::ledger::Clock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+<<<<<<< HEAD:tests/sample.rs
 use std::process::{Command, Output};
 
 fn populated(events: &[Value]) -> Scratch {
@@ -31,6 +29,9 @@ fn object(output: &Output) -> Value {
     serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)))
 }
+=======
+use std::process::Command;
+>>>>>>> ask:tests/asked/sample.rs
 
 fn root(scratch: &Scratch) -> String {
     scratch.read().verify().expect("verifies").root.to_string()
@@ -40,13 +41,14 @@ fn seqs(sample: &Value) -> Vec<u64> {
     sample["sample"].as_array().expect("a list").iter().map(|each| each["seq"].as_u64().expect("a seq")).collect()
 }
 
-const BY: &str = "--by=conformance,app,rule";
+const BY: &str = "--by=conformance,app";
 
-/// Draws 40 by `seed` into `dir`.
-fn draw(scratch: &Scratch, seed: &str, dir: &Path) -> Value {
-    let (root, dir) = (root(scratch), dir.to_str().expect("UTF-8"));
-    let args = ["sample", "--size", "40", "--seed", seed, "--root", &root, BY, "-o", dir, "--json"];
-    let (output, code) = run(scratch, &args);
+/// Draws 30 by `seed`, into `dir` if there is one.
+fn draw(scratch: &Scratch, seed: &str, dir: Option<&Path>) -> Value {
+    let root = root(scratch);
+    let args = ["sample", "--size", "30", "--seed", seed, "--root", &root, BY, "--json"];
+    let into = dir.map(|dir| ["-o", dir.to_str().expect("UTF-8")]);
+    let (output, code) = run(scratch, &[&args[..], into.as_ref().map_or(&[], |into| &into[..])].concat());
     assert_eq!(code, 0, "{}", String::from_utf8_lossy(&output.stderr));
     object(&output)
 }
@@ -59,16 +61,16 @@ fn redraw(scratch: &Scratch, dir: &Path) -> (Value, i32) {
 
 #[test]
 fn a_sample_is_redrawn_by_anybody_from_seed_and_root_alone() {
-    let events = population::population(11, 400);
+    let events = population::population(11, 240);
     let scratch = populated(&events);
-    let (dir, other) = (scratch.dir.path().join("sample"), scratch.dir.path().join("other"));
-    let sample = draw(&scratch, "a line", &dir);
+    let dir = scratch.dir.path().join("sample");
+    let sample = draw(&scratch, "a line", Some(&dir));
     let judged = replay_of(&scratch.read());
     assert_eq!(sample["population"]["decisions"], judged.len());
     let sum = |member: &str| -> u64 {
         sample["strata"].as_array().expect("a list").iter().map(|each| each[member].as_u64().expect("a number")).sum()
     };
-    assert_eq!((sum("population"), sum("sample")), (judged.len() as u64, 40));
+    assert_eq!((sum("population"), sum("sample")), (judged.len() as u64, 30));
     // What is told of each is what replay says, and so is each bundle.
     let by_seq: BTreeMap<u64, &Value> =
         judged.iter().map(|each| (each["decision"]["seq"].as_u64().expect("a seq"), each)).collect();
@@ -87,8 +89,8 @@ fn a_sample_is_redrawn_by_anybody_from_seed_and_root_alone() {
     let (output, code) = run(&scratch, &["sample", "--redraw", &file, "--population", &listed, "--json"]);
     assert_eq!((object(&output)["same"].clone(), code), (true.into(), 0));
     // The same journal again; another seed.
-    assert_eq!(seqs(&draw(&scratch, "a line", &other)), seqs(&sample));
-    assert_ne!(seqs(&draw(&scratch, "another", &other)), seqs(&sample));
+    assert_eq!(seqs(&draw(&scratch, "a line", None)), seqs(&sample));
+    assert_ne!(seqs(&draw(&scratch, "another", None)), seqs(&sample));
     let reindexed = scratch.copied();
     std::fs::remove_dir_all(reindexed.path().join("index")).expect("removed");
     reindexed.open().close().expect("rebuilt from the journal");
@@ -117,14 +119,14 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_decision_changed_added_or_removed_is_noticed() {
-    let events = population::population(12, 200);
-    let scratch = populated(&events);
+    let all = population::population(12, 120);
+    let scratch = populated(&all);
     let dir = scratch.dir.path().join("sample");
-    let sample = draw(&scratch, "s", &dir);
+    let sample = draw(&scratch, "s", Some(&dir));
     let is_decision = |event: &&Value| event["type"] == "inforce.decision.made";
-    let last = events.iter().rposition(|event| is_decision(&event)).expect("a decision");
-    let without: Vec<Value> = [&events[..last], &events[last + 1..]].concat();
-    let mut changed = events.clone();
+    let last = all.iter().rposition(|event| is_decision(&event)).expect("a decision");
+    let without: Vec<Value> = [&all[..last], &all[last + 1..]].concat();
+    let mut changed = all.clone();
     changed[last]["data"]["region"] = "NZ".into();
     for other in [without, changed] {
         let other = populated(&other);
@@ -139,18 +141,22 @@ fn a_decision_changed_added_or_removed_is_noticed() {
     // What is appended later changes nothing of a sample under an earlier root, which a checkpoint signs.
     let ledger = scratch.open();
     let note = ledger.last_note().expect("signed");
+<<<<<<< HEAD:tests/sample.rs
     import(
         &ledger,
         &[common::events::policy("later"), common::events::decision("late", "facebook/new", "none")],
         Clock::Ledger,
     );
+=======
+    import(&ledger, &[events::policy("later"), events::decision("late", "facebook/new", "none")], Clock::Ledger);
+>>>>>>> ask:tests/asked/sample.rs
     ledger.close().expect("closed");
     assert_eq!(redraw(&scratch, &dir).1, 0);
     let kept = scratch.dir.path().join("note");
     std::fs::write(&kept, note).expect("written");
     let was = sample["recipe"]["root"].as_str().expect("a root");
     let kept = kept.to_str().expect("UTF-8");
-    let args = ["sample", "--size", "40", "--seed", "s", "--root", was, BY, "--json", "--checkpoint", kept];
+    let args = ["sample", "--size", "30", "--seed", "s", "--root", was, BY, "--json", "--checkpoint", kept];
     let (output, code) = run(&scratch, &args);
     assert_eq!((seqs(&object(&output)), code), (seqs(&sample), 0));
     // A file that was changed, or a population with a decision less, does not redraw.

@@ -1,0 +1,198 @@
+//! Reports: every count is the one that a naive count over `replay --json` gives, and the page can be read by anybody.
+
+use super::common::{Scratch, check_ledger, facts, replay_of};
+use super::{demo, object, populated, population, run};
+use inforce::fact::Time;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Counts = BTreeMap<String, u64>;
+
+fn report(scratch: &Scratch, args: &[&str]) -> Value {
+    let (output, code) = run(scratch, &[&["report", "--json"], args].concat());
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&output.stderr));
+    object(&output)
+}
+
+fn count(counts: &mut Counts, name: &Value) {
+    *counts.entry(name.as_str().expect("a name").to_owned()).or_default() += 1;
+}
+
+/// Names in a list of objects, each once.
+fn ids(list: &Value) -> BTreeSet<&str> {
+    list.as_array().expect("a list").iter().map(|each| each["id"].as_str().expect("an id")).collect()
+}
+
+/// Counts of what replay prints, with no thought.
+fn naive(judged: &[Value]) -> Value {
+    let (mut conformance, mut integrity) = (Counts::new(), Counts::new());
+    let mut views = BTreeMap::new();
+    for line in judged {
+        count(&mut conformance, &line["conformance"]);
+        count(&mut integrity, &line["integrity"]);
+        for view in ["known", "true"] {
+            let [verdicts, rules, findings]: &mut [Counts; 3] = views.entry(view).or_default();
+            count(verdicts, &line[view]["verdict"]);
+            ids(&line[view]["rules"]).into_iter().for_each(|id| count(rules, &id.into()));
+            ids(&line[view]["findings"]).into_iter().for_each(|id| count(findings, &id.into()));
+        }
+    }
+    let view = |name: &str| {
+        let [verdicts, rules, findings] = views.get(name).cloned().unwrap_or_default();
+        json!({ "verdicts": verdicts, "rules": rules, "findings": findings })
+    };
+    json!({ "decisions": judged.len(), "conformance": conformance, "integrity": integrity, "known": view("known"), "true": view("true") })
+}
+
+fn members(report: &Value) -> Value {
+    let of = |name: &str| (name.to_owned(), report[name].clone());
+    Value::Object(["decisions", "conformance", "integrity", "known", "true"].map(of).into_iter().collect())
+}
+
+fn sum(counts: &Value) -> u64 {
+    counts.as_object().expect("counts").values().map(|count| count.as_u64().expect("a number")).sum()
+}
+
+#[test]
+fn every_count_is_the_one_that_replay_gives() {
+    for seed in 20..24 {
+        let events = population::population(seed, 220);
+        let scratch = populated(&events);
+        let judged = replay_of(&scratch.read());
+        let whole = report(&scratch, &[]);
+        assert_eq!(members(&whole), naive(&judged), "seed {seed}");
+        // Facts: as they were handed in, each once; what was erased tells its kind all the same.
+        let mut seen = BTreeSet::new();
+        let recorded: Vec<&Value> = events.iter().filter(|event| seen.insert((event["source"].to_string(), event["id"].to_string()))).collect();
+        let mut kinds = Counts::new();
+        recorded.iter().for_each(|event| count(&mut kinds, &event["type"]));
+        assert_eq!(whole["recorded"]["kinds"], json!(kinds), "seed {seed}");
+        assert_eq!(whole["recorded"]["entries"], whole["tree"]["entries"]);
+        // Parts add up to the whole.
+        for groups in ["regions", "apps"] {
+            let groups = whole[groups].as_object().expect("groups");
+            assert_eq!(groups.values().map(|each| each["decisions"].as_u64().expect("a number")).sum::<u64>(), judged.len() as u64);
+        }
+        let weeks = whole["weeks"].as_array().expect("weeks");
+        assert_eq!(weeks.iter().map(|week| sum(&week["conformance"])).sum::<u64>(), judged.len() as u64);
+        for rule in whole["rules"].as_array().expect("rules") {
+            let name = rule["rule"].as_str().expect("a name");
+            let weekly: u64 = weeks.iter().map(|week| week["rules"][name].as_u64().unwrap_or(0)).sum();
+            assert_eq!(rule["known"], weekly, "{name}");
+            let broken = judged.iter().filter(|line| line["outcome"] == "served" && rule["outcome"] == "deny");
+            let broken = broken.filter(|line| ids(&line["known"]["rules"]).contains(name)).count();
+            assert_eq!(rule["broken"], broken, "{name}");
+            let of_periods = whole["periods"].as_array().expect("periods").iter().filter(|each| each["rule"] == name);
+            assert_eq!(of_periods.map(|each| each["decisions"].as_u64().expect("a number")).sum::<u64>(), broken as u64);
+        }
+        late(&whole, &judged);
+        if seed % 2 == 0 {
+            let (since, until) = ("2025-12-17T00:00:00Z", "2025-12-22T09:00:00Z");
+            let within = report(&scratch, &["--since", since, "--until", until]);
+            let (output, _) = run(&scratch, &["replay", "--all", "--json", "--since", since, "--until", until]);
+            let text = String::from_utf8(output.stdout).expect("UTF-8");
+            let judged: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            assert_eq!(members(&within), naive(&judged), "seed {seed}");
+            let [since, until] = [since, until].map(|at| Time::parse(at).expect("a time").at);
+            let facts = facts(&recorded.iter().map(|event| (*event).clone()).collect::<Vec<_>>());
+            let of_span = facts.iter().filter(|fact| (since..until).contains(&fact.time.at)).count();
+            assert_eq!(within["recorded"]["entries"], of_span, "seed {seed}");
+        }
+        check_ledger(&scratch);
+    }
+}
+
+/// Late facts are those that `late-fact` names, each once, with its lag.
+fn late(whole: &Value, judged: &[Value]) {
+    let findings = judged.iter().flat_map(|line| line["true"]["findings"].as_array().expect("a list"));
+    let refs: Vec<&Value> = findings.filter(|finding| finding["id"] == "late-fact").flat_map(|finding| finding["refs"].as_array().expect("refs")).collect();
+    let lines = whole["late_facts"].as_array().expect("lines");
+    assert_eq!(lines.iter().map(|line| line["decisions"].as_u64().expect("a number")).sum::<u64>(), refs.len() as u64);
+    let lags = |list: Vec<i64>| list.into_iter().collect::<BTreeSet<_>>();
+    let told = lags(lines.iter().map(|line| line["lag_s"].as_i64().expect("a number")).collect());
+    assert_eq!(told, lags(refs.iter().map(|each| each["lag_s"].as_i64().expect("a number")).collect()));
+}
+
+#[test]
+fn the_page_stands_alone_and_is_made_for_every_reader() {
+    let scratch = demo();
+    let file = scratch.dir.path().join("report.html");
+    let name = file.to_str().expect("UTF-8");
+    let (output, code) = run(&scratch, &["report", "-o", name, "--sample", "9", "--seed", "o'clock <b>", "--json"]);
+    let (whole, page) = (object(&output), std::fs::read_to_string(&file).expect("written"));
+    assert_eq!(code, 0);
+    let again = run(&scratch, &["report", "-o", name, "--sample", "9", "--seed", "o'clock <b>", "--json"]);
+    assert_eq!((object(&again.0), std::fs::read_to_string(&file).expect("written")), (whole.clone(), page.clone()));
+    assert_eq!(whole["sample"]["sample"].as_array().expect("a list").len(), 9);
+    check_page(&page);
+    assert!(page.contains("o'clock &lt;b&gt;") && !page.contains("<b>9"), "what others wrote is escaped");
+    // What it says is what the counts are.
+    for count in [&whole["decisions"], &whole["conformance"]["breach"], &whole["conformance"]["unproven"]] {
+        assert!(page.contains(&format!("<b>{count}</b>")), "{count}");
+    }
+    // Nothing was recorded: that is told, and is no reason to fail.
+    let empty = Scratch::new();
+    let (output, code) = run(&empty, &["report", "-o", name, "--json"]);
+    assert_eq!((object(&output)["decisions"].clone(), code), (0.into(), 0));
+    check_page(&std::fs::read_to_string(&file).expect("written"));
+}
+
+/// What a screen reader, a printer and a cautious browser need.
+fn check_page(page: &str) {
+    let count = |what: &str| page.matches(what).count();
+    for never in ["<script", "javascript:", " onload=", " onclick=", "<img", "<link", "@import", "url("] {
+        assert_eq!(count(never), 0, "{never}");
+    }
+    let addresses = page.matches("http").count();
+    assert_eq!(addresses, count("http://www.w3.org/2000/svg") + count("http-equiv"), "nothing is loaded");
+    assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">") && page.contains("name=\"viewport\""));
+    assert_eq!((count("<h1>"), count("<main "), count("<title>Report")), (1, 1, 1));
+    let mut level = 1;
+    for at in page.match_indices("<h").map(|(at, _)| at) {
+        let Some(next) = page[at + 2..].chars().next().and_then(|digit| digit.to_digit(10)) else { continue };
+        assert!(next <= level + 1, "a heading of level {next} behind one of level {level}");
+        level = next;
+    }
+    assert_eq!(count("<table"), count("<caption>"));
+    assert_eq!(count("<th"), count("<th scope=\"col\"") + count("<th scope=\"row\"") + count("<thead"));
+    assert_eq!(count("<svg "), count("role=\"img\" aria-labelledby="));
+    assert_eq!((count("<svg "), count("<svg ")), (count("<desc "), count("<title id=")));
+    // Every name that something refers to is there once.
+    for attribute in ["href=\"#", "aria-labelledby=\""] {
+        for (at, _) in page.match_indices(attribute) {
+            let value = page[at + attribute.len()..].split('"').next().expect("closed");
+            for id in value.split(' ') {
+                assert_eq!(count(&format!(" id=\"{id}\"")), 1, "{id}");
+            }
+        }
+    }
+    contrast(page);
+}
+
+/// Every colour that text is set in has a contrast of 4.5 to 1 with every ground that it may stand on (WCAG 2.2, 1.4.3).
+fn contrast(page: &str) {
+    let style = page.split("<style>").nth(1).and_then(|rest| rest.split("</style>").next()).expect("a style");
+    let value = |name: &str| {
+        let rest = style.split(&format!("--{name}:")).nth(1).unwrap_or_else(|| panic!("{name}"));
+        rest.split([';', '}']).next().expect("a value").to_owned()
+    };
+    let mut texts: BTreeSet<String> = ["ink", "soft", "accent"].map(value).into();
+    let drawn = page.match_indices("<text").map(|(at, _)| page[at..].split('>').next().expect("closed"));
+    texts.extend(drawn.filter_map(|tag| Some(tag.split("fill=\"").nth(1)?.split('"').next()?.to_lowercase())));
+    for text in &texts {
+        for ground in ["#ffffff".to_owned(), value("panel"), "#eef0f3".to_owned()] {
+            let (one, other) = (luminance(text), luminance(&ground));
+            let ratio = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(ratio >= 4.5, "{text} on {ground}: {ratio}");
+        }
+    }
+}
+
+fn luminance(color: &str) -> f64 {
+    let part = |place: usize| {
+        let value = f64::from(u8::from_str_radix(&color[place..place + 2], 16).expect("hex")) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    assert!(color.len() == 7, "{color}");
+    0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+}
