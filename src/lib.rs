@@ -38,11 +38,8 @@
 //! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
 //! - [`query`]: what auditors ask: verdicts as rows
-<<<<<<< HEAD
 //! - [`search`]: decisions and facts by what they say, out of a ledger
-=======
 //! - [`report`]: a span of time as counts, and as a page that stands alone
->>>>>>> ask
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
 //! - [`evidence`]: bundles out of a ledger
@@ -82,11 +79,8 @@ pub mod ledger;
 pub mod http;
 pub mod replay;
 pub mod query;
-<<<<<<< HEAD
 pub mod search;
-=======
 pub mod report;
->>>>>>> ask
 pub mod explain;
 pub mod bundle;
 pub mod evidence;

@@ -6,12 +6,8 @@ use super::{CliError, Common, Exit, replay::find};
 use crate::entry::Entry;
 use crate::explain::{self, Evidence, Explanation, Wanted};
 use crate::judge::{self, Ask, Conformance, Judgement, Memos};
-<<<<<<< HEAD
-use crate::ledger::{Ledger, Loaded, Problem};
-use crate::merkle::TreeSize;
-=======
 use crate::ledger::{Ledger, LedgerError, Loaded, Problem};
->>>>>>> ask
+use crate::merkle::TreeSize;
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use std::path::{Path, PathBuf};
@@ -27,14 +23,11 @@ pub struct Explain {
     /// Show the text of chats, where it still exists.
     #[arg(long)]
     with_content: bool,
-<<<<<<< HEAD
     #[command(flatten)]
     as_of: AsOf,
-=======
     /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise.
     #[arg(long, conflicts_with_all = ["html", "with_content"])]
     flip: bool,
->>>>>>> ask
     /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
     #[arg(value_name = "DECISION_ID")]
     decision: String,
@@ -71,7 +64,7 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
 /// What would flip the verdict, tried in worlds of what the decision can rest on.
 fn flip(args: &Explain) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, size, .. } = ledger.load()?;
+    let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
     if let Some(bad) = bad {
         let what = format!("entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Err(CliError::Damaged(LedgerError::RolledBack(what)));

@@ -6,32 +6,7 @@ use inforce::ledger::Clock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-<<<<<<< HEAD:tests/sample.rs
-use std::process::{Command, Output};
-
-fn populated(events: &[Value]) -> Scratch {
-    let scratch = Scratch::new();
-    let ledger = scratch.open();
-    import(&ledger, events, Clock::Recorded);
-    ledger.close().expect("closed");
-    scratch
-}
-
-fn run(scratch: &Scratch, args: &[&str]) -> (Output, i32) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
-    let output = command.args(args).arg("--ledger").arg(scratch.path()).output().expect("it runs");
-    let code = output.status.code().expect("it was not killed");
-    (output, code)
-}
-
-fn object(output: &Output) -> Value {
-    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
-    serde_json::from_str(&text)
-        .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)))
-}
-=======
 use std::process::Command;
->>>>>>> ask:tests/asked/sample.rs
 
 fn root(scratch: &Scratch) -> String {
     scratch.read().verify().expect("verifies").root.to_string()
@@ -141,15 +116,7 @@ fn a_decision_changed_added_or_removed_is_noticed() {
     // What is appended later changes nothing of a sample under an earlier root, which a checkpoint signs.
     let ledger = scratch.open();
     let note = ledger.last_note().expect("signed");
-<<<<<<< HEAD:tests/sample.rs
-    import(
-        &ledger,
-        &[common::events::policy("later"), common::events::decision("late", "facebook/new", "none")],
-        Clock::Ledger,
-    );
-=======
     import(&ledger, &[events::policy("later"), events::decision("late", "facebook/new", "none")], Clock::Ledger);
->>>>>>> ask:tests/asked/sample.rs
     ledger.close().expect("closed");
     assert_eq!(redraw(&scratch, &dir).1, 0);
     let kept = scratch.dir.path().join("note");
