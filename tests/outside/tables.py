@@ -22,9 +22,9 @@ tables = sorted(path.name for path in parquet.iterdir() if path.is_dir())
 
 
 def shown(time):
-    """As the ledger shows it: microseconds only where there are any."""
-    text = time.strftime("%Y-%m-%dT%H:%M:%S")
-    return text + (f".{time.microsecond:06}".rstrip("0") if time.microsecond else "") + "Z"
+    """As the ledger shows it: milli- or microseconds only where there are any."""
+    digits = f".{time.microsecond:06}" if time.microsecond else ""
+    return time.strftime("%Y-%m-%dT%H:%M:%S") + (digits[:4] if digits.endswith("000") else digits) + "Z"
 
 
 def by_duckdb():

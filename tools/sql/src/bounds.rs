@@ -195,7 +195,9 @@ fn compared(side: &Expr) -> Option<Compared<'_>> {
                 _ => false,
             };
             match (keeps, compared(&cast.expr)?) {
-                (true, Compared::Column(name)) if keeps_meaning(name, cast.field.data_type()) => Some(Compared::Column(name)),
+                (true, Compared::Column(name)) if keeps_meaning(name, cast.field.data_type()) => {
+                    Some(Compared::Column(name))
+                }
                 _ => None,
             }
         }
@@ -286,11 +288,16 @@ mod tests {
         ];
         for (op, holds) in ops {
             for literal in -2500..2500 {
-                let condition = Expr::BinaryExpr(BinaryExpr::new(Box::new(col("occurred_at")), op, Box::new(time(literal))));
+                let condition =
+                    Expr::BinaryExpr(BinaryExpr::new(Box::new(col("occurred_at")), op, Box::new(time(literal))));
                 let mut bounds = Bounds::default();
                 assert!(bounds.take(&condition), "{condition}");
                 for micros in -4..=4 {
-                    assert_eq!(bounds.admit(&key(0, micros * 1000)), holds(micros * 1000, literal), "{micros} {condition}");
+                    assert_eq!(
+                        bounds.admit(&key(0, micros * 1000)),
+                        holds(micros * 1000, literal),
+                        "{micros} {condition}"
+                    );
                 }
             }
         }
@@ -307,7 +314,10 @@ mod tests {
     fn accounts_are_one_of_several_and_conditions_hold_together() {
         let either = col("account").eq(lit("a/1")).or(col("account").eq(lit("a/2")));
         assert!(Bounds::of(std::slice::from_ref(&either)).admit(&key(0, 0)));
-        assert!(Bounds::of(&[either.clone(), col("account").in_list(vec![lit("a/1"), lit("a/3")], false)]).admit(&key(0, 0)));
+        assert!(
+            Bounds::of(&[either.clone(), col("account").in_list(vec![lit("a/1"), lit("a/3")], false)])
+                .admit(&key(0, 0))
+        );
         assert!(!Bounds::of(&[either, col("account").eq(lit("a/2"))]).admit(&key(0, 0)));
         assert!(!Bounds::of(&[col("kind").eq(lit("inforce.notice.recorded"))]).admit(&key(0, 0)));
         // A destroyed entry has no account: it equals none.

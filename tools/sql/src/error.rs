@@ -20,7 +20,7 @@ pub enum SqlError {
     Damaged(Problem),
     #[error("{0}")]
     Usage(String),
-    #[error("the query: {}", one_line(.0))]
+    #[error("{}", one_line(.0))]
     Query(DataFusionError),
     #[error("`{}`: {}", .0.display(), .1)]
     File(PathBuf, io::Error),
@@ -41,6 +41,7 @@ impl SqlError {
             SqlError::Cli(error) => error.exit(),
             SqlError::Damaged(_) => Exit::Broken,
             SqlError::Usage(_) => Exit::Usage,
+            SqlError::Query(error) if own(error).is_some() => own(error).map_or(Exit::Failure, SqlError::exit),
             SqlError::Query(error) => match error.find_root() {
                 DataFusionError::SQL(..) | DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => Exit::Usage,
                 _ => Exit::Failure,
@@ -69,19 +70,25 @@ impl From<LedgerError> for SqlError {
     }
 }
 
-/// What a scan failed of comes back from DataFusion as it was.
+/// What a scan failed of comes back from DataFusion as it was; shared, where several parts of a plan met it.
 impl From<DataFusionError> for SqlError {
     fn from(error: DataFusionError) -> SqlError {
-        let shared = |error: DataFusionError| match error {
-            DataFusionError::External(inner) => {
-                inner.downcast::<SqlError>().map_or_else(|other| SqlError::Query(DataFusionError::External(other)), |own| *own)
-            }
-            other => SqlError::Query(other),
-        };
         match error {
-            DataFusionError::Context(_, inner) => SqlError::from(*inner),
-            other => shared(other),
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => SqlError::from(*inner),
+            DataFusionError::External(inner) => match inner.downcast::<SqlError>() {
+                Ok(own) => *own,
+                Err(other) => SqlError::Query(DataFusionError::External(other)),
+            },
+            other => SqlError::Query(other),
         }
+    }
+}
+
+/// What a scan failed of, behind whatever DataFusion put around it.
+fn own(error: &DataFusionError) -> Option<&SqlError> {
+    match error.find_root() {
+        DataFusionError::External(inner) => inner.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -93,15 +100,15 @@ impl From<SqlError> for DataFusionError {
 
 impl From<ArrowError> for SqlError {
     fn from(error: ArrowError) -> SqlError {
-        match error {
-            ArrowError::IoError(_, error) if error.kind() == io::ErrorKind::BrokenPipe => SqlError::ClosedPipe,
-            other => SqlError::Query(other.into()),
-        }
+        SqlError::Query(error.into())
     }
 }
 
 /// The first line of what DataFusion says, without the names of its types.
 fn one_line(error: &DataFusionError) -> String {
+    if let Some(own) = own(error) {
+        return own.to_string();
+    }
     let root = error.find_root();
     let message = match root {
         DataFusionError::SQL(error, _) => match &**error {
@@ -114,7 +121,7 @@ fn one_line(error: &DataFusionError) -> String {
     let line = message.lines().next().unwrap_or_default().trim();
     let mut letters = line.chars();
     match letters.next() {
-        Some(first) if !line.starts_with("SQL") => first.to_lowercase().chain(letters).collect(),
-        _ => line.to_owned(),
+        Some(first) if !line.starts_with("SQL") => format!("the query: {}{}", first.to_lowercase(), letters.as_str()),
+        _ => format!("the query: {line}"),
     }
 }

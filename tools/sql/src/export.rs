@@ -52,11 +52,13 @@ impl Format {
 pub fn export(source: &Source, ledger: &Path, format: Format, dir: &Path) -> Result<serde_json::Value, SqlError> {
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     check_place(ledger, dir, parent)?;
-    let beside = tempfile::Builder::new().prefix(".inforce-export-").tempdir_in(parent).map_err(SqlError::file(parent))?;
+    let beside =
+        tempfile::Builder::new().prefix(".inforce-export-").tempdir_in(parent).map_err(SqlError::file(parent))?;
     let (of_entries, of_decisions): (Vec<&Table>, Vec<&Table>) =
         TABLES.iter().partition(|table| matches!(table.from, From::Entries(..)));
     let whole = |table: &'static Table| Demand::new(table, (0..table.columns.len()).collect(), Bounds::default(), None);
-    let demands: Vec<Demand> = TABLES.iter().filter(|table| matches!(table.from, From::Entries(..))).map(whole).collect();
+    let demands: Vec<Demand> =
+        TABLES.iter().filter(|table| matches!(table.from, From::Entries(..))).map(whole).collect();
     // A pass beside a writer may be made again: what the last one wrote counts.
     let passes = Cell::new(0);
     let start = || {
@@ -69,7 +71,8 @@ pub fn export(source: &Source, ledger: &Path, format: Format, dir: &Path) -> Res
     let world = world.expect("it was asked for");
     let all: Vec<NodeIx> = world.decisions().collect();
     let columns: Vec<Vec<usize>> = of_decisions.iter().map(|table| (0..table.columns.len()).collect()).collect();
-    let wanted: Vec<Wanted> = of_decisions.iter().zip(&columns).map(|(&table, columns)| (table, &columns[..])).collect();
+    let wanted: Vec<Wanted> =
+        of_decisions.iter().zip(&columns).map(|(&table, columns)| (table, &columns[..])).collect();
     let mut failed = None;
     in_order(&world, &all, &wanted, |_, batches| {
         let written = of_decisions.iter().zip(batches).try_for_each(|(table, batch)| files.write(table, batch));
@@ -100,7 +103,8 @@ pub fn export(source: &Source, ledger: &Path, format: Format, dir: &Path) -> Res
 pub fn check(dir: &Path) -> Result<(), SqlError> {
     let none = |what: String| SqlError::NoExport(dir.to_owned(), what);
     let text = fs::read_to_string(dir.join(MANIFEST)).map_err(|error| none(format!("`{MANIFEST}`: {error}")))?;
-    let told: serde_json::Value = serde_json::from_str(&text).map_err(|error| none(format!("`{MANIFEST}`: {error}")))?;
+    let told: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| none(format!("`{MANIFEST}`: {error}")))?;
     match told["format"].as_str() {
         Some("parquet") => Ok(()),
         other => Err(none(format!("its format is `{}`, expected `parquet`", other.unwrap_or_default()))),
@@ -110,7 +114,9 @@ pub fn check(dir: &Path) -> Result<(), SqlError> {
 fn check_place(ledger: &Path, dir: &Path, parent: &Path) -> Result<(), SqlError> {
     match fs::read_dir(dir) {
         Ok(mut found) if found.next().is_some() => return Err(SqlError::NotEmpty(dir.to_owned())),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(SqlError::File(dir.to_owned(), error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(SqlError::File(dir.to_owned(), error));
+        }
         _ => {}
     }
     let absolute = |path: &Path| path.canonicalize().map_err(SqlError::file(path));
@@ -219,7 +225,8 @@ impl Files {
 
 /// The rows of each day, by their numbers.
 fn by_day(batch: &RecordBatch) -> BTreeMap<i64, UInt32Array> {
-    let at = batch.column_by_name("occurred_at").expect("every table has it").as_primitive::<TimestampMicrosecondType>();
+    let at =
+        batch.column_by_name("occurred_at").expect("every table has it").as_primitive::<TimestampMicrosecondType>();
     debug_assert_eq!(at.null_count(), 0, "every entry happened at some time");
     let mut days: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
     for (row, micros) in at.values().iter().enumerate() {

@@ -19,7 +19,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Asks a ledger in SQL: facts, the uses behind decisions, and verdicts of both views as tables. `SHOW TABLES` and
 /// `DESCRIBE TABLE` say what there is; docs/sql.md says what it means.
 #[derive(Parser)]
-#[command(name = "inforce-sql", version, max_term_width = 110, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "inforce-sql",
+    version,
+    max_term_width = 110,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -23,20 +23,23 @@ pub enum Form {
 /// Prints every row; returns how many there are.
 pub async fn print(mut rows: SendableRecordBatchStream, form: Form, out: &mut impl Write) -> Result<u64, SqlError> {
     let (schema, mut count) = (rows.schema(), 0);
-    let mut kept = Vec::new();
+    let (mut kept, mut text) = (Vec::new(), Vec::new());
     if form == Form::Csv {
         // A result without rows has its header all the same.
-        write_csv(&RecordBatch::new_empty(schema.clone()), true, out)?;
+        write_csv(&RecordBatch::new_empty(schema.clone()), true, &mut text)?;
     }
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         count += batch.num_rows() as u64;
         match form {
             Form::Table => kept.push(batch),
-            Form::Json => write_json(&batch, out)?,
-            Form::Csv => write_csv(&batch, false, out)?,
+            Form::Json => write_json(&batch, &mut text)?,
+            Form::Csv => write_csv(&batch, false, &mut text)?,
         }
+        out.write_all(&text).map_err(stdout)?;
+        text.clear();
     }
+    out.write_all(&text).map_err(stdout)?;
     if form == Form::Table {
         write_table(&schema, &kept, out)?;
     }
@@ -60,7 +63,8 @@ fn write_json(batch: &RecordBatch, out: &mut impl Write) -> Result<(), SqlError>
 
 /// Writes rows as CSV; lists as JSON, since CSV has none.
 pub fn write_csv(batch: &RecordBatch, header: bool, out: &mut impl Write) -> Result<(), SqlError> {
-    let flat: Vec<(Field, ArrayRef)> = batch.schema().fields().iter().zip(batch.columns()).map(flatten).collect::<Result<_, _>>()?;
+    let flat: Vec<(Field, ArrayRef)> =
+        batch.schema().fields().iter().zip(batch.columns()).map(flatten).collect::<Result<_, _>>()?;
     let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = flat.into_iter().unzip();
     let flat = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
     let mut writer = csv::WriterBuilder::new().with_header(header).with_timestamp_tz_format(TIME.to_owned()).build(out);
@@ -92,12 +96,17 @@ fn write_table(schema: &Schema, batches: &[RecordBatch], out: &mut impl Write) -
     let options = FormatOptions::default().with_timestamp_tz_format(Some(TIME)).with_null("");
     let mut rows: Vec<Vec<String>> = Vec::new();
     for batch in batches {
-        let columns: Vec<ArrayFormatter> =
-            batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect::<Result<_, _>>()?;
+        let columns: Vec<ArrayFormatter> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+            .collect::<Result<_, _>>()?;
         // A text may hold anything: it stays on its line, and steers no terminal.
         let cell = |column: &ArrayFormatter, row: usize| {
             let text = column.value(row).to_string();
-            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+            text.chars()
+                .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+                .collect()
         };
         rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| cell(column, row)).collect()));
     }

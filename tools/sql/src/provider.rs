@@ -17,7 +17,7 @@ use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::col;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
@@ -96,7 +96,7 @@ impl LedgerScan {
         let mut equivalence = EquivalenceProperties::new(demand.schema.clone());
         if let Ok(seq) = col("seq", &demand.schema) {
             let options = SortOptions { descending: false, nulls_first: false };
-            equivalence.add_orderings(LexOrdering::new([PhysicalSortExpr::new(seq, options)]));
+            equivalence.add_ordering([PhysicalSortExpr::new(seq, options)]);
         }
         let one = Partitioning::UnknownPartitioning(1);
         let properties = PlanProperties::new(equivalence, one, EmissionType::Incremental, Boundedness::Bounded);

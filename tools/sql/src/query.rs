@@ -50,7 +50,8 @@ pub async fn over_export(dir: &Path, pool: Arc<dyn MemoryPool>) -> Result<Sessio
         let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
             .with_file_extension(".parquet")
             .with_table_partition_cols(day);
-        let (schema, path) = (crate::cells::schema(table.columns.iter()), format!("{}/", dir.join(table.name).display()));
+        let (schema, path) =
+            (crate::cells::schema(table.columns.iter()), format!("{}/", dir.join(table.name).display()));
         session.register_listing_table(table.name, path, options, Some(schema), None).await?;
     }
     Ok(session)

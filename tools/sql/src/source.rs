@@ -120,7 +120,8 @@ impl Source {
         let planned: Vec<Arc<Demand>> = state.planned.iter().filter_map(Weak::upgrade).collect();
         let (of_entries, of_decisions): (Vec<_>, Vec<_>) =
             planned.into_iter().partition(|demand| matches!(demand.table.from, From::Entries(..)));
-        let open: Vec<&Demand> = of_entries.iter().map(|demand| &**demand).filter(|demand| demand.filled.get().is_none()).collect();
+        let open: Vec<&Demand> =
+            of_entries.iter().map(|demand| &**demand).filter(|demand| demand.filled.get().is_none()).collect();
         let held = state.read.as_ref().and_then(|read| read.world.clone());
         let wants_world = held.is_none() && !of_decisions.is_empty();
         let register = |demand: &&Demand| MemoryConsumer::new(demand.table.name).register(&self.pool);
@@ -209,7 +210,12 @@ impl<K> Taking<K> {
         Taking { world, rows, taken: vec![0; demands.len()], kept, failed: None }
     }
 
-    fn take(&mut self, demands: &[&Demand], entry: &Entry, keep: &impl Fn(&mut K, usize, RecordBatch) -> Result<(), SqlError>) {
+    fn take(
+        &mut self,
+        demands: &[&Demand],
+        entry: &Entry,
+        keep: &impl Fn(&mut K, usize, RecordBatch) -> Result<(), SqlError>,
+    ) {
         if self.failed.is_some() {
             return;
         }

@@ -118,7 +118,8 @@ pub fn verdicts(decided: &Decided, rows: &mut Rows) {
     for (view, judged) in decided.views() {
         let mut cells = rows.row();
         decided.begin(&mut cells);
-        let findings: BTreeSet<&str> = judged.findings.iter().map(|found| finding_id(decided.world, found.id)).collect();
+        let findings: BTreeSet<&str> =
+            judged.findings.iter().map(|found| finding_id(decided.world, found.id)).collect();
         cells
             .text(Some(view))
             .text(Some(judged.verdict.name()))

@@ -36,7 +36,9 @@ impl Table {
     pub fn needs_verdict(&self, projection: &[usize]) -> bool {
         match self.from {
             From::Entries(..) => false,
-            From::Decisions(_, needs) => self.name != "decisions" || projection.iter().any(|&ix| needs(self.columns[ix].name)),
+            From::Decisions(_, needs) => {
+                self.name != "decisions" || projection.iter().any(|&ix| needs(self.columns[ix].name))
+            }
         }
     }
 }
@@ -48,17 +50,53 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let always: fn(&str) -> bool = |_| true;
     vec![
         entries("entries", "every entry", facts::ENTRIES, &[], facts::entry),
-        entries("interactions", "turns with an assistant, a business's bot or a person", facts::INTERACTIONS, &[Kind::InteractionRecorded], facts::interaction),
+        entries(
+            "interactions",
+            "turns with an assistant, a business's bot or a person",
+            facts::INTERACTIONS,
+            &[Kind::InteractionRecorded],
+            facts::interaction,
+        ),
         entries("labels", "labels on interactions", facts::LABELS, &[Kind::InteractionLabelled], facts::label),
-        entries("signals", "interests derived from interactions and activities", facts::SIGNALS, &[Kind::SignalDerived], facts::signal),
+        entries(
+            "signals",
+            "interests derived from interactions and activities",
+            facts::SIGNALS,
+            &[Kind::SignalDerived],
+            facts::signal,
+        ),
         decided("uses", "interactions behind each decision, once a view", judged::USES, judged::uses, always),
-        decided("decisions", "decisions, with conformance and integrity", judged::DECISIONS, judged::decision, judged::is_verdict),
+        decided(
+            "decisions",
+            "decisions, with conformance and integrity",
+            judged::DECISIONS,
+            judged::decision,
+            judged::is_verdict,
+        ),
         decided("verdicts", "the verdict on each decision, once a view", judged::VERDICTS, judged::verdicts, always),
-        decided("rules_fired", "rules that fired, once for each view, policy version and use", judged::RULES, judged::rules, always),
+        decided(
+            "rules_fired",
+            "rules that fired, once for each view, policy version and use",
+            judged::RULES,
+            judged::rules,
+            always,
+        ),
         decided("findings", "findings on each decision, once a view", judged::FINDINGS, judged::findings, always),
         entries("notices", "notices about a policy", facts::NOTICES, &[Kind::NoticeRecorded], facts::notice),
-        entries("links", "accounts linked to a center, and unlinked", facts::LINKS, &[Kind::AccountLinked, Kind::AccountUnlinked], facts::link),
-        entries("preferences", "changed preferences", facts::PREFERENCES, &[Kind::PreferenceChanged], facts::preference),
+        entries(
+            "links",
+            "accounts linked to a center, and unlinked",
+            facts::LINKS,
+            &[Kind::AccountLinked, Kind::AccountUnlinked],
+            facts::link,
+        ),
+        entries(
+            "preferences",
+            "changed preferences",
+            facts::PREFERENCES,
+            &[Kind::PreferenceChanged],
+            facts::preference,
+        ),
         entries("consents", "consents for a purpose", facts::CONSENTS, &[Kind::ConsentRecorded], facts::consent),
         entries("policies", "policy versions as adopted", facts::POLICIES, &[Kind::PolicyAdopted], facts::policy),
     ]
