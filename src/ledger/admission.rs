@@ -42,7 +42,7 @@ pub enum Outcome {
 type Found = (Identity, Option<(u64, EntryHash)>);
 
 /// What is looked up for a fact, whatever became of the facts before it in the batch.
-struct Looked {
+pub struct Looked {
     own: Found,
     references: Vec<Found>,
 }
@@ -76,17 +76,16 @@ impl Admission {
         self.clock
     }
 
-    /// Admits all of `facts`; a whole request is taken back if one is refused.
+    /// Admits all of `facts`, which were looked up before; a whole request is taken back if one is refused.
     pub fn admit(
         &mut self,
         facts: Vec<Fact>,
+        looked: Vec<Looked>,
         terms: Terms,
         catalog: &Catalog,
         keyring: &Keyring,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
-        let looked = facts.par_iter().with_min_len(64).map(|fact| look_up(fact, catalog, keyring));
-        let looked = looked.collect::<Result<Vec<Looked>, _>>()?;
         let mut outcomes = Vec::with_capacity(facts.len());
         for (index, (fact, looked)) in facts.into_iter().zip(looked).enumerate() {
             match self.admit_one(fact, looked, terms, catalog, keyring) {
@@ -146,7 +145,7 @@ impl Admission {
             return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
         }
         let links = match &fact.body {
-            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog)? {
+            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog, keyring)? {
                 Some(link) => vec![link],
                 None => return Ok(no_decision(body.decision)),
             },
@@ -182,6 +181,11 @@ impl Admission {
     }
 }
 
+/// Looks up facts and what they refer to; changes nothing.
+pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
+    facts.par_iter().with_min_len(64).map(|fact| look_up(fact, catalog, keyring)).collect()
+}
+
 /// Looks up a fact and what it refers to.
 fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, LedgerError> {
     let find = |id: &FactId| -> Result<Found, LedgerError> {
@@ -193,11 +197,11 @@ fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, 
 }
 
 /// The link to a decision that was recorded.
-fn cite_decision(seq: u64, catalog: &Catalog) -> Result<Option<Link>, LedgerError> {
+fn cite_decision(seq: u64, catalog: &Catalog, keyring: &Keyring) -> Result<Option<Link>, LedgerError> {
     if seq >= catalog.next_seq {
         return Ok(None);
     }
-    let (header, hash) = catalog.header(seq)?;
+    let (header, hash) = catalog.header(seq, keyring)?;
     Ok((header.kind == Kind::DecisionMade).then_some(Link::Resolved { seq, hash }))
 }
 

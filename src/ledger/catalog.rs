@@ -18,6 +18,7 @@ use crate::keyring::Keyring;
 use crate::merkle::Frontier;
 use foldhash::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::RwLock;
 
 /// How many ids are kept at hand, so that references to what was just recorded need no look-up.
 const RECENT: usize = 1 << 17;
@@ -50,8 +51,8 @@ pub struct Catalog {
     pub heads: Heads,
     /// The tree.
     pub tree: Tree,
-    /// `None` where rebuilding it failed.
-    index: Option<Index>,
+    /// `None` where rebuilding it failed. Behind a lock, since it is rebuilt where a look-up finds it damaged.
+    index: RwLock<Option<Index>>,
     recent: Recent,
     /// The seq of the next entry.
     pub next_seq: u64,
@@ -85,7 +86,7 @@ impl Catalog {
             options: options.clone(),
             heads: Heads::default(),
             tree: Tree::open(options.disk.clone(), &Paths(dir).tree())?,
-            index: Some(index),
+            index: RwLock::new(Some(index)),
             recent: Recent::default(),
             next_seq: 0,
             last_recorded: Instant(0),
@@ -97,14 +98,21 @@ impl Catalog {
 
     /// The last group that runs cover, how many entries they cover, and the hash of the last of these.
     pub fn resume(&self) -> Option<(GroupStart, u64, EntryHash)> {
-        let index = self.index.as_ref()?;
-        let start = index.resume().filter(|start| start.seq < index.covered())?;
-        Some((start, index.covered(), index.boundary()?))
+        let resume = self.ask(|index| {
+            let start = index.resume().filter(|start| start.seq < index.covered());
+            Ok::<_, IndexError>(start.zip(index.boundary()).map(|(start, hash)| (start, index.covered(), hash)))
+        });
+        resume.ok()?
     }
 
     /// What was noted with the last run.
-    pub fn mark(&self) -> &[u8] {
-        self.index.as_ref().map_or(&[], Index::mark)
+    pub fn mark(&self) -> Vec<u8> {
+        self.ask(|index| Ok::<_, IndexError>(index.mark().to_vec())).unwrap_or_default()
+    }
+
+    /// Has the index rebuilt once the journal was read as a whole.
+    pub fn distrust(&mut self) {
+        self.stale = true;
     }
 
     /// Stands at `resume` as if everything before had been taken: what it told is looked up when it is asked for.
@@ -120,26 +128,31 @@ impl Catalog {
             return Ok(());
         }
         for seq in self.postings(Term::new(Field::Kind, &[Kind::PolicyAdopted as u8]))? {
-            let (header, hash) = self.header(seq)?;
+            let (header, hash) = self.stored_header(seq)?;
             if header.kind == Kind::PolicyAdopted {
                 self.heads.note_policy(header.streams[0].stream);
                 self.heads.set(header.streams[0].stream, header.streams[0].revision, hash);
             }
         }
         self.fetch_head(codec::attestation_stream(), Term::new(Field::Kind, &[Kind::VerdictAttested as u8]))?;
-        let (index, mut last) = (self.index()?, self.last_erasure);
-        index.find_back(Term::new(Field::Kind, &[Kind::SubjectErased as u8]), |seq| {
-            if last.is_some_and(|last| last >= seq) || seq < index.purged() {
-                return Ok::<bool, LedgerError>(true);
-            }
+        let mut last = self.last_erasure;
+        let is_all = |seq: u64| -> Result<bool, LedgerError> {
             let (bytes, location) = self.frame(seq)?;
             let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
                 .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
             let (header, _) = read::peek(&raw)?;
-            let is_all = header.kind == Kind::SubjectErased
-                && read::open_unsealed(&raw, &header)?.body == Body::SubjectErased(Scope::All);
-            last = last.max(Some(seq).filter(|_| is_all));
-            Ok(is_all)
+            Ok(header.kind == Kind::SubjectErased
+                && read::open_unsealed(&raw, &header)?.body == Body::SubjectErased(Scope::All))
+        };
+        self.ask(|index| {
+            index.find_back(Term::new(Field::Kind, &[Kind::SubjectErased as u8]), |seq| {
+                if last.is_some_and(|last| last >= seq) || seq < index.purged() {
+                    return Ok::<bool, LedgerError>(true);
+                }
+                let is_all = is_all(seq)?;
+                last = last.max(Some(seq).filter(|_| is_all));
+                Ok(is_all)
+            })
         })?;
         self.last_erasure = last;
         Ok(())
@@ -147,6 +160,18 @@ impl Catalog {
 
     /// Looks up what the entries that are to be made of `admitted` extend and pin, where memory does not hold it.
     pub fn prepare(&mut self, admitted: &[Admitted], keyring: &Keyring) -> Result<(), LedgerError> {
+        match self.fetch(admitted, keyring) {
+            Err(LedgerError::Index(error)) => {
+                tracing::warn!("{error}; it is rebuilt now");
+                self.reindex(keyring)?;
+                self.fetched = self.fetched.is_some().then(Fetched::default);
+                self.fetch(admitted, keyring)
+            }
+            other => other,
+        }
+    }
+
+    fn fetch(&mut self, admitted: &[Admitted], keyring: &Keyring) -> Result<(), LedgerError> {
         if self.fetched.is_none() {
             return Ok(());
         }
@@ -182,7 +207,7 @@ impl Catalog {
         self.fetch_head(center, term)?;
         let mut members = HashSet::default();
         for seq in self.postings(term)? {
-            let (header, _) = self.header(seq)?;
+            let (header, _) = self.stored_header(seq)?;
             if is_link(&header) && header.streams[1].stream == center {
                 members.insert(header.streams[0].stream);
             }
@@ -210,7 +235,7 @@ impl Catalog {
             return Ok(());
         }
         for seq in self.postings(Term::new(Field::Links, &account.0))? {
-            let (header, _) = self.header(seq)?;
+            let (header, _) = self.stored_header(seq)?;
             if is_link(&header) && header.streams[0].stream == account {
                 self.heads.links.add(&header);
             }
@@ -224,11 +249,13 @@ impl Catalog {
             return Ok(());
         }
         let mut head = None;
-        self.index()?.find_back(term, |seq| {
-            let (header, hash) = self.header(seq)?;
-            let link = header.streams.iter().find(|link| link.stream == stream);
-            head = link.map(|link| (link.revision, hash));
-            Ok::<bool, LedgerError>(head.is_some())
+        self.ask(|index| {
+            index.find_back(term, |seq| {
+                let (header, hash) = self.stored_header(seq)?;
+                let link = header.streams.iter().find(|link| link.stream == stream);
+                head = link.map(|link| (link.revision, hash));
+                Ok::<bool, LedgerError>(head.is_some())
+            })
         })?;
         if let Some((revision, hash)) = head {
             self.heads.set(stream, revision, hash);
@@ -287,8 +314,8 @@ impl Catalog {
         if let Some(found) = self.recent.get(identity) {
             return Ok(Some(found));
         }
-        for seq in self.index()?.ids(identity)? {
-            let (header, hash) = self.header(seq)?;
+        for seq in self.ask(|index| index.ids(identity))? {
+            let (header, hash) = self.stored_header(seq)?;
             if header.identity == *identity {
                 return Ok(Some((seq, hash)));
             }
@@ -297,19 +324,43 @@ impl Catalog {
     }
 
     /// The header and hash of an entry, without its body.
-    pub fn header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
+    pub fn header(&self, seq: u64, keyring: &Keyring) -> Result<(Header, EntryHash), LedgerError> {
+        self.healed(keyring, || self.stored_header(seq))
+    }
+
+    fn stored_header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
         let (bytes, location) = self.frame(seq)?;
         let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
             .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
         Ok(read::peek(&raw)?)
     }
 
-    fn index(&self) -> Result<&Index, IndexError> {
-        self.index.as_ref().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+    fn ask<T, E: From<IndexError>>(&self, ask: impl FnOnce(&Index) -> Result<T, E>) -> Result<T, E> {
+        match &*self.index.read().expect("no holder panics") {
+            Some(index) => ask(index),
+            None => Err(no_index(&self.options.index(&self.dir)).into()),
+        }
     }
 
     fn index_mut(&mut self) -> Result<&mut Index, IndexError> {
-        self.index.as_mut().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+        let index = self.index.get_mut().expect("no holder panics").as_mut();
+        index.ok_or_else(|| no_index(&self.options.index(&self.dir)))
+    }
+
+    /// Asks once more over an index that was made anew, where it turns out to be damaged.
+    fn healed<T>(
+        &self,
+        keyring: &Keyring,
+        ask: impl Fn() -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        match ask() {
+            Err(LedgerError::Index(error)) => {
+                tracing::warn!("{error}; it is rebuilt now");
+                self.rebuild(keyring)?;
+                ask()
+            }
+            other => other,
+        }
     }
 
     /// Said where it is found out that the index is of another journal.
@@ -319,22 +370,26 @@ impl Catalog {
 
     /// Entries that are in no run yet.
     pub fn index_lag(&self) -> u64 {
-        self.index.as_ref().map_or(self.next_seq, |index| self.next_seq.saturating_sub(index.covered()))
+        self.next_seq - self.covered().min(self.next_seq)
+    }
+
+    fn covered(&self) -> u64 {
+        self.ask(|index| Ok::<_, IndexError>(index.covered())).unwrap_or(0)
     }
 
     /// Where an entry stands.
     pub fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
-        Ok(self.index()?.location(seq)?.map(Location::unpack))
+        Ok(self.ask(|index| index.location(seq))?.map(Location::unpack))
     }
 
     /// The seqs that the index names for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
-        Ok(self.index()?.find(term)?)
+        Ok(self.ask(|index| index.find(term))?)
     }
 
     /// One entry, content included.
     pub fn read(&self, seq: u64, keyring: &Keyring) -> Result<Entry, LedgerError> {
-        let (bytes, location) = self.frame(seq)?;
+        let (bytes, location) = self.healed(keyring, || self.frame(seq))?;
         read::open_frame(&bytes, location, seq, keyring)
     }
 
@@ -346,12 +401,18 @@ impl Catalog {
 
     /// Closes the index: sled lets nobody else in before.
     pub fn let_go(&mut self) {
-        self.index = None;
+        *self.index.get_mut().expect("no holder panics") = None;
     }
 
     /// Throws the index away and makes it again from the journal.
     pub fn reindex(&mut self, keyring: &Keyring) -> Result<u64, LedgerError> {
-        self.let_go();
+        self.rebuild(keyring)?;
+        self.stale = false;
+        Ok(self.next_seq)
+    }
+
+    fn rebuild(&self, keyring: &Keyring) -> Result<(), LedgerError> {
+        *self.index.write().expect("no holder panics") = None;
         keyring.sync()?;
         self.tree.sync()?;
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
@@ -368,9 +429,8 @@ impl Catalog {
             Ok(())
         };
         super::load::each_entry(disk, &journal, Extent::WHOLE, keyring, read::Content::Leave, visit)?;
-        self.index = Some(index);
-        self.stale = false;
-        Ok(self.next_seq)
+        *self.index.write().expect("no holder panics") = Some(index);
+        Ok(())
     }
 
     /// Makes the index fit for use: rebuilds it where it is not, or still holds hashes of what erased bodies said.
@@ -380,7 +440,7 @@ impl Catalog {
             let erased = self.last_erasure.is_some_and(|seq| seq >= index.purged());
             index.covered() > self.next_seq || is_stored && erased
         };
-        if self.stale || self.index.as_ref().is_none_or(useless) {
+        if self.stale || self.ask(|index| Ok::<_, IndexError>(useless(index))).unwrap_or(true) {
             self.reindex(keyring)?;
         }
         self.write_due(keyring)
@@ -389,7 +449,7 @@ impl Catalog {
     /// Writes a run of what the index holds in memory, if it is worth it.
     pub fn finish(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
         self.settle(keyring)?;
-        if self.index()?.is_worth_a_run() {
+        if self.ask(|index| Ok::<_, IndexError>(index.is_worth_a_run()))? {
             self.write_run(keyring)?;
         }
         Ok(self.index_mut()?.tidy()?)
@@ -398,7 +458,7 @@ impl Catalog {
     /// Writes a run if enough is in memory. To be called between groups: with an erasure that is not carried out yet its
     /// entry may not be covered, since nobody would look for it.
     pub fn write_due(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        if !self.stale && self.index()?.is_due() { self.write_run(keyring) } else { Ok(()) }
+        if !self.stale && self.ask(|index| Ok::<_, IndexError>(index.is_due()))? { self.write_run(keyring) } else { Ok(()) }
     }
 
     /// INVARIANT (run last): all that a run is about is durable before it.

@@ -59,6 +59,9 @@ fn attempt(
     }
     let mut opening = Opening { catalog: Catalog::open(dir, options)?, held, erasure: None, root: None };
     let from = if may_resume { opening.resume(disk, dir, keyring)? } else { None };
+    if !may_resume {
+        opening.catalog.distrust();
+    }
     let stored = Stored::read_from(disk, &paths.tree(), from.map_or(0, |(_, seq)| seq))?;
     let durable = stored.covered().max(opening.held.size().0);
     let mut looked = false;
@@ -175,6 +178,7 @@ impl Opening {
         keyring: &mut Keyring,
     ) -> Result<(), LedgerError> {
         self.settle(keyring)?;
+        self.catalog.write_due(keyring)?;
         let start = group_start(group, segment);
         for (raw, entry) in group.entries.iter().zip(entries) {
             self.catalog.heads.take(entry);

@@ -58,7 +58,7 @@ pub fn resume(
     keyring: &Keyring,
 ) -> Result<Result<Resume, &'static str>, LedgerError> {
     let Some((start, covered, boundary)) = catalog.resume() else { return Ok(Err("no run covers anything")) };
-    let Some(mark) = Mark::decode(catalog.mark()) else { return Ok(Err("the last run carries no mark")) };
+    let Some(mark) = Mark::decode(&catalog.mark()) else { return Ok(Err("the last run carries no mark")) };
     if !keyring.standing().is_at_least(&mark.keyring) {
         return Ok(Err("the keyring is of an earlier moment than the index"));
     }
