@@ -51,10 +51,20 @@ fn happening(number: u64, random: &mut u64) -> Value {
         4..6 => event(&id, "account.unlinked", &subject, center),
         6..11 => {
             let item = json!({ "kind": "ad", "advertiser": "acme", "topics": ["tea"] });
-            event(&id, "decision.made", &subject, json!({ "purpose": "ads", "item": item, "region": "US", "signals": [], "outcome": "served" }))
+            event(
+                &id,
+                "decision.made",
+                &subject,
+                json!({ "purpose": "ads", "item": item, "region": "US", "signals": [], "outcome": "served" }),
+            )
         }
         11 => policy(&id, &format!("house{}", below(random, 2))),
-        12 => event(&id, "subject.erased", &subject, json!({ "scope": if below(random, 3) == 0 { "all" } else { "content" } })),
+        12 => event(
+            &id,
+            "subject.erased",
+            &subject,
+            json!({ "scope": if below(random, 3) == 0 { "all" } else { "content" } }),
+        ),
         13..16 => chat(&id, &subject),
         _ => age(&id, &subject),
     }
@@ -240,7 +250,9 @@ fn a_keyring_of_an_earlier_moment_undoes_no_erasure() {
         let scratch = long();
         let keyring = std::fs::read(scratch.path().join("keyring")).expect("readable");
         let ledger = open(&scratch.path());
-        ledger.append(facts(&[event("gone", "subject.erased", "facebook/2", json!({ "scope": scope }))])).expect("erased");
+        ledger
+            .append(facts(&[event("gone", "subject.erased", "facebook/2", json!({ "scope": scope }))]))
+            .expect("erased");
         let many: Vec<Value> = (0..50).map(|n| age(&format!("after{n}"), "facebook/1")).collect();
         ledger.append(facts(&many)).expect("appended");
         ledger.close().expect("closed");

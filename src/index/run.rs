@@ -236,9 +236,9 @@ impl Run {
             None => {
                 let mut bytes = vec![0; self.sections.filter as usize * PAGE];
                 self.file.read_exact_at(&mut bytes, PAGE as u64)?;
-                let opened = (1..).zip(bytes.chunks_exact(PAGE)).map(|(number, page)| {
-                    page::open(self.meta.range, number, page).ok_or(BadPage(number))
-                });
+                let opened = (1..)
+                    .zip(bytes.chunks_exact(PAGE))
+                    .map(|(number, page)| page::open(self.meta.range, number, page).ok_or(BadPage(number)));
                 let pages = opened.collect::<Result<Vec<_>, _>>()?;
                 kept.pages.get_or_init(|| pages.concat())
             }

@@ -348,11 +348,7 @@ impl Catalog {
     }
 
     /// Asks once more over an index that was made anew, where it turns out to be damaged.
-    fn healed<T>(
-        &self,
-        keyring: &Keyring,
-        ask: impl Fn() -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
+    fn healed<T>(&self, keyring: &Keyring, ask: impl Fn() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         match ask() {
             Err(LedgerError::Index(error)) => {
                 tracing::warn!("{error}; it is rebuilt now");
@@ -458,7 +454,11 @@ impl Catalog {
     /// Writes a run if enough is in memory. To be called between groups: with an erasure that is not carried out yet its
     /// entry may not be covered, since nobody would look for it.
     pub fn write_due(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        if !self.stale && self.ask(|index| Ok::<_, IndexError>(index.is_due()))? { self.write_run(keyring) } else { Ok(()) }
+        if !self.stale && self.ask(|index| Ok::<_, IndexError>(index.is_due()))? {
+            self.write_run(keyring)
+        } else {
+            Ok(())
+        }
     }
 
     /// INVARIANT (run last): all that a run is about is durable before it.

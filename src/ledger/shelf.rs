@@ -67,11 +67,7 @@ impl Shelf<'_> {
         self.or_scanned(found, |scanned| scanned.locations.get(seq as usize).copied())
     }
 
-    fn or_scanned<T>(
-        &self,
-        found: Result<T, LedgerError>,
-        again: impl Fn(&Scanned) -> T,
-    ) -> Result<T, LedgerError> {
+    fn or_scanned<T>(&self, found: Result<T, LedgerError>, again: impl Fn(&Scanned) -> T) -> Result<T, LedgerError> {
         match found {
             Err(LedgerError::Index(error)) => {
                 tracing::info!("{error}; the journal is read instead");
