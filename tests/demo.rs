@@ -122,7 +122,7 @@ fn rules_of(name: &str) -> Vec<String> {
     };
     inforce::policy::resolve(&mut adopted).expect("a built-in pack");
     let compiled = Compiled::new(name, &adopted, &mut Symbols::default()).expect("a built-in pack");
-    compiled.rules.into_iter().map(|rule| rule.id).collect()
+    compiled.rules().iter().map(|rule| rule.id.clone()).collect()
 }
 
 #[test]

@@ -164,7 +164,7 @@ pub(super) fn title(world: &World, rule: Rule) -> String {
         Rule::Judge(own, _) => own.title().to_owned(),
         Rule::Policy(ix, number) => {
             let compiled = version_of(world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
-            compiled.rules[number as usize].title.clone()
+            compiled.rules()[number as usize].title.clone()
         }
     }
 }

@@ -143,7 +143,7 @@ impl Found {
     fn take_policy_rule(&mut self, scene: &Scene, n: usize, rule: (VersionIx, u16), flag: Flag, about: Option<NodeIx>) {
         let (ix, number) = rule;
         let compiled = version_of(scene.world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
-        let rule = &compiled.rules[number as usize];
+        let rule = &compiled.rules()[number as usize];
         let texts = uses::detail(&case(scene, n, Some(ix), about), &rule.id);
         let (id, title) = (super::words::clean(&rule.id), super::words::clean(&rule.title));
         let reason = self.entry(flag, &id, title, rule.source.as_deref().map(super::words::clean));

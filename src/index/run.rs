@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const MAGIC: &[u8; 12] = b"inforce-run\n";
 /// What an entry is filed under and how; a run that was made otherwise is made again.
@@ -119,7 +120,20 @@ pub struct Run {
     postings: Vec<u64>,
     locations: Vec<u64>,
     /// The filter, where it is small enough to be kept in memory.
-    filter: Option<OnceLock<Vec<u8>>>,
+    filter: Option<Kept>,
+}
+
+/// A filter that may be held in memory, and how often its pages were read.
+#[derive(Default)]
+struct Kept {
+    pages: OnceLock<Vec<u8>>,
+    asked: AtomicU64,
+}
+
+impl Kept {
+    fn is_worth_it(&self, pages: u64) -> bool {
+        self.pages.get().is_some() || self.asked.fetch_add(1, Ordering::Relaxed) >= pages
+    }
 }
 
 /// The name of a run.
@@ -168,7 +182,7 @@ impl Run {
         run.locations = run.fences(split, sections.locations)?;
         if let Some(left) = room.checked_sub(sections.filter * page::ROOM as u64) {
             *room = left;
-            run.filter = Some(OnceLock::new());
+            run.filter = Some(Kept::default());
         }
         Ok(run)
     }
@@ -213,13 +227,20 @@ impl Run {
     /// False if the run holds nothing of a key.
     fn may_hold(&self, key: u64) -> io::Result<bool> {
         let number = filter::page_of(key, self.sections.filter);
-        let Some(kept) = &self.filter else { return Ok(filter::may_hold(&self.page(1 + number)?, key)) };
-        let pages = match kept.get() {
+        // Read as a whole once as many were asked for one by one: a single look-up pays for a page.
+        let Some(kept) = self.filter.as_ref().filter(|kept| kept.is_worth_it(self.sections.filter)) else {
+            return Ok(filter::may_hold(&self.page(1 + number)?, key));
+        };
+        let pages = match kept.pages.get() {
             Some(pages) => pages,
             None => {
-                let pages =
-                    (1..=self.sections.filter).map(|number| self.page(number)).collect::<io::Result<Vec<_>>>()?;
-                kept.get_or_init(|| pages.concat())
+                let mut bytes = vec![0; self.sections.filter as usize * PAGE];
+                self.file.read_exact_at(&mut bytes, PAGE as u64)?;
+                let opened = (1..)
+                    .zip(bytes.chunks_exact(PAGE))
+                    .map(|(number, page)| page::open(self.meta.range, number, page).ok_or(BadPage(number)));
+                let pages = opened.collect::<Result<Vec<_>, _>>()?;
+                kept.pages.get_or_init(|| pages.concat())
             }
         };
         let start = number as usize * page::ROOM;

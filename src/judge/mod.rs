@@ -218,7 +218,7 @@ impl Bench<'_> {
             Ask::Memo(memos) => compiled.judge(&question, &world.symbols, memos.of(version.number)),
             Ask::Plainly => Arc::new(compiled.judge_plainly(&question, &world.symbols)),
         };
-        self.note_answer(ix, version.role, &compiled.rules, &answer, about, record);
+        self.note_answer(ix, version.role, compiled.rules(), &answer, about, record);
     }
 
     fn note_answer(
@@ -416,7 +416,7 @@ pub fn outcome(world: &World, rule: Rule) -> RuleOutcome {
         Rule::Judge(..) => RuleOutcome::Indeterminate,
         Rule::Policy(ix, number) => {
             let compiled = version_of(world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
-            compiled.rules[number as usize].outcome
+            compiled.rules()[number as usize].outcome
         }
     }
 }

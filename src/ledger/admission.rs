@@ -1,6 +1,6 @@
 //! Admission: what becomes of each fact that is handed in. Nothing is changed here.
 
-use super::catalog::{Catalog, Finder};
+use super::catalog::Catalog;
 use super::{Clock, LedgerError};
 use crate::codec::{self, EntryHash, Identity, Link, StreamId};
 use crate::entry::Entry;
@@ -42,7 +42,7 @@ pub enum Outcome {
 type Found = (Identity, Option<(u64, EntryHash)>);
 
 /// What is looked up for a fact, whatever became of the facts before it in the batch.
-struct Looked {
+pub struct Looked {
     own: Found,
     references: Vec<Found>,
 }
@@ -76,19 +76,16 @@ impl Admission {
         self.clock
     }
 
-    /// Admits all of `facts`; a whole request is taken back if one is refused.
+    /// Admits all of `facts`, which were looked up before; a whole request is taken back if one is refused.
     pub fn admit(
         &mut self,
         facts: Vec<Fact>,
+        looked: Vec<Looked>,
         terms: Terms,
         catalog: &Catalog,
         keyring: &Keyring,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
-        let looked = catalog.finding(keyring, |finder| {
-            let looked = facts.par_iter().with_min_len(64).map(|fact| look_up(fact, finder, keyring));
-            looked.collect::<Result<Vec<Looked>, _>>()
-        })?;
         let mut outcomes = Vec::with_capacity(facts.len());
         for (index, (fact, looked)) in facts.into_iter().zip(looked).enumerate() {
             match self.admit_one(fact, looked, terms, catalog, keyring) {
@@ -184,11 +181,16 @@ impl Admission {
     }
 }
 
+/// Looks up facts and what they refer to; changes nothing.
+pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
+    facts.par_iter().with_min_len(64).map(|fact| look_up(fact, catalog, keyring)).collect()
+}
+
 /// Looks up a fact and what it refers to.
-fn look_up(fact: &Fact, finder: &Finder, keyring: &Keyring) -> Result<Looked, LedgerError> {
+fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, LedgerError> {
     let find = |id: &FactId| -> Result<Found, LedgerError> {
         let identity = codec::identity(keyring.identity_key(), id);
-        Ok((identity, finder.find(&identity)?))
+        Ok((identity, catalog.find(&identity)?))
     };
     let references = fact.body.references().into_iter().map(find).collect::<Result<_, _>>()?;
     Ok(Looked { own: find(&fact.id)?, references })

@@ -10,7 +10,6 @@ use super::stage;
 use super::tree::{self, Tree};
 use super::{LedgerError, Options, Paths};
 use crate::codec::{self, EntryHash, Header, Identity, StreamId};
-use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Kind, Scope};
 use crate::index::{Field, GroupStart, Index, IndexError, Term};
@@ -18,8 +17,8 @@ use crate::journal::{self, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::Frontier;
 use foldhash::{HashMap, HashSet};
-use std::cell::{Ref, RefCell};
 use std::path::{Path, PathBuf};
+use std::sync::RwLock;
 
 /// How many ids are kept at hand, so that references to what was just recorded need no look-up.
 const RECENT: usize = 1 << 17;
@@ -52,8 +51,8 @@ pub struct Catalog {
     pub heads: Heads,
     /// The tree.
     pub tree: Tree,
-    /// `None` where rebuilding it failed. In a cell, since it is rebuilt where a look-up finds it damaged.
-    index: RefCell<Option<Index>>,
+    /// `None` where rebuilding it failed. Behind a lock, since it is rebuilt where a look-up finds it damaged.
+    index: RwLock<Option<Index>>,
     recent: Recent,
     /// The seq of the next entry.
     pub next_seq: u64,
@@ -87,7 +86,7 @@ impl Catalog {
             options: options.clone(),
             heads: Heads::default(),
             tree: Tree::open(options.disk.clone(), &Paths(dir).tree())?,
-            index: RefCell::new(Some(index)),
+            index: RwLock::new(Some(index)),
             recent: Recent::default(),
             next_seq: 0,
             last_recorded: Instant(0),
@@ -99,14 +98,16 @@ impl Catalog {
 
     /// The last group that runs cover, how many entries they cover, and the hash of the last of these.
     pub fn resume(&self) -> Option<(GroupStart, u64, EntryHash)> {
-        let index = self.index().ok()?;
-        let start = index.resume().filter(|start| start.seq < index.covered())?;
-        Some((start, index.covered(), index.boundary()?))
+        let resume = self.ask(|index| {
+            let start = index.resume().filter(|start| start.seq < index.covered());
+            Ok::<_, IndexError>(start.zip(index.boundary()).map(|(start, hash)| (start, index.covered(), hash)))
+        });
+        resume.ok()?
     }
 
     /// What was noted with the last run.
     pub fn mark(&self) -> Vec<u8> {
-        self.index().map_or(Vec::new(), |index| index.mark().to_vec())
+        self.ask(|index| Ok::<_, IndexError>(index.mark().to_vec())).unwrap_or_default()
     }
 
     /// Has the index rebuilt once the journal was read as a whole.
@@ -134,21 +135,25 @@ impl Catalog {
             }
         }
         self.fetch_head(codec::attestation_stream(), Term::new(Field::Kind, &[Kind::VerdictAttested as u8]))?;
-        let (index, mut last) = (self.index()?, self.last_erasure);
-        index.find_back(Term::new(Field::Kind, &[Kind::SubjectErased as u8]), |seq| {
-            if last.is_some_and(|last| last >= seq) || seq < index.purged() {
-                return Ok::<bool, LedgerError>(true);
-            }
+        let mut last = self.last_erasure;
+        let is_all = |seq: u64| -> Result<bool, LedgerError> {
             let (bytes, location) = self.frame(seq)?;
             let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
                 .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
             let (header, _) = read::peek(&raw)?;
-            let is_all = header.kind == Kind::SubjectErased
-                && read::open_unsealed(&raw, &header)?.body == Body::SubjectErased(Scope::All);
-            last = last.max(Some(seq).filter(|_| is_all));
-            Ok(is_all)
+            Ok(header.kind == Kind::SubjectErased
+                && read::open_unsealed(&raw, &header)?.body == Body::SubjectErased(Scope::All))
+        };
+        self.ask(|index| {
+            index.find_back(Term::new(Field::Kind, &[Kind::SubjectErased as u8]), |seq| {
+                if last.is_some_and(|last| last >= seq) || seq < index.purged() {
+                    return Ok::<bool, LedgerError>(true);
+                }
+                let is_all = is_all(seq)?;
+                last = last.max(Some(seq).filter(|_| is_all));
+                Ok(is_all)
+            })
         })?;
-        drop(index);
         self.last_erasure = last;
         Ok(())
     }
@@ -244,11 +249,13 @@ impl Catalog {
             return Ok(());
         }
         let mut head = None;
-        self.index()?.find_back(term, |seq| {
-            let (header, hash) = self.stored_header(seq)?;
-            let link = header.streams.iter().find(|link| link.stream == stream);
-            head = link.map(|link| (link.revision, hash));
-            Ok::<bool, LedgerError>(head.is_some())
+        self.ask(|index| {
+            index.find_back(term, |seq| {
+                let (header, hash) = self.stored_header(seq)?;
+                let link = header.streams.iter().find(|link| link.stream == stream);
+                head = link.map(|link| (link.revision, hash));
+                Ok::<bool, LedgerError>(head.is_some())
+            })
         })?;
         if let Some((revision, hash)) = head {
             self.heads.set(stream, revision, hash);
@@ -302,14 +309,18 @@ impl Catalog {
         }
     }
 
-    /// Looks identities up, on any thread; all of it once more where the index turns out to be damaged.
-    pub fn finding<T>(
-        &self,
-        keyring: &Keyring,
-        ask: impl Fn(&Finder) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
-        self.healed(keyring, || ask(&Finder { index: &*self.index()?, recent: &self.recent, disk, journal: &journal }))
+    /// The entry of an identity: from memory, else from the index, checked against the journal.
+    pub fn find(&self, identity: &Identity) -> Result<Option<(u64, EntryHash)>, LedgerError> {
+        if let Some(found) = self.recent.get(identity) {
+            return Ok(Some(found));
+        }
+        for seq in self.ask(|index| index.ids(identity))? {
+            let (header, hash) = self.stored_header(seq)?;
+            if header.identity == *identity {
+                return Ok(Some((seq, hash)));
+            }
+        }
+        Ok(None)
     }
 
     /// The header and hash of an entry, without its body.
@@ -318,24 +329,26 @@ impl Catalog {
     }
 
     fn stored_header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
-        peek(&*self.index()?, &*self.options.disk, &Paths(&self.dir).journal(), seq)
+        let (bytes, location) = self.frame(seq)?;
+        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+            .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
+        Ok(read::peek(&raw)?)
     }
 
-    fn index(&self) -> Result<Ref<'_, Index>, IndexError> {
-        let index = Ref::filter_map(self.index.borrow(), Option::as_ref);
-        index.map_err(|_| no_index(&self.options.index(&self.dir)))
+    fn ask<T, E: From<IndexError>>(&self, ask: impl FnOnce(&Index) -> Result<T, E>) -> Result<T, E> {
+        match &*self.index.read().expect("no holder panics") {
+            Some(index) => ask(index),
+            None => Err(no_index(&self.options.index(&self.dir)).into()),
+        }
     }
 
     fn index_mut(&mut self) -> Result<&mut Index, IndexError> {
-        self.index.get_mut().as_mut().ok_or_else(|| no_index(&self.options.index(&self.dir)))
+        let index = self.index.get_mut().expect("no holder panics").as_mut();
+        index.ok_or_else(|| no_index(&self.options.index(&self.dir)))
     }
 
     /// Asks once more over an index that was made anew, where it turns out to be damaged.
-    fn healed<T>(
-        &self,
-        keyring: &Keyring,
-        ask: impl Fn() -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
+    fn healed<T>(&self, keyring: &Keyring, ask: impl Fn() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         match ask() {
             Err(LedgerError::Index(error)) => {
                 tracing::warn!("{error}; it is rebuilt now");
@@ -353,17 +366,21 @@ impl Catalog {
 
     /// Entries that are in no run yet.
     pub fn index_lag(&self) -> u64 {
-        self.index().map_or(self.next_seq, |index| self.next_seq.saturating_sub(index.covered()))
+        self.next_seq - self.covered().min(self.next_seq)
+    }
+
+    fn covered(&self) -> u64 {
+        self.ask(|index| Ok::<_, IndexError>(index.covered())).unwrap_or(0)
     }
 
     /// Where an entry stands.
     pub fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
-        Ok(self.index()?.location(seq)?.map(Location::unpack))
+        Ok(self.ask(|index| index.location(seq))?.map(Location::unpack))
     }
 
     /// The seqs that the index names for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
-        Ok(self.index()?.find(term)?)
+        Ok(self.ask(|index| index.find(term))?)
     }
 
     /// One entry, content included.
@@ -373,12 +390,14 @@ impl Catalog {
     }
 
     fn frame(&self, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
-        frame(&*self.index()?, &*self.options.disk, &Paths(&self.dir).journal(), seq)
+        let location =
+            self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
+        Ok((journal::read_entry(&*self.options.disk, &Paths(&self.dir).journal(), location)?, location))
     }
 
     /// Closes the index: sled lets nobody else in before.
     pub fn let_go(&mut self) {
-        *self.index.get_mut() = None;
+        *self.index.get_mut().expect("no holder panics") = None;
     }
 
     /// Throws the index away and makes it again from the journal.
@@ -389,7 +408,7 @@ impl Catalog {
     }
 
     fn rebuild(&self, keyring: &Keyring) -> Result<(), LedgerError> {
-        *self.index.borrow_mut() = None;
+        *self.index.write().expect("no holder panics") = None;
         keyring.sync()?;
         self.tree.sync()?;
         let (disk, journal) = (&*self.options.disk, Paths(&self.dir).journal());
@@ -406,7 +425,7 @@ impl Catalog {
             Ok(())
         };
         super::load::each_entry(disk, &journal, Extent::WHOLE, keyring, read::Content::Leave, visit)?;
-        *self.index.borrow_mut() = Some(index);
+        *self.index.write().expect("no holder panics") = Some(index);
         Ok(())
     }
 
@@ -417,7 +436,7 @@ impl Catalog {
             let erased = self.last_erasure.is_some_and(|seq| seq >= index.purged());
             index.covered() > self.next_seq || is_stored && erased
         };
-        if self.stale || self.index().as_deref().map_or(true, useless) {
+        if self.stale || self.ask(|index| Ok::<_, IndexError>(useless(index))).unwrap_or(true) {
             self.reindex(keyring)?;
         }
         self.write_due(keyring)
@@ -426,7 +445,7 @@ impl Catalog {
     /// Writes a run of what the index holds in memory, if it is worth it.
     pub fn finish(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
         self.settle(keyring)?;
-        if self.index()?.is_worth_a_run() {
+        if self.ask(|index| Ok::<_, IndexError>(index.is_worth_a_run()))? {
             self.write_run(keyring)?;
         }
         Ok(self.index_mut()?.tidy()?)
@@ -435,7 +454,11 @@ impl Catalog {
     /// Writes a run if enough is in memory. To be called between groups: with an erasure that is not carried out yet its
     /// entry may not be covered, since nobody would look for it.
     pub fn write_due(&mut self, keyring: &Keyring) -> Result<(), LedgerError> {
-        if !self.stale && self.index()?.is_due() { self.write_run(keyring) } else { Ok(()) }
+        if !self.stale && self.ask(|index| Ok::<_, IndexError>(index.is_due()))? {
+            self.write_run(keyring)
+        } else {
+            Ok(())
+        }
     }
 
     /// INVARIANT (run last): all that a run is about is durable before it.
@@ -445,44 +468,6 @@ impl Catalog {
         let mark = Mark { root: self.tree.frontier().root(), keyring: keyring.standing() };
         Ok(self.index_mut()?.flush(&mark.encode())?)
     }
-}
-
-/// Finds entries by identity: what threads can share.
-pub struct Finder<'a> {
-    index: &'a Index,
-    recent: &'a Recent,
-    disk: &'a dyn Disk,
-    journal: &'a Path,
-}
-
-impl Finder<'_> {
-    /// The entry of an identity: from memory, else from the index, checked against the journal.
-    pub fn find(&self, identity: &Identity) -> Result<Option<(u64, EntryHash)>, LedgerError> {
-        if let Some(found) = self.recent.get(identity) {
-            return Ok(Some(found));
-        }
-        for seq in self.index.ids(identity)? {
-            let (header, hash) = peek(self.index, self.disk, self.journal, seq)?;
-            if header.identity == *identity {
-                return Ok(Some((seq, hash)));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// The header and hash of an entry, without its body.
-fn peek(index: &Index, disk: &dyn Disk, journal: &Path, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
-    let (bytes, location) = frame(index, disk, journal, seq)?;
-    let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
-        .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
-    Ok(read::peek(&raw)?)
-}
-
-fn frame(index: &Index, disk: &dyn Disk, journal: &Path, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
-    let location = index.location(seq)?.map(Location::unpack);
-    let location = location.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
-    Ok((journal::read_entry(disk, journal, location)?, location))
 }
 
 /// Adds one entry to an index.

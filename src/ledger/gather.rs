@@ -24,21 +24,21 @@ impl Ledger {
     /// What a judgement of the decision at `seq` can rest on, among the first `size` entries; the decision is one of
     /// them. Empty if `seq` is not that of a decision.
     pub fn gather(&self, seq: u64, size: TreeSize) -> Result<Exhibits, LedgerError> {
-        self.look_up(|shelf, keyring| {
-            let mut gathering = Gathering {
-                shelf,
-                disk: self.disk(),
-                journal: Paths(&self.dir).journal(),
-                keyring,
-                size,
-                found: Exhibits::new(),
-                streams: BTreeSet::new(),
-                uses: BTreeSet::new(),
-                by_conversation: false,
-            };
-            gathering.run(seq)?;
-            Ok(gathering.found)
-        })
+        let shelf = self.shelf()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        let mut gathering = Gathering {
+            shelf,
+            disk: self.disk(),
+            journal: Paths(&self.dir).journal(),
+            keyring: &keyring,
+            size,
+            found: Exhibits::new(),
+            streams: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            by_conversation: false,
+        };
+        gathering.run(seq)?;
+        Ok(gathering.found)
     }
 
     /// The seqs of the decisions of that id, whatever their source; ascending.
@@ -55,37 +55,36 @@ impl Ledger {
     /// Every entry in the stream of an account as it stands now, ascending; none for one that was never heard of, or was
     /// erased.
     pub fn facts_of(&self, account: &str) -> Result<Vec<Entry>, LedgerError> {
-        let journal = Paths(&self.dir).journal();
-        self.look_up(|shelf, keyring| {
-            let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
-            let mut found = Vec::new();
-            for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
-                let entry = shelf.exhibit(self.disk(), &journal, seq, keyring)?.map(|exhibit| exhibit.entry);
-                // A term is a hash, and names others now and then.
-                found.extend(entry.filter(|entry| entry.header.streams[0].stream == stream));
-            }
-            Ok(found)
-        })
+        let shelf = self.shelf()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
+        let (journal, mut found) = (Paths(&self.dir).journal(), Vec::new());
+        for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
+            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
+            // A term is a hash, and names others now and then.
+            found.extend(exhibit.map(|exhibit| exhibit.entry).filter(|entry| entry.header.streams[0].stream == stream));
+        }
+        Ok(found)
     }
 
     fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {
+        let shelf = self.shelf()?;
+        let keyring = self.keyring.read().expect("no holder panics");
         let journal = Paths(&self.dir).journal();
-        self.look_up(|shelf, keyring| {
-            let mut found = Vec::new();
-            for seq in shelf.postings(term)? {
-                let exhibit = shelf.exhibit(self.disk(), &journal, seq, keyring)?;
-                let record = exhibit.as_ref().and_then(|exhibit| exhibit.entry.record.as_ref());
-                if record.is_some_and(|record| record.body.kind() == Kind::DecisionMade && wanted(&record.id)) {
-                    found.push(seq);
-                }
+        let mut found = Vec::new();
+        for seq in shelf.postings(term)? {
+            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
+            let record = exhibit.as_ref().and_then(|exhibit| exhibit.entry.record.as_ref());
+            if record.is_some_and(|record| record.body.kind() == Kind::DecisionMade && wanted(&record.id)) {
+                found.push(seq);
             }
-            Ok(found)
-        })
+        }
+        Ok(found)
     }
 }
 
 struct Gathering<'a> {
-    shelf: &'a Shelf<'a>,
+    shelf: Shelf<'a>,
     disk: &'a dyn Disk,
     journal: PathBuf,
     keyring: &'a Keyring,

@@ -11,7 +11,6 @@ use crate::fact::{Instant, Kind};
 use crate::index::{Field, Term};
 use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::RwLockReadGuard;
@@ -34,7 +33,7 @@ pub enum By<'a> {
 /// A ledger that is being looked at. Appends of this process wait meanwhile.
 pub struct Look<'a> {
     ledger: &'a Ledger,
-    shelf: RefCell<Shelf<'a>>,
+    shelf: Shelf<'a>,
     keyring: RwLockReadGuard<'a, Keyring>,
     journal: PathBuf,
 }
@@ -44,7 +43,7 @@ impl Ledger {
     pub fn look(&self) -> Result<Look<'_>, LedgerError> {
         let shelf = self.shelf()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        Ok(Look { ledger: self, shelf: RefCell::new(shelf), keyring, journal: Paths(&self.dir).journal() })
+        Ok(Look { ledger: self, shelf, keyring, journal: Paths(&self.dir).journal() })
     }
 
     /// True if there is an index to look things up by; else every look reads the journal.
@@ -66,21 +65,12 @@ impl Look<'_> {
             By::Policy(id) => Term::new(Field::Policy, &codec::policy_stream(id).0),
             By::Day(at) => Term::new(Field::Day, &at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
         };
-        self.ask(|shelf| shelf.postings(term))
-    }
-
-    /// Once more in one pass over the journal where the index turns out to be damaged.
-    fn ask<T>(&self, ask: impl Fn(&Shelf) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-        let answer = ask(&self.shelf.borrow());
-        let Err(LedgerError::Index(error)) = answer else { return answer };
-        tracing::info!("{error}; the journal is read instead");
-        *self.shelf.borrow_mut() = self.ledger.scanned_with(&self.keyring)?;
-        ask(&self.shelf.borrow())
+        self.shelf.postings(term)
     }
 
     /// One entry, with the text of a chat where it still exists.
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
-        let exhibit = self.ask(|shelf| shelf.exhibit(self.ledger.disk(), &self.journal, seq, &self.keyring))?;
+        let exhibit = self.shelf.exhibit(self.ledger.disk(), &self.journal, seq, &self.keyring)?;
         Ok(exhibit.map(|exhibit| exhibit.entry))
     }
 
@@ -125,7 +115,7 @@ impl Look<'_> {
     }
 
     fn stream(&self, stream: StreamId, field: Field, size: TreeSize) -> Result<Vec<Entry>, LedgerError> {
-        let seqs = self.ask(|shelf| shelf.postings(Term::new(field, &stream.0)))?;
+        let seqs = self.shelf.postings(Term::new(field, &stream.0))?;
         let mut found = Vec::new();
         for seq in seqs.into_iter().filter(|&seq| seq < size.0) {
             let entry = self.expect(seq)?;

@@ -15,7 +15,7 @@ use crate::journal::{self, Location};
 use crate::keyring::Keyring;
 use foldhash::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a reader waits for another one to close the index.
@@ -31,29 +31,62 @@ pub struct Scanned {
     locations: Vec<Location>,
 }
 
-/// Where to look.
-pub enum Shelf<'a> {
+/// Where to look. An index that turns out to be damaged is left for one pass over the journal.
+pub struct Shelf<'a> {
+    ledger: &'a Ledger,
+    place: Place<'a>,
+    scanned: OnceLock<Scanned>,
+}
+
+enum Place<'a> {
     Writer(MutexGuard<'a, super::writer::Writer>),
     Reader(&'a Mutex<Index>),
-    Scanned(Box<Scanned>),
+    Nowhere,
 }
 
 impl Shelf<'_> {
     /// The seqs that are named for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
-        match self {
-            Shelf::Writer(writer) => writer.catalog().postings(term),
-            Shelf::Reader(index) => Ok(index.lock().expect("no holder panics").find(term)?),
-            Shelf::Scanned(scanned) => Ok(scanned.postings.get(&term).cloned().unwrap_or_default()),
-        }
+        let found = match &self.place {
+            Place::Writer(writer) => writer.catalog().postings(term),
+            Place::Reader(index) => index.lock().expect("no holder panics").find(term).map_err(LedgerError::from),
+            Place::Nowhere => Ok(self.scanned()?.postings.get(&term).cloned().unwrap_or_default()),
+        };
+        self.or_scanned(found, |scanned| scanned.postings.get(&term).cloned().unwrap_or_default())
     }
 
     fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
-        match self {
-            Shelf::Writer(writer) => writer.catalog().location(seq),
-            Shelf::Reader(index) => Ok(index.lock().expect("no holder panics").location(seq)?.map(Location::unpack)),
-            Shelf::Scanned(scanned) => Ok(scanned.locations.get(seq as usize).copied()),
+        let found = match &self.place {
+            Place::Writer(writer) => writer.catalog().location(seq),
+            Place::Reader(index) => {
+                let found = index.lock().expect("no holder panics").location(seq);
+                found.map(|found| found.map(Location::unpack)).map_err(LedgerError::from)
+            }
+            Place::Nowhere => Ok(self.scanned()?.locations.get(seq as usize).copied()),
+        };
+        self.or_scanned(found, |scanned| scanned.locations.get(seq as usize).copied())
+    }
+
+    fn or_scanned<T>(&self, found: Result<T, LedgerError>, again: impl Fn(&Scanned) -> T) -> Result<T, LedgerError> {
+        match found {
+            Err(LedgerError::Index(error)) => {
+                tracing::info!("{error}; the journal is read instead");
+                Ok(again(self.scanned()?))
+            }
+            other => other,
         }
+    }
+
+    fn scanned(&self) -> Result<&Scanned, LedgerError> {
+        if let Some(scanned) = self.scanned.get() {
+            return Ok(scanned);
+        }
+        let (ledger, paths) = (self.ledger, Paths(&self.ledger.dir));
+        let extent = Extent::of(ledger)?;
+        // Whoever looks may hold the ledger's own.
+        let keyring = Keyring::open(ledger.disk(), &paths.keyring(), false)?;
+        let scanned = scan(ledger.disk(), &paths.journal(), extent, &keyring)?;
+        Ok(self.scanned.get_or_init(|| scanned))
     }
 
     /// One entry with everything that opens it.
@@ -73,52 +106,20 @@ impl Shelf<'_> {
 }
 
 impl Ledger {
-    /// Looks single entries up; once more in one pass over the journal where the index turns out to be damaged. The shelf
-    /// is made before the keyring is taken: appends wait until it is given back.
-    pub(super) fn look_up<T>(
-        &self,
-        ask: impl Fn(&Shelf<'_>, &Keyring) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        let asked = |shelf: Shelf| ask(&shelf, &self.keyring.read().expect("no holder panics"));
-        let indexed = match self.indexed()? {
-            Some(shelf) => asked(shelf),
-            None => return asked(self.scanned()?),
-        };
-        match indexed {
-            Err(LedgerError::Index(error)) => {
-                tracing::info!("{error}; the journal is read instead");
-                asked(self.scanned()?)
-            }
-            other => other,
-        }
-    }
-
-    /// Where to look: by the index, or by one pass over the journal where there is none.
+    /// Where to look single entries up. To be asked before the keyring is taken: appends wait until it is given back.
     pub(super) fn shelf(&self) -> Result<Shelf<'_>, LedgerError> {
-        self.indexed()?.map_or_else(|| self.scanned(), Ok)
-    }
-
-    fn indexed(&self) -> Result<Option<Shelf<'_>>, LedgerError> {
-        Ok(match (&self.writer, &self.reader) {
-            (Some(writer), _) => Some(Shelf::Writer(self.locked(writer)?)),
-            (None, Some(index)) => Some(Shelf::Reader(index)),
-            (None, None) => None,
-        })
-    }
-
-    fn scanned(&self) -> Result<Shelf<'_>, LedgerError> {
-        let extent = Extent::of(self)?;
-        self.refresh_keyring()?;
-        self.scan_with(extent, &self.keyring.read().expect("no holder panics"))
-    }
-
-    /// By one pass over the journal, with keys that are at hand: nobody may write meanwhile.
-    pub(super) fn scanned_with(&self, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
-        self.scan_with(Extent::of(self)?, keyring)
-    }
-
-    fn scan_with(&self, extent: Extent, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
-        Ok(Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, keyring)?)))
+        let place = match (&self.writer, &self.reader) {
+            (Some(writer), _) => Place::Writer(self.locked(writer)?),
+            (None, Some(index)) => Place::Reader(index),
+            (None, None) => Place::Nowhere,
+        };
+        let shelf = Shelf { ledger: self, place, scanned: OnceLock::new() };
+        if matches!(shelf.place, Place::Nowhere) {
+            // Keys last: they are then those of every entry that was found.
+            shelf.scanned()?;
+            self.refresh_keyring()?;
+        }
+        Ok(shelf)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one writer: takes requests together, commits each batch as a group, and answers.
 
-use super::admission::{Admission, Admitted, Outcome, Terms};
+use super::admission::{self, Admission, Admitted, Outcome, Terms};
 use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::clock::Watch;
@@ -221,7 +221,15 @@ impl Writer {
         }
         let facts = std::mem::take(&mut *request.facts.lock().expect("no holder panics"));
         let (clock, whole, own) = (request.clock, request.whole, request.own);
-        admission.admit(facts, Terms { clock, whole, own }, &self.catalog, keyring)
+        let looked = match admission::look_up_all(&facts, &self.catalog, keyring) {
+            Err(LedgerError::Index(error)) => {
+                tracing::warn!("{error}; it is rebuilt now");
+                self.catalog.reindex(keyring)?;
+                admission::look_up_all(&facts, &self.catalog, keyring)?
+            }
+            other => other?,
+        };
+        admission.admit(facts, looked, Terms { clock, whole, own }, &self.catalog, keyring)
     }
 
     fn check_expected(&mut self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {

@@ -15,7 +15,7 @@ use cedar_policy::{
 };
 use foldhash::HashMap;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A rule as the policy's author wrote it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +45,61 @@ pub struct Answer {
 pub struct Compiled {
     /// Its params.
     pub params: Params,
-    /// Its rules, in the order of its text.
-    pub rules: Vec<Rule>,
+    text: Arc<Text>,
+    fixed: Vec<(String, RestrictedExpression)>,
+    features: Features,
+}
+
+/// What a policy's text says, whatever the symbols and params.
+struct Text {
+    rules: Vec<Rule>,
     forbids: PolicySet,
     permits: PolicySet,
     by_id: HashMap<PolicyId, u16>,
-    fixed: Vec<(String, RestrictedExpression)>,
-    features: Features,
+    /// The policies in Cedar's JSON form.
+    json: Vec<serde_json::Value>,
+}
+
+/// Texts that were read lately: a program that looks decisions up one by one reads the same few for each of them.
+static TEXTS: Mutex<BTreeMap<String, Arc<Text>>> = Mutex::new(BTreeMap::new());
+
+/// Texts kept; with one more it begins again.
+const MAX_TEXTS: usize = 64;
+
+impl Text {
+    /// Reads a text, or finds it read. Equal texts are read to the same, so nobody can tell.
+    fn of(cedar: &str) -> Result<Arc<Text>, PolicyError> {
+        if let Some(text) = TEXTS.lock().expect("no holder panics").get(cedar) {
+            return Ok(text.clone());
+        }
+        let text = Arc::new(Text::read(cedar)?);
+        let mut texts = TEXTS.lock().expect("no holder panics");
+        if texts.len() >= MAX_TEXTS {
+            texts.clear();
+        }
+        texts.insert(cedar.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    fn read(cedar: &str) -> Result<Text, PolicyError> {
+        super::shape::check(cedar).map_err(PolicyError::Text)?;
+        let set: PolicySet = cedar.parse().map_err(|error| PolicyError::syntax(&error))?;
+        let (mut forbids, mut permits) = (PolicySet::new(), PolicySet::new());
+        let (mut rules, mut by_id, mut json) = (Vec::new(), HashMap::default(), Vec::new());
+        for (policy, rule) in rules_of(&set)? {
+            json.push(policy.to_json().map_err(|error| PolicyError::Text(error.to_string()))?);
+            let group = match policy.effect() {
+                Effect::Permit => &mut permits,
+                Effect::Forbid => {
+                    by_id.insert(policy.id().clone(), rules.len() as u16);
+                    rules.push(rule);
+                    &mut forbids
+                }
+            };
+            group.add(policy).map_err(|error| PolicyError::Text(error.to_string()))?;
+        }
+        Ok(Text { rules, forbids, permits, by_id, json })
+    }
 }
 
 /// Answers already given by one version; a replay holds one a thread and version.
@@ -68,25 +116,15 @@ impl Compiled {
     /// Compiles a version as it was adopted.
     pub fn new(id: &str, adopted: &PolicyAdopted, symbols: &mut Symbols) -> Result<Compiled, PolicyError> {
         let params = adopted_params(adopted)?;
-        super::shape::check(&adopted.cedar).map_err(PolicyError::Text)?;
-        let set: PolicySet = adopted.cedar.parse().map_err(|error| PolicyError::syntax(&error))?;
-        let (mut forbids, mut permits) = (PolicySet::new(), PolicySet::new());
-        let (mut rules, mut by_id, mut texts) = (Vec::new(), HashMap::default(), Vec::new());
-        for (policy, rule) in rules_of(&set)? {
-            texts.push(policy.to_json().map_err(|error| PolicyError::Text(error.to_string()))?);
-            let group = match policy.effect() {
-                Effect::Permit => &mut permits,
-                Effect::Forbid => {
-                    by_id.insert(policy.id().clone(), rules.len() as u16);
-                    rules.push(rule);
-                    &mut forbids
-                }
-            };
-            group.add(policy).map_err(|error| PolicyError::Text(error.to_string()))?;
-        }
+        let text = Text::of(&adopted.cedar)?;
         let fixed = fixed_attributes(id, adopted, &params);
-        let features = Features::of(&texts, &constants(&fixed, &params, adopted, symbols), symbols);
-        Ok(Compiled { params, rules, forbids, permits, by_id, fixed, features })
+        let features = Features::of(&text.json, &constants(&fixed, &params, adopted, symbols), symbols);
+        Ok(Compiled { params, text, fixed, features })
+    }
+
+    /// Its rules, in the order of its text.
+    pub fn rules(&self) -> &[Rule] {
+        &self.text.rules
     }
 
     /// What the version says, from the memo where it was asked the like before.
@@ -112,9 +150,9 @@ impl Compiled {
             return Answer { satisfied: Vec::new(), failed: true, permitted: false };
         };
         let (authorizer, entities) = (Authorizer::new(), Entities::empty());
-        let denied = authorizer.is_authorized(&request, &self.forbids, &entities);
-        let allowed = authorizer.is_authorized(&request, &self.permits, &entities);
-        let mut satisfied: Vec<u16> = denied.diagnostics().reason().map(|id| self.by_id[id]).collect();
+        let denied = authorizer.is_authorized(&request, &self.text.forbids, &entities);
+        let allowed = authorizer.is_authorized(&request, &self.text.permits, &entities);
+        let mut satisfied: Vec<u16> = denied.diagnostics().reason().map(|id| self.text.by_id[id]).collect();
         satisfied.sort_unstable();
         let failed = denied.diagnostics().errors().next().is_some() || allowed.diagnostics().errors().next().is_some();
         Answer { satisfied, failed, permitted: allowed.decision() == cedar_policy::Decision::Allow }

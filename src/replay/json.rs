@@ -172,7 +172,7 @@ pub fn finding_id(world: &World, finding: FindingId) -> &str {
 /// The id of a rule of a policy's text.
 fn policy_rule(world: &World, ix: VersionIx, number: u16) -> &str {
     let compiled = version_of(world, ix).compiled.as_ref().expect("a rule fired, so the version compiled");
-    &compiled.rules[number as usize].id
+    &compiled.rules()[number as usize].id
 }
 
 /// One finding an id: what several policies or versions find alike is put together.
