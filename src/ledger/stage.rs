@@ -47,7 +47,7 @@ pub fn stage(
     heads: &mut Heads,
     keyring: &mut Keyring,
 ) -> Result<(Vec<Staged>, Vec<Frame>), KeyringError> {
-    let slots = admitted.iter().map(|one| slot_for(one, keyring)).collect::<Result<Vec<_>, _>>()?;
+    let slots = slots(&admitted, keyring)?;
     let keyring: &Keyring = keyring;
     let sealed: Vec<(Admitted, Sealed)> = admitted
         .into_par_iter()
@@ -70,18 +70,25 @@ pub fn stage(
         heads.take(&next.entry);
         chained.push(next);
     }
-    let framed = chained.into_par_iter().with_min_len(64).map(|Chained { entry, header, body, content, terms }| {
+    let framed = chained.into_par_iter().with_min_len(64).map(|Chained { mut entry, header, body, content, terms }| {
+        // What it says is done with here, on whichever thread, but for what an erasure is still to do.
+        entry.record = entry.record.filter(|record| record.body.kind() == Kind::SubjectErased);
         let leaf = merkle::leaf(&entry.hash);
         (Staged { entry, leaf, terms }, Frame::new(&header, &body, &content))
     });
     Ok(framed.unzip())
 }
 
-fn slot_for(one: &Admitted, keyring: &mut Keyring) -> Result<Option<Slot>, KeyringError> {
-    match one.fact.kind() {
-        Kind::PolicyAdopted | Kind::VerdictAttested => Ok(None),
-        _ => keyring.claim(&one.fact.subject).map(Some),
-    }
+/// The slot of each fact's account: most have one, and those who have none get theirs in order.
+fn slots(admitted: &[Admitted], keyring: &mut Keyring) -> Result<Vec<Option<Slot>>, KeyringError> {
+    let is_account = |one: &Admitted| !matches!(one.fact.kind(), Kind::PolicyAdopted | Kind::VerdictAttested);
+    let known = |one: &Admitted| is_account(one).then(|| keyring.slot_of(&one.fact.subject)).flatten();
+    let known: Vec<Option<Slot>> = admitted.par_iter().with_min_len(64).map(known).collect();
+    let claimed = admitted.iter().zip(known).map(|(one, known)| match known {
+        None if is_account(one) => keyring.claim(&one.fact.subject).map(Some),
+        known => Ok(known),
+    });
+    claimed.collect()
 }
 
 fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {

@@ -37,8 +37,8 @@ pub fn measure(up_to: u64, accounts: u64) -> Result<Vec<Step>, Box<dyn std::erro
         entries = size;
         let replayed = child::run(&path, &["replay", "--all", "--json"], |_| Ok(()))?;
         // As many as are surely there.
-        let known = decisions * size / (up_to + up_to / 10) / 2;
-        let mut looked_up = lookup::measure(&path, accounts, known, LOOKUPS)?;
+        let known = decisions * size / (up_to + up_to / 10) / 4;
+        let mut looked_up = lookup::measure(&path, accounts.max(inforce_population::FEWEST_ACCOUNTS), known, LOOKUPS)?;
         steps.push(Step {
             entries,
             append_us: took.time.as_secs_f64() * 1e6 / more as f64,

@@ -18,7 +18,7 @@ const SAMPLE: u64 = 1000;
 
 /// The rows.
 pub fn rows(store: &Store) -> Result<Vec<Row>, Failed> {
-    let measured = measure(&store.path(), store.entries / 10, store.entries / 5, SAMPLE)?;
+    let measured = measure(&store.path(), store.entries / 10, store.entries * 17 / 100, SAMPLE)?;
     let Measured { mut account, mut explained, mut bare } = measured;
     let limit = |name: &str, values: &mut [f64]| {
         [

@@ -71,7 +71,7 @@ impl Sizes {
             calls: if smoke { 50 } else { 2_000 },
             import: entries.min(1_000_000),
             bundle: entries.min(1_000_000),
-            up_to: up_to.unwrap_or(if smoke { 10_000 } else { 20_000_000 }),
+            up_to: up_to.unwrap_or(if smoke { 20_000 } else { 20_000_000 }),
         }
     }
 }
@@ -208,7 +208,7 @@ fn rows(group: &str, sizes: &Sizes, shared: &mut Shared) -> Result<Vec<Row>, Box
         }
         "bundle" => bundle::rows(sizes.bundle),
         "grow" => {
-            shared.steps = grow::measure(sizes.up_to, (sizes.up_to / 200).max(1000))?;
+            shared.steps = grow::measure(sizes.up_to, sizes.up_to / 200)?;
             grow::rows(&shared.steps)
         }
         other => unreachable!("`{other}` was refused"),
