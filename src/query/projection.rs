@@ -284,3 +284,94 @@ fn view<'a>((verdict, rules, findings, versions): &ViewShape, names: &'a [String
         versions: versions.iter().map(|&(p, v)| Some((name(p)?, name(v)?))).collect::<Option<_>>()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Time;
+    use crate::query::{Filter, Side, Span};
+
+    fn view(verdict: Verdict, rule: Option<&'static str>) -> SaidView<'static> {
+        let own = SaidRule { id: "broken-lineage", policy: None, version: None };
+        let rules = rule.map_or(own, |id| SaidRule { id, policy: Some("p"), version: Some("1") });
+        SaidView { verdict, rules: vec![rules], findings: vec!["late-fact"], versions: vec![("p", "1")] }
+    }
+
+    fn line(seq: u64) -> Line<'static> {
+        let at = Instant(seq as i64 * 1_000);
+        // A rule that fires only in the second block, a verdict only in the third.
+        let rule = if seq / 2 / BLOCK as u64 == 1 { Some("rare") } else { Some("common") };
+        let verdict = if seq / 2 / BLOCK as u64 == 2 { Verdict::Deny } else { Verdict::Allow };
+        Line {
+            seq,
+            source: None,
+            id: None,
+            occurred_at: Time::utc(at),
+            recorded_at: Instant(at.0 + 5),
+            account: None,
+            purpose: None,
+            kind: None,
+            advertiser: None,
+            campaign: None,
+            creative: None,
+            topics: Vec::new(),
+            region: None,
+            device_region: None,
+            said: Said {
+                outcome: (!seq.is_multiple_of(3)).then_some(Outcome::Served),
+                conformance: Conformance::ALL[(seq % 7) as usize],
+                integrity: Integrity::Ok,
+                known: view(verdict, rule),
+                today: view(Verdict::Indeterminate, None),
+            },
+        }
+    }
+
+    #[test]
+    fn blocks_read_back_as_they_were_and_none_is_passed_over_that_holds_what_is_asked_for() {
+        // Every other seq, in two blocks and a half.
+        let lines: Vec<Line> = (0..BLOCK as u64 * 5 / 2).map(|number| line(number * 2)).collect();
+        let mut projecting = Projecting::default();
+        let mut blocks: Vec<Vec<u8>> = lines.iter().filter_map(|line| projecting.take(line)).collect();
+        let (last, directory) = projecting.finish();
+        blocks.extend(last);
+        let directory = Directory::read(&directory).expect("a directory");
+        assert_eq!((blocks.len(), directory.summaries.len()), (3, 3));
+        let read: Vec<Block> =
+            blocks.iter().map(|bytes| Block::read(bytes, &directory.names).expect("a block")).collect();
+        let filters = [
+            Filter::default(),
+            Filter { rules: vec!["rare".to_owned()], ..Filter::default() },
+            Filter { verdicts: vec![Verdict::Deny], ..Filter::default() },
+            Filter { verdicts: vec![Verdict::Deny], side: Side::True, ..Filter::default() },
+            Filter { policies: vec![("p".to_owned(), None)], ..Filter::default() },
+            Filter { findings: vec!["nothing".to_owned()], ..Filter::default() },
+            Filter { span: Span { since: Some(Instant(9_000_000)), ..Span::default() }, ..Filter::default() },
+        ];
+        let mut passed_over = Vec::new();
+        for filter in &filters {
+            let mut over = 0;
+            for (number, lines) in lines.chunks(BLOCK).enumerate() {
+                let taken = read[number].taken(&directory.names, |said| filter.takes_said(said));
+                for (ix, line) in lines.iter().enumerate() {
+                    let point = read[number].point(ix);
+                    assert_eq!(
+                        (point.seq, point.occurred, point.recorded),
+                        (line.seq, line.occurred_at.at, line.recorded_at)
+                    );
+                    assert_eq!(read[number].said(point, &directory.names), line.said);
+                    assert_eq!(Block::is_taken(point, &taken), filter.takes_said(&line.said));
+                    assert_eq!((directory.block_of(line.seq), read[number].find(line.seq)), (Some(number), Some(ix)));
+                    assert_eq!(read[number].find(line.seq + 1), None, "no decision");
+                }
+                let may_take = filter.may_take(&directory.summaries[number], &directory.names);
+                assert!(may_take || !lines.iter().any(|line| filter.takes(line)), "{filter:?} in block {number}");
+                over += usize::from(!may_take);
+            }
+            passed_over.push(over);
+        }
+        assert_eq!(passed_over, [0, 2, 2, 3, 0, 3, 1]);
+        assert_eq!((directory.block_of(lines[lines.len() - 1].seq + 1), blocks[0].is_empty()), (None, false));
+        assert!(Block::read(&blocks[0][1..], &directory.names).is_none() && Block::read(&blocks[0], &[]).is_none());
+    }
+}

@@ -11,6 +11,7 @@ use crate::query::{Block, Directory, Filter, Line, row};
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// What is worth saying while it takes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,37 +32,47 @@ const BATCH: usize = 1 << 14;
 /// What a page is handed to; it may end it.
 type Visit<'v> = &'v mut dyn FnMut(&Line) -> ControlFlow<()>;
 
-/// The decisions that `filter` takes, a page of them, as the ledger stands.
+/// The decisions that `filter` takes, a page of them, as the ledger in `dir` stands.
 ///
-/// With `refresh`, all are judged anew, and kept.
+/// With `refresh`, all are judged anew, and kept. A writer waits while things are looked up, and not while all is judged.
 pub fn decisions(
-    ledger: &Ledger,
+    dir: &Path,
     filter: &Filter,
     page: &Page,
     refresh: bool,
     tell: &mut dyn FnMut(How),
     visit: Visit,
 ) -> Result<Turned, SearchError> {
-    let (size, root) = ledger.standing()?;
-    if ledger.is_indexed() && !refresh {
-        let kept = ledger.kept_verdicts(&kept_label(), size, root);
-        if let Some((directory, kept)) = kept.and_then(|kept| Some((Directory::read(kept.directory())?, kept))) {
-            let mut search = Search { look: ledger.look()?, directory, kept, filter, page, size, block: None };
-            // Damage to what was kept is no damage to the ledger: it is made again.
-            if let Some(turned) = search.run(visit)? {
-                return Ok(turned);
-            }
-        } else if is_narrow(filter) && !filter.asks_for_verdicts() && page.limit <= FEW {
-            return gathered(ledger, filter, page, size, visit);
-        }
+    if !refresh && let Some(turned) = looked_up(&Ledger::open_indexed(dir)?, filter, page, visit)? {
+        return Ok(turned);
     }
     tell(How::Judging);
+    let ledger = Ledger::open_read_only(dir)?;
     let loaded = ledger.load()?;
-    tell(if keep(ledger, &loaded)? { How::Kept } else { How::NotKept });
+    tell(if keep(&ledger, &loaded)? { How::Kept } else { How::NotKept });
     let turned = judged(&loaded, filter, page, visit)?;
     // The process ends soon: taking the world apart, string by string, would only cost time.
     std::mem::forget(loaded);
     Ok(turned)
+}
+
+/// What can be found without judging everything; `None`, before anything is handed out, where nothing can.
+fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Result<Option<Turned>, SearchError> {
+    if !ledger.is_indexed() {
+        return Ok(None);
+    }
+    let (size, root) = ledger.standing()?;
+    let kept = ledger.kept_verdicts(&kept_label(), size, root);
+    let kept = kept.and_then(|kept| Some((Directory::read(kept.directory())?, kept)));
+    match kept {
+        Some((directory, kept)) => {
+            Search { look: ledger.look()?, directory, kept, filter, page, size, block: None }.run(visit)
+        }
+        None if is_narrow(filter) && !filter.asks_for_verdicts() && page.limit <= FEW => {
+            gathered(ledger, filter, page, size, visit).map(Some)
+        }
+        None => Ok(None),
+    }
 }
 
 /// The same out of a ledger that was loaded whole, as it stood at whatever moment.
@@ -155,6 +166,11 @@ fn gathered(
     Ok(turned)
 }
 
+/// What was kept is damaged: it is made again, unless a part of the page was handed out by it.
+fn damaged(turned: &Turned) -> Result<Option<Turned>, SearchError> {
+    if turned.count == 0 { Ok(None) } else { Err(SearchError::Kept) }
+}
+
 /// A search by index and kept verdicts.
 struct Search<'a> {
     look: Look<'a>,
@@ -183,7 +199,7 @@ impl Search<'_> {
                 continue;
             }
             if self.open(number).is_none() {
-                return Ok(None);
+                return damaged(&turned);
             }
             let (_, block, _) = self.block.as_ref().expect("just read");
             let Some(ix) = block.find(seq) else { continue };
@@ -204,7 +220,7 @@ impl Search<'_> {
                 continue;
             }
             if self.open(number).is_none() {
-                return Ok(None);
+                return damaged(&turned);
             }
             let len = self.block.as_ref().map_or(0, |(_, block, _)| block.len());
             for ix in page.turn(0..len) {

@@ -27,6 +27,8 @@ pub enum SearchError {
     Ledger(#[from] LedgerError),
     #[error("the ledger was tampered with: entry {}: {}; no verdict is given", .0.seq, .0.what)]
     Tampered(Problem),
+    #[error("the verdicts that were kept for queries are damaged: `inforce query --refresh` makes them again")]
+    Kept,
 }
 
 impl SearchError {
@@ -35,6 +37,7 @@ impl SearchError {
         match self {
             SearchError::Ledger(error) => error.is_damage(),
             SearchError::Tampered(_) => true,
+            SearchError::Kept => false,
         }
     }
 }

@@ -95,7 +95,6 @@ pub struct Query {
 }
 
 pub fn run(args: Query) -> Result<Exit, CliError> {
-    let ledger = Ledger::open_indexed(&args.common.ledger)?;
     let page = Page { newest: !args.oldest, limit: args.limit, after: args.after };
     let form = match (args.common.json, args.csv) {
         (true, _) => Form::Json,
@@ -103,8 +102,8 @@ pub fn run(args: Query) -> Result<Exit, CliError> {
         _ => Form::Table,
     };
     let turned = match args.what.as_str() {
-        "facts" => facts(&args, &ledger, &page, form),
-        _ => decisions(&args, &ledger, &page, form),
+        "facts" => facts(&args, &page, form),
+        _ => decisions(&args, &page, form),
     };
     let turned = match turned {
         Err(CliError::Search(SearchError::Tampered(bad))) => {
@@ -120,8 +119,8 @@ pub fn run(args: Query) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn decisions(args: &Query, ledger: &Ledger, page: &Page, form: Form) -> Result<Turned, CliError> {
-    let filter = args.decision_filter()?;
+fn decisions(args: &Query, page: &Page, form: Form) -> Result<Turned, CliError> {
+    let (filter, dir) = (args.decision_filter()?, &args.common.ledger);
     let mut printed = Printed::decisions(form)?;
     let mut failed = Ok(());
     let mut visit = |line: &crate::query::Line| {
@@ -129,14 +128,14 @@ fn decisions(args: &Query, ledger: &Ledger, page: &Page, form: Form) -> Result<T
         if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let turned = match args.as_of.is_given() {
-        true => search::judged(&args.as_of.load(ledger)?, &filter, page, &mut visit)?,
+        true => search::judged(&args.as_of.load(&Ledger::open_read_only(dir)?)?, &filter, page, &mut visit)?,
         false => {
             let mut tell = |how: How| match how {
                 How::Judging => eprintln!("judging everything: no verdicts are kept for the ledger as it stands"),
                 How::Kept => eprintln!("the verdicts are kept: later queries look them up"),
                 How::NotKept => eprintln!("the verdicts are not kept: the ledger's folder cannot be written to"),
             };
-            search::decisions(ledger, &filter, page, args.refresh, &mut tell, &mut visit)?
+            search::decisions(dir, &filter, page, args.refresh, &mut tell, &mut visit)?
         }
     };
     failed?;
@@ -144,15 +143,16 @@ fn decisions(args: &Query, ledger: &Ledger, page: &Page, form: Form) -> Result<T
     Ok(turned)
 }
 
-fn facts(args: &Query, ledger: &Ledger, page: &Page, form: Form) -> Result<Turned, CliError> {
+fn facts(args: &Query, page: &Page, form: Form) -> Result<Turned, CliError> {
     let filter = args.fact_filter()?;
-    let size = match args.as_of.size(ledger)? {
+    let ledger = Ledger::open_indexed(&args.common.ledger)?;
+    let size = match args.as_of.size(&ledger)? {
         Some(size) => size,
         None => ledger.standing()?.0,
     };
     let mut printed = Printed::facts(form, args.with_content)?;
     let mut failed = Ok(());
-    let turned = search::each_fact(ledger, &filter, page, size, |entry| {
+    let turned = search::each_fact(&ledger, &filter, page, size, |entry| {
         failed = printed.fact(entry);
         if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
