@@ -6,6 +6,7 @@
 use crate::fact::{Body, FactId, Instant, Kind, Time};
 use bincode::config::Configuration;
 use bincode::{Decode, Encode};
+use blake3::hazmat::{self, ContextKey, HasherExt as _};
 
 /// bincode 2's standard: little-endian, variable-width integers, lengths before what they count.
 const CONFIG: Configuration = bincode::config::standard();
@@ -148,27 +149,36 @@ pub fn decode<T: Decode<()>>(bytes: &[u8], what: &'static str) -> Result<T, Deco
     }
 }
 
-/// Hashers with their context keys derived once; a clone of one costs a copy of its state.
-struct Hashers {
-    entry: blake3::Hasher,
-    commitment: blake3::Hasher,
-    term: blake3::Hasher,
+/// Keys of the contexts that every entry needs, derived once. A hasher is made of its key rather than copied: its state is
+/// sixty times as long.
+struct Contexts {
+    entry: ContextKey,
+    commitment: ContextKey,
+    nonce: ContextKey,
+    pins: ContextKey,
+    term: ContextKey,
 }
 
-static HASHERS: std::sync::LazyLock<Hashers> = std::sync::LazyLock::new(|| Hashers {
-    entry: blake3::Hasher::new_derive_key(context::ENTRY),
-    commitment: blake3::Hasher::new_derive_key(context::COMMITMENT),
-    term: blake3::Hasher::new_derive_key(context::TERM),
+static CONTEXTS: std::sync::LazyLock<Contexts> = std::sync::LazyLock::new(|| Contexts {
+    entry: hazmat::hash_derive_key_context(context::ENTRY),
+    commitment: hazmat::hash_derive_key_context(context::COMMITMENT),
+    nonce: hazmat::hash_derive_key_context(context::NONCE),
+    pins: hazmat::hash_derive_key_context(context::PINS),
+    term: hazmat::hash_derive_key_context(context::TERM),
 });
+
+fn hasher(of: impl Fn(&Contexts) -> &ContextKey) -> blake3::Hasher {
+    blake3::Hasher::new_from_context_key(of(&CONTEXTS))
+}
 
 /// The hash of a header's stored bytes.
 pub fn entry_hash(header: &[u8]) -> EntryHash {
-    EntryHash(*HASHERS.entry.clone().update(header).finalize().as_bytes())
+    EntryHash(*hasher(|contexts| &contexts.entry).update(header).finalize().as_bytes())
 }
 
 /// The commitment to `plaintext` under `key`: it binds even whoever made both.
 pub fn commitment(key: &[u8; 32], plaintext: &[u8]) -> Commitment {
-    Commitment(*HASHERS.commitment.clone().update(key).update(plaintext).finalize().as_bytes())
+    Commitment(*hasher(|contexts| &contexts.commitment).update(key).update(plaintext).finalize().as_bytes())
 }
 
 /// The identity of a fact under the ledger's identity key.
@@ -183,7 +193,7 @@ pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
 /// The nonce under which an entry's body and content are sealed. The entry key is of an account and a seq; a seq is given
 /// out again when a group was undone, or a tail lost, and this tells what was sealed then from what is sealed now.
 pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
-    let mut hasher = blake3::Hasher::new_derive_key(context::NONCE);
+    let mut hasher = hasher(|contexts| &contexts.nonce);
     hasher.update(&identity.0).update(&recorded_at.0.to_le_bytes());
     Nonce(hasher.finalize().as_bytes()[..12].try_into().expect("a hash has 32 bytes"))
 }
@@ -222,7 +232,7 @@ pub struct Head {
 /// The digest over a list of heads, sorted by stream.
 pub fn pins(heads: &mut [Head]) -> [u8; 32] {
     heads.sort_unstable();
-    let mut hasher = blake3::Hasher::new_derive_key(context::PINS);
+    let mut hasher = hasher(|contexts| &contexts.pins);
     for head in heads.iter() {
         hasher.update(&head.stream.0);
         hasher.update(&head.revision.to_le_bytes());
@@ -233,7 +243,7 @@ pub fn pins(heads: &mut [Head]) -> [u8; 32] {
 
 /// A 64-bit index term: a field's tag and a value.
 pub fn term(tag: u8, value: &[u8]) -> u64 {
-    let hash = HASHERS.term.clone().update(&[tag]).update(value).finalize();
+    let hash = hasher(|contexts| &contexts.term).update(&[tag]).update(value).finalize();
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
 }
 

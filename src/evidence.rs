@@ -84,9 +84,9 @@ pub fn envelope(ledger: &Ledger, bundle: &Bundle) -> Result<String, EvidenceErro
     Ok(ledger.sign(|key| bundle.envelope(key, ledger.origin()))?)
 }
 
-/// One entry's hash, and the proof that it is in the ledger, against the same checkpoint as a bundle's.
-pub fn inclusion(ledger: &Ledger, seq: u64) -> Result<(EntryHash, Inclusion), EvidenceError> {
-    let (checkpoint, opened) = newest(ledger, seq)?;
+/// One entry's hash, and the proof that it is in the ledger, against `at`, or the same checkpoint as a bundle's.
+pub fn inclusion(ledger: &Ledger, seq: u64, at: Option<&str>) -> Result<(EntryHash, Inclusion), EvidenceError> {
+    let (checkpoint, opened) = at.map_or_else(|| newest(ledger, seq), |note| self::opened(ledger, note.to_owned()))?;
     let entry = ledger.entry(seq)?.filter(|_| seq < opened.size.0);
     let entry = entry.ok_or(EvidenceError::Uncovered { seq, size: opened.size.0 })?;
     let proof = Inclusion { extra: None, index: seq, path: ledger.inclusion_proof(seq, opened.size)?, checkpoint };

@@ -14,10 +14,12 @@
 use crate::codec::{self, Commitment, Nonce, StreamId};
 use crate::disk::{Disk, DiskFile, Open, passes};
 use crate::exhibit::Opening;
-use chacha20poly1305::aead::{Aead, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Key};
 use ed25519_dalek::SigningKey;
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rayon::prelude::*;
+use ring::aead::{self, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
@@ -28,7 +30,6 @@ const HEADER_LEN: u64 = 4096;
 const REDO: usize = 512;
 const REDO_LEN: usize = 8 + SLOT_LEN + 4;
 const SLOT_LEN: usize = 128;
-const OWNER: std::ops::Range<usize> = 80..96;
 /// Slots made at a time: 512 KiB of them.
 const BLOCK: usize = 4096;
 
@@ -59,47 +60,116 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u32);
 
-/// One account's keys; wiped from memory when dropped.
-#[derive(Clone, Zeroize)]
-#[zeroize(drop)]
-struct Keys {
-    body: [u8; 32],
-    content: [u8; 32],
-    #[zeroize(skip)]
-    stream: StreamId,
-    /// BLAKE3 of the account, keyed by the identity key; zeros while nobody owns the slot.
-    owner: [u8; 16],
-    /// Content sealed before this seq is destroyed.
-    content_since: u64,
-    /// True once everything of it was erased.
-    destroyed: bool,
-    /// True where the checksum in the file is over the owner too, as the first ledgers have it.
-    aged: bool,
-}
+/// A slot's bytes, as `docs/format.md`, "keyring", has them.
+type Bytes = [u8; SLOT_LEN];
+
+const BODY: std::ops::Range<usize> = 0..32;
+const CONTENT: std::ops::Range<usize> = 32..64;
+const STREAM: std::ops::Range<usize> = 64..80;
+/// BLAKE3 of the account, keyed by the identity key; zeros while nobody owns the slot.
+const OWNER: std::ops::Range<usize> = 80..96;
+/// Content sealed before this seq is destroyed.
+const SINCE: std::ops::Range<usize> = 96..104;
+const FLAGS: usize = 104;
+const SUM: std::ops::Range<usize> = 124..128;
+const MADE: u8 = 1;
+/// Set once everything of it was erased.
+const DESTROYED: u8 = 2;
 
 /// Slots in blocks that never grow: a list that grows leaves copies of its keys behind in memory, where no erasure and no
 /// drop would wipe them.
 #[derive(Default)]
-struct Slots(Vec<Vec<Keys>>);
+struct Slots(Vec<Zeroizing<Vec<u8>>>);
 
 impl Slots {
     fn len(&self) -> usize {
-        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len())
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len() / SLOT_LEN)
     }
 
-    fn push(&mut self, keys: Keys) {
-        if self.0.last().is_none_or(|last| last.len() == BLOCK) {
-            self.0.push(Vec::with_capacity(BLOCK));
+    fn push(&mut self, slot: &[u8]) {
+        if self.0.last().is_none_or(|last| last.len() == BLOCK * SLOT_LEN) {
+            self.0.push(Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN)));
         }
-        self.0.last_mut().expect("pushed above").push(keys);
+        self.0.last_mut().expect("pushed above").extend(slot);
     }
 
-    fn at(&self, slot: Slot) -> &Keys {
-        &self.0[slot.0 as usize / BLOCK][slot.0 as usize % BLOCK]
+    fn at(&self, slot: Slot) -> &Bytes {
+        let start = slot.0 as usize % BLOCK * SLOT_LEN;
+        self.0[slot.0 as usize / BLOCK][start..start + SLOT_LEN].try_into().expect("a slot's bytes")
     }
 
-    fn at_mut(&mut self, slot: Slot) -> &mut Keys {
-        &mut self.0[slot.0 as usize / BLOCK][slot.0 as usize % BLOCK]
+    fn at_mut(&mut self, slot: Slot) -> &mut Bytes {
+        let start = slot.0 as usize % BLOCK * SLOT_LEN;
+        (&mut self.0[slot.0 as usize / BLOCK][start..start + SLOT_LEN]).try_into().expect("a slot's bytes")
+    }
+
+    /// Everything in the first `count` slots of a file, if each of them is whole.
+    fn read(file: &dyn DiskFile, count: usize) -> io::Result<Option<Slots>> {
+        let read = |number: usize| -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+            let mut block = Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN));
+            block.resize(BLOCK.min(count - number * BLOCK) * SLOT_LEN, 0);
+            file.read_exact_at(&mut block, offset(Slot((number * BLOCK) as u32)))?;
+            Ok(block.chunks_exact(SLOT_LEN).all(is_whole).then_some(block))
+        };
+        let blocks = (0..count.div_ceil(BLOCK)).into_par_iter().map(read).collect::<io::Result<Option<Vec<_>>>>()?;
+        Ok(blocks.map(Slots))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Slot, &[u8])> {
+        let slots = self.0.iter().flat_map(|block| block.chunks_exact(SLOT_LEN));
+        (0..).map(Slot).zip(slots)
+    }
+}
+
+/// Slots by one of their fields, which is random or a keyed hash: its first bytes are as good as a hash of it.
+struct Table(std::ops::Range<usize>, HashTable<u32>);
+
+impl Table {
+    /// Every slot that `holds`; of two with the same field the later one.
+    fn new(field: std::ops::Range<usize>, slots: &Slots, holds: impl Fn(&[u8]) -> bool) -> Table {
+        let mut table = Table(field, HashTable::with_capacity(slots.len()));
+        slots.iter().filter(|(_, bytes)| holds(bytes)).for_each(|(slot, _)| table.insert(slot, slots));
+        table
+    }
+
+    fn hash(key: &[u8]) -> u64 {
+        u64::from_le_bytes(key[..8].try_into().expect("eight bytes"))
+    }
+
+    fn get(&self, key: &[u8; 16], slots: &Slots) -> Option<Slot> {
+        let is = |slot: &u32| slots.at(Slot(*slot))[self.0.clone()] == *key;
+        self.1.find(Table::hash(key), is).copied().map(Slot)
+    }
+
+    fn insert(&mut self, slot: Slot, slots: &Slots) {
+        let field = self.0.clone();
+        let key = &slots.at(slot)[field.clone()];
+        let is = |other: &u32| slots.at(Slot(*other))[field.clone()] == *key;
+        let hash = |other: &u32| Table::hash(&slots.at(Slot(*other))[field.clone()]);
+        match self.1.entry(Table::hash(key), is, hash) {
+            Entry::Occupied(mut there) => *there.get_mut() = slot.0,
+            Entry::Vacant(free) => drop(free.insert(slot.0)),
+        }
+    }
+
+    fn remove(&mut self, slot: Slot, slots: &Slots) {
+        let key = Table::hash(&slots.at(slot)[self.0.clone()]);
+        if let Ok(found) = self.1.find_entry(key, |other| *other == slot.0) {
+            found.remove();
+        }
+    }
+}
+
+/// How far a keyring has got: slots made, slots used up, slots that ever had an owner, slots destroyed, and the sum of the
+/// seqs since which content can be read. Each only grows, so a keyring of an earlier moment is behind in one of them,
+/// unless it is the same but for owners that were written since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing(pub [u64; 5]);
+
+impl Standing {
+    /// True if nothing of `earlier` is missing.
+    pub fn is_at_least(&self, earlier: &Standing) -> bool {
+        self.0.iter().zip(&earlier.0).all(|(now, then)| now >= then)
     }
 }
 
@@ -110,9 +180,11 @@ pub struct Keyring {
     signing: SigningKey,
     identity: Zeroizing<[u8; 32]>,
     slots: Slots,
-    by_owner: HashMap<[u8; 16], Slot>,
-    by_stream: HashMap<StreamId, Slot>,
+    by_owner: Table,
+    by_stream: Table,
     next_free: u32,
+    /// Slots that ever had an owner, slots destroyed, and the sum of the seqs since which content can be read.
+    counts: [u64; 3],
 }
 
 impl Keyring {
@@ -140,28 +212,50 @@ impl Keyring {
             io::ErrorKind::NotFound => KeyringError::Corrupt(path.to_owned(), "it is not there".to_owned()),
             _ => io(error),
         })?;
-        let bytes = Zeroizing::new(disk.read(path).map_err(io)?);
-        check_header(path, &bytes)?;
-        let signing = SigningKey::from_bytes(bytes[16..48].try_into().expect("32 bytes"));
-        let identity = Zeroizing::new(bytes[48..80].try_into().expect("32 bytes"));
-        let mut keyring = Keyring {
-            path: path.to_owned(),
-            file,
-            signing,
-            identity,
-            slots: Slots::default(),
-            by_owner: HashMap::default(),
-            by_stream: HashMap::default(),
-            next_free: 0,
+        let mut header = Zeroizing::new(vec![0; HEADER_LEN as usize]);
+        let len = file.len().map_err(io)?;
+        header.truncate(len.min(HEADER_LEN) as usize);
+        file.read_exact_at(&mut header, 0).map_err(io)?;
+        check_header(path, &header)?;
+        let signing = SigningKey::from_bytes(header[16..48].try_into().expect("32 bytes"));
+        let identity = Zeroizing::new(header[48..80].try_into().expect("32 bytes"));
+        let slots = match Slots::read(&*file, ((len - HEADER_LEN) / SLOT_LEN as u64) as usize).map_err(io)? {
+            Some(slots) => slots,
+            None => {
+                let (bytes, mut slots) = (Zeroizing::new(disk.read(path).map_err(io)?), Slots::default());
+                check_header(path, &bytes)?;
+                each_slot(path, &bytes, |slot| slots.push(slot))?;
+                slots
+            }
         };
-        each_slot(path, &bytes, |keys| keyring.file_slot(keys))?;
+        let (by_owner, by_stream) = rayon::join(
+            || Table::new(OWNER, &slots, |slot| slot[OWNER] != [0; 16]),
+            || Table::new(STREAM, &slots, |slot| slot[FLAGS] & DESTROYED == 0),
+        );
+        let path = path.to_owned();
+        let mut keyring =
+            Keyring { path, file, signing, identity, slots, by_owner, by_stream, next_free: 0, counts: [0; 3] };
+        keyring.count();
         // Torn, or shown by the system and never written because a sync failed: either way it is written again.
-        let redone = read_redo(&bytes[REDO..REDO + REDO_LEN]).map(|(slot, _)| slot);
+        let redone = read_redo(&header[REDO..REDO + REDO_LEN]).map(|(slot, _)| slot);
         if let Some(slot) = redone.filter(|&slot| writable && slot < keyring.slots.len() as u64) {
             keyring.write(Slot(slot as u32))?;
             keyring.sync()?;
         }
         Ok(keyring)
+    }
+
+    fn count(&mut self) {
+        let used = |(slot, bytes): (Slot, &[u8])| {
+            let (owned, destroyed) = (bytes[OWNER] != [0; 16], bytes[FLAGS] & DESTROYED != 0);
+            let since = content_since(bytes);
+            (owned || destroyed || since > 0)
+                .then_some((slot, [u64::from(owned || destroyed), u64::from(destroyed), since]))
+        };
+        for (slot, counts) in self.slots.iter().filter_map(used) {
+            self.next_free = slot.0 + 1;
+            self.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.wrapping_add(count));
+        }
     }
 
     /// True if two readings of a keyring hold the same keys, streams and erasures; who owns which may differ.
@@ -181,7 +275,7 @@ impl Keyring {
         let slots = |bytes: &[u8]| -> Option<Vec<(StreamId, bool)>> {
             let mut slots = Vec::new();
             check_header(Path::new(""), bytes).ok()?;
-            each_slot(Path::new(""), bytes, |keys| slots.push((keys.stream, keys.destroyed))).ok()?;
+            each_slot(Path::new(""), bytes, |slot| slots.push((stream_of(slot), slot[FLAGS] & DESTROYED != 0))).ok()?;
             Some(slots)
         };
         let (Some(one), Some(other)) = (slots(earlier), slots(later)) else { return false };
@@ -192,9 +286,9 @@ impl Keyring {
     pub fn streams(path: &Path, bytes: &[u8]) -> Result<HashSet<StreamId>, KeyringError> {
         let mut streams = HashSet::default();
         check_header(path, bytes)?;
-        each_slot(path, bytes, |keys| {
-            if !keys.destroyed {
-                streams.insert(keys.stream);
+        each_slot(path, bytes, |slot| {
+            if slot[FLAGS] & DESTROYED == 0 {
+                streams.insert(stream_of(slot));
             }
         })?;
         Ok(streams)
@@ -203,21 +297,13 @@ impl Keyring {
     /// Checks the bytes of a keyring that was read from `path`.
     pub fn check(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
         check_header(path, bytes)?;
-        each_slot(path, bytes, drop)
+        each_slot(path, bytes, |_| ())
     }
 
-    fn file_slot(&mut self, keys: Keys) {
-        let slot = Slot(self.slots.len() as u32);
-        if !keys.destroyed {
-            self.by_stream.insert(keys.stream, slot);
-        }
-        if keys.owner != [0; 16] {
-            self.by_owner.insert(keys.owner, slot);
-        }
-        if keys.owner != [0; 16] || keys.destroyed || keys.content_since > 0 {
-            self.use_up(slot);
-        }
-        self.slots.push(keys);
+    /// How far it has got.
+    pub fn standing(&self) -> Standing {
+        let [owned, destroyed, since] = self.counts;
+        Standing([self.slots.len() as u64, u64::from(self.next_free), owned, destroyed, since])
     }
 
     /// The key that signs checkpoints.
@@ -232,23 +318,23 @@ impl Keyring {
 
     /// The slot of an account that has one.
     pub fn slot_of(&self, account: &str) -> Option<Slot> {
-        self.by_owner.get(&self.owner(account)).copied()
+        self.by_owner.get(&self.owner(account), &self.slots)
     }
 
     /// The slot of a stream, unless it was erased.
     pub fn slot_of_stream(&self, stream: StreamId) -> Option<Slot> {
-        self.by_stream.get(&stream).copied()
+        self.by_stream.get(&stream.0, &self.slots)
     }
 
     /// The stream of a slot.
     pub fn stream(&self, slot: Slot) -> StreamId {
-        self.slots.at(slot).stream
+        stream_of(self.slots.at(slot))
     }
 
     /// The slot of an account, a fresh one if it has none. Written to disk, not synced: the journal tells it again.
     pub fn claim(&mut self, account: &str) -> Result<Slot, KeyringError> {
         let owner = self.owner(account);
-        if let Some(&slot) = self.by_owner.get(&owner) {
+        if let Some(slot) = self.by_owner.get(&owner, &self.slots) {
             return Ok(slot);
         }
         if self.next_free as usize == self.slots.len() {
@@ -264,7 +350,7 @@ impl Keyring {
     pub fn restore_owner(&mut self, stream: StreamId, account: &str) -> Result<(), KeyringError> {
         let owner = self.owner(account);
         let Some(slot) = self.slot_of_stream(stream) else { return Ok(()) };
-        if self.slots.at(slot).owner == owner {
+        if self.slots.at(slot)[OWNER] == owner {
             return Ok(());
         }
         self.use_up(slot);
@@ -277,31 +363,36 @@ impl Keyring {
     }
 
     fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
-        self.slots.at_mut(slot).owner = owner;
-        self.by_owner.insert(owner, slot);
-        if std::mem::take(&mut self.slots.at_mut(slot).aged) {
-            return self.replace(slot, self.slots.at(slot));
+        let bytes = self.slots.at_mut(slot);
+        let was_free = bytes[OWNER] == [0; 16] && bytes[FLAGS] & DESTROYED == 0;
+        // The first ledgers have the owner under the checksum.
+        let aged = checksum(bytes) != bytes[SUM];
+        bytes[OWNER].copy_from_slice(&owner);
+        if aged {
+            put_checksum(bytes);
         }
-        self.put(&owner, offset(slot) + OWNER.start as u64)
+        self.counts[0] += u64::from(was_free);
+        self.by_owner.insert(slot, &self.slots);
+        if aged { self.replace(slot, self.slots.at(slot)) } else { self.put(&owner, offset(slot) + OWNER.start as u64) }
     }
 
     /// Makes a block of slots and syncs it, before any of them is used. Its first slot comes last: without it the list
     /// ends before the block, whatever became of the rest.
     fn provision(&mut self) -> Result<(), KeyringError> {
         let start = Slot(self.slots.len() as u32);
-        let mut bytes = Vec::with_capacity(BLOCK * SLOT_LEN);
-        let mut fresh = Vec::with_capacity(BLOCK);
+        let mut fresh = Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN));
         for _ in 0..BLOCK {
-            let keys = Keys::fresh();
-            bytes.extend(keys.bytes());
-            fresh.push(keys);
+            let mut slot = fresh_slot();
+            fresh.extend(slot);
+            slot.zeroize();
         }
-        let rest = self.put(&bytes[SLOT_LEN..], offset(start) + SLOT_LEN as u64);
-        bytes.zeroize();
-        rest?;
+        self.put(&fresh[SLOT_LEN..], offset(start) + SLOT_LEN as u64)?;
         self.sync()?;
-        self.replace(start, &fresh[0])?;
-        fresh.into_iter().for_each(|keys| self.file_slot(keys));
+        self.replace(start, fresh[..SLOT_LEN].try_into().expect("a slot's bytes"))?;
+        for (slot, bytes) in (start.0..).map(Slot).zip(fresh.chunks_exact(SLOT_LEN)) {
+            self.slots.push(bytes);
+            self.by_stream.insert(slot, &self.slots);
+        }
         Ok(())
     }
 
@@ -309,58 +400,54 @@ impl Keyring {
     pub fn erase_content(&mut self, slot: Slot, seq: u64) -> Result<(), KeyringError> {
         self.use_up(slot);
         let keys = self.slots.at_mut(slot);
-        if keys.content_since >= seq {
+        let since = content_since(keys);
+        if since >= seq {
             return Ok(());
         }
-        keys.content.copy_from_slice(&random::<32>());
-        keys.content_since = seq;
+        keys[CONTENT].copy_from_slice(&random::<32>());
+        keys[SINCE].copy_from_slice(&seq.to_le_bytes());
+        put_checksum(keys);
+        self.counts[2] = self.counts[2].wrapping_add(seq - since);
         self.replace(slot, self.slots.at(slot))
     }
 
     /// Destroys both keys, the stream's name and the owner.
     pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
         self.use_up(slot);
+        self.by_stream.remove(slot, &self.slots);
+        self.by_owner.remove(slot, &self.slots);
         let keys = self.slots.at_mut(slot);
-        let (stream, owner) = (keys.stream, keys.owner);
-        keys.body.zeroize();
-        keys.content.zeroize();
-        keys.stream = StreamId([0; 16]);
-        keys.owner = [0; 16];
-        keys.destroyed = true;
-        self.by_stream.remove(&stream);
-        self.by_owner.remove(&owner);
+        let (owned, destroyed) = (keys[OWNER] != [0; 16], keys[FLAGS] & DESTROYED != 0);
+        keys[..OWNER.end].zeroize();
+        keys[FLAGS] |= DESTROYED;
+        put_checksum(keys);
+        self.counts[0] += u64::from(!owned && !destroyed);
+        self.counts[1] += u64::from(!destroyed);
         self.replace(slot, self.slots.at(slot))
     }
 
     /// From which seq on the content of a slot can be read.
     pub fn content_since(&self, slot: Slot) -> u64 {
-        self.slots.at(slot).content_since
+        content_since(self.slots.at(slot))
     }
 
     /// Overwrites a slot by way of the redo record, each synced.
-    fn replace(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
+    fn replace(&self, slot: Slot, keys: &Bytes) -> Result<(), KeyringError> {
         let mut record = [0; REDO_LEN];
         record[..8].copy_from_slice(&u64::from(slot.0).to_le_bytes());
-        record[8..8 + SLOT_LEN].copy_from_slice(&keys.bytes());
+        record[8..8 + SLOT_LEN].copy_from_slice(keys);
         let sum = crc32fast::hash(&record[..8 + SLOT_LEN]);
         record[8 + SLOT_LEN..].copy_from_slice(&sum.to_le_bytes());
         let written = self.put(&record, REDO as u64);
         record.zeroize();
         written?;
         self.sync()?;
-        self.write_keys(slot, keys)?;
+        self.put(keys, offset(slot))?;
         self.sync()
     }
 
     fn write(&self, slot: Slot) -> Result<(), KeyringError> {
-        self.write_keys(slot, self.slots.at(slot))
-    }
-
-    fn write_keys(&self, slot: Slot, keys: &Keys) -> Result<(), KeyringError> {
-        let mut bytes = keys.bytes();
-        let written = self.put(&bytes, offset(slot));
-        bytes.zeroize();
-        written
+        self.put(self.slots.at(slot), offset(slot))
     }
 
     fn put(&self, bytes: &[u8], at: u64) -> Result<(), KeyringError> {
@@ -387,12 +474,12 @@ impl Keyring {
     pub fn entry_key(&self, slot: Slot, part: Part, seq: u64) -> EntryKey {
         let keys = self.slots.at(slot);
         let (base, tag) = match part {
-            Part::Body => (&keys.body, b'b'),
-            Part::Content => (&keys.content, b'c'),
+            Part::Body => (&keys[BODY], b'b'),
+            Part::Content => (&keys[CONTENT], b'c'),
         };
         let mut input = [tag; 9];
         input[1..].copy_from_slice(&seq.to_le_bytes());
-        EntryKey(*blake3::keyed_hash(base, &input).as_bytes())
+        EntryKey(*blake3::keyed_hash(base.try_into().expect("32 bytes"), &input).as_bytes())
     }
 }
 
@@ -417,14 +504,23 @@ impl EntryKey {
 
     /// Encrypts.
     pub fn seal(&self, nonce: Nonce, plaintext: &[u8]) -> Vec<u8> {
-        self.cipher().encrypt(&nonce.0.into(), plaintext).expect("a message in memory is not too long")
+        let mut bytes = Vec::with_capacity(plaintext.len() + CHACHA20_POLY1305.tag_len());
+        bytes.extend_from_slice(plaintext);
+        let sealed = self.cipher().seal_in_place_append_tag(unique(nonce), Aad::empty(), &mut bytes);
+        sealed.expect("a message in memory is not too long");
+        bytes
     }
 
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
     pub fn unseal(&self, nonce: Nonce, sealed: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.cipher();
-        let mut opened = [nonce, Nonce::ZERO].into_iter().map(|nonce| cipher.decrypt(&nonce.0.into(), sealed));
-        opened.find_map(Result::ok)
+        let open = |nonce: Nonce| {
+            let mut bytes = sealed.to_vec();
+            let len = cipher.open_in_place(unique(nonce), Aad::empty(), &mut bytes).ok()?.len();
+            bytes.truncate(len);
+            Some(bytes)
+        };
+        open(nonce).or_else(|| open(Nonce::ZERO))
     }
 
     /// The key and the plaintext of sealed bytes, to be shown to somebody.
@@ -437,63 +533,86 @@ impl EntryKey {
         Some(Opening { key: self.0, plaintext: plaintext.to_vec() })
     }
 
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&Key::from(self.0))
+    fn cipher(&self) -> LessSafeKey {
+        cipher(&self.0)
     }
 }
 
-/// `docs/format.md`, "keyring": body key, content key, stream, checksum, owner, content_since, flags, checksum.
-impl Keys {
-    fn fresh() -> Keys {
-        let mut bytes = random::<80>();
-        let keys = Keys {
-            body: bytes[..32].try_into().expect("32 bytes"),
-            content: bytes[32..64].try_into().expect("32 bytes"),
-            stream: StreamId(bytes[64..].try_into().expect("16 bytes")),
-            owner: [0; 16],
-            content_since: 0,
-            destroyed: false,
-            aged: false,
-        };
-        bytes.zeroize();
-        keys
+/// A key that is made up for one process and stands nowhere else: for what is put aside while it runs.
+#[derive(Zeroize)]
+#[zeroize(drop)]
+pub struct PassingKey([u8; 32]);
+
+impl PassingKey {
+    /// A new one.
+    pub fn fresh() -> PassingKey {
+        PassingKey(random())
     }
 
-    fn bytes(&self) -> [u8; SLOT_LEN] {
-        let mut slot = [0; SLOT_LEN];
-        slot[..32].copy_from_slice(&self.body);
-        slot[32..64].copy_from_slice(&self.content);
-        slot[64..80].copy_from_slice(&self.stream.0);
-        slot[80..96].copy_from_slice(&self.owner);
-        slot[96..104].copy_from_slice(&self.content_since.to_le_bytes());
-        slot[104] = 1 | u8::from(self.destroyed) << 1;
-        let sum = checksum(&slot);
-        slot[124..].copy_from_slice(&sum);
-        slot
+    /// Encrypts under a number that no other message gets.
+    pub fn seal(&self, number: u64, mut bytes: Vec<u8>) -> Vec<u8> {
+        let sealed = cipher(&self.0).seal_in_place_append_tag(numbered(number), Aad::empty(), &mut bytes);
+        sealed.expect("a message in memory is not too long");
+        bytes
     }
 
-    fn read(slot: &[u8]) -> Option<Keys> {
-        let aged = crc32fast::hash(&slot[..124]).to_le_bytes() == slot[124..];
-        if !(aged || checksum(slot) == slot[124..]) || slot[104] & 1 == 0 {
-            return None;
-        }
-        Some(Keys {
-            body: slot[..32].try_into().ok()?,
-            content: slot[32..64].try_into().ok()?,
-            stream: StreamId(slot[64..80].try_into().ok()?),
-            owner: slot[80..96].try_into().ok()?,
-            content_since: u64::from_le_bytes(slot[96..104].try_into().ok()?),
-            destroyed: slot[104] & 2 != 0,
-            aged,
-        })
+    /// Decrypts what was sealed under that number, or `None` if it was changed.
+    pub fn unseal(&self, number: u64, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+        let len = cipher(&self.0).open_in_place(numbered(number), Aad::empty(), &mut sealed).ok()?.len();
+        sealed.truncate(len);
+        Some(sealed)
     }
+}
+
+fn cipher(key: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, key).expect("a key has 32 bytes"))
+}
+
+fn numbered(number: u64) -> aead::Nonce {
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&number.to_le_bytes());
+    aead::Nonce::assume_unique_for_key(nonce)
+}
+
+/// INVARIANT (one key and nonce, one message) is what the library asks for.
+fn unique(nonce: Nonce) -> aead::Nonce {
+    aead::Nonce::assume_unique_for_key(nonce.0)
+}
+
+fn fresh_slot() -> Bytes {
+    let mut slot = [0; SLOT_LEN];
+    let mut bytes = random::<80>();
+    slot[..80].copy_from_slice(&bytes);
+    bytes.zeroize();
+    slot[FLAGS] = MADE;
+    put_checksum(&mut slot);
+    slot
+}
+
+fn stream_of(slot: &[u8]) -> StreamId {
+    StreamId(slot[STREAM].try_into().expect("16 bytes"))
+}
+
+fn content_since(slot: &[u8]) -> u64 {
+    u64::from_le_bytes(slot[SINCE].try_into().expect("eight bytes"))
+}
+
+/// True if a slot was made and is what was written; the first ledgers have the owner under the checksum too.
+fn is_whole(slot: &[u8]) -> bool {
+    slot[FLAGS] & MADE != 0
+        && (checksum(slot) == slot[SUM] || crc32fast::hash(&slot[..SUM.start]).to_le_bytes() == slot[SUM])
+}
+
+fn put_checksum(slot: &mut Bytes) {
+    let sum = checksum(slot);
+    slot[SUM].copy_from_slice(&sum);
 }
 
 /// CRC-32 over a slot but for its owner.
 fn checksum(slot: &[u8]) -> [u8; 4] {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&slot[..OWNER.start]);
-    hasher.update(&slot[OWNER.end..124]);
+    hasher.update(&slot[OWNER.end..SUM.start]);
     hasher.finalize().to_le_bytes()
 }
 
@@ -510,13 +629,13 @@ fn check_header(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
 
 /// Hands out every slot of a keyring's bytes, a torn one as it stands in the record of the last write. A slot that was
 /// never finished stands at the end: it was not used, since slots are synced before.
-fn each_slot(path: &Path, bytes: &[u8], mut take: impl FnMut(Keys)) -> Result<(), KeyringError> {
+fn each_slot(path: &Path, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), KeyringError> {
     let corrupt = |what: &str| KeyringError::Corrupt(path.to_owned(), what.to_owned());
     let redo = read_redo(&bytes[REDO..REDO + REDO_LEN]);
     for (number, slot) in bytes[HEADER_LEN as usize..].chunks_exact(SLOT_LEN).enumerate() {
-        let redone = || redo.filter(|(redone, _)| *redone == number as u64).and_then(|(_, slot)| Keys::read(slot));
-        match Keys::read(slot).or_else(redone) {
-            Some(keys) => take(keys),
+        let redone = || redo.filter(|(redone, slot)| *redone == number as u64 && is_whole(slot)).map(|(_, slot)| slot);
+        match Some(slot).filter(|slot| is_whole(slot)).or_else(redone) {
+            Some(slot) => take(slot),
             None if slot.iter().all(|&byte| byte == 0) => return check_behind(path, bytes, number),
             None => return Err(corrupt(&format!("the checksum of slot {number} does not match"))),
         }
@@ -568,12 +687,12 @@ mod tests {
     #[test]
     fn slots_never_move_in_memory() {
         let mut slots = Slots::default();
-        slots.push(Keys::fresh());
-        let first: *const Keys = slots.at(Slot(0));
-        (1..3 * BLOCK).for_each(|_| slots.push(Keys::fresh()));
+        slots.push(&fresh_slot());
+        let first: *const Bytes = slots.at(Slot(0));
+        (1..3 * BLOCK).for_each(|_| slots.push(&fresh_slot()));
         assert_eq!((slots.len(), std::ptr::eq(first, slots.at(Slot(0)))), (3 * BLOCK, true));
         let last = (Slot(3 * BLOCK as u32 - 1), Slot(BLOCK as u32));
-        assert_ne!(slots.at(last.0).body, slots.at(last.1).body);
+        assert_ne!(slots.at(last.0)[BODY], slots.at(last.1)[BODY]);
     }
 
     fn keyring() -> (tempfile::TempDir, Keyring) {
@@ -603,7 +722,7 @@ mod tests {
         let (dir, mut keyring) = keyring();
         let path = dir.path().join("keyring");
         let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
-        let secrets = [keyring.slots.at(one).body, keyring.slots.at(one).content];
+        let secrets = [&keyring.slots.at(one)[BODY], &keyring.slots.at(one)[CONTENT]].map(<[u8]>::to_vec);
         let (stream, kept) = (keyring.stream(one), keyring.stream(two));
         keyring.erase_all(one).expect("erased");
         let bytes = std::fs::read(&path).expect("readable");
@@ -641,7 +760,7 @@ mod tests {
             for (slot, account) in [(one, "facebook/s1"), (two, "facebook/s2")] {
                 again.restore_owner(keyring.stream(slot), account).expect("written");
                 assert_eq!(again.slot_of(account), Some(slot), "byte {at}");
-                assert_eq!(again.slots.at(slot).bytes(), keyring.slots.at(slot).bytes(), "byte {at}");
+                assert_eq!(again.slots.at(slot), keyring.slots.at(slot), "byte {at}");
             }
         }
     }
@@ -697,7 +816,7 @@ mod tests {
                     bytes[start..start + SLOT_LEN].copy_from_slice(&torn);
                     std::fs::write(&path, &bytes).expect("written");
                     let again = Keyring::open(&RealDisk, &path, true).expect("opens");
-                    let held = again.slots.at(slot).bytes();
+                    let held = *again.slots.at(slot);
                     // One that shows nothing of the erasure is whole as it was: it is erased again by whoever opens.
                     assert!(held == new || held == old && torn == old, "cut at {cut}");
                 }

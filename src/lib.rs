@@ -32,11 +32,13 @@
 //! - [`disk`]: what a ledger asks of a disk, so that tests can put a failing one beneath it
 //! - [`journal`]: segment files of commit groups: the truth
 //! - [`keyring`]: sealing and erasing
+//! - [`spill`]: what does not fit into memory, put aside sealed
 //! - [`index`]: where to find what; the only use of sled, and rebuildable
 //! - [`ledger`]: the one writer, and everyone who reads
 //! - [`http`]: a witness that serves, and a ledger that asks witnesses
 //! - [`replay`]: many decisions, in parallel
 //! - [`query`]: what auditors ask: verdicts as rows
+//! - [`search`]: decisions and facts by what they say, out of a ledger
 //! - [`report`]: a span of time as counts, and as a page that stands alone
 //! - [`explain`]: one decision for a person
 //! - [`bundle`]: evidence about one decision, for somebody who trusts nobody
@@ -71,11 +73,13 @@ pub mod derive;
 pub mod disk;
 pub mod journal;
 pub mod keyring;
+pub mod spill;
 pub mod index;
 pub mod ledger;
 pub mod http;
 pub mod replay;
 pub mod query;
+pub mod search;
 pub mod report;
 pub mod explain;
 pub mod bundle;

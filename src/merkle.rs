@@ -65,6 +65,16 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// The right edge of the tree of so many leaves, from the roots of its subtrees.
+    pub fn at<N: Nodes + ?Sized>(nodes: &N, size: TreeSize) -> Frontier {
+        let (mut start, mut peaks) = (0, Vec::new());
+        for height in (0..u64::BITS).rev().filter(|height| size.0 >> height & 1 == 1) {
+            peaks.push(nodes.node(height, start >> height));
+            start += 1 << height;
+        }
+        Frontier { size: size.0, peaks }
+    }
+
     /// How many leaves were appended.
     pub fn size(&self) -> TreeSize {
         TreeSize(self.size)

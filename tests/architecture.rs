@@ -237,7 +237,7 @@ fn one_room_for_each_library_that_shapes_bytes_or_verdicts() {
     let homes: [(&str, &[&str]); 8] = [
         ("sled", &["index"]),
         ("cedar_policy", &["policy"]),
-        ("chacha20poly1305", &["keyring"]),
+        ("ring", &["keyring"]),
         ("bincode", &["codec", "fact"]),
         ("getrandom", &["keyring"]),
         ("hyper", &["http"]),

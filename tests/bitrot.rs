@@ -2,7 +2,7 @@
 //! is wrong, and opening for writing afterwards makes nothing worse.
 //!
 //! A sample in everyday runs. `INFORCE_FLIPS=all cargo test --release --test bitrot -- --nocapture` takes half an hour: every
-//! bit of every file, but of the keyring's unused slots every 1009th, of sled's database every 10,007th. A number in
+//! bit of every file, but of the keyring's unused slots every 1009th, of sled's database every 10,007th, of a run of the index every 11th. A number in
 //! place of `all` takes one in so many of those. Reading is tried with each; writing, which waits for the disk, with
 //! every 31st, and with all of the index.
 
@@ -117,7 +117,8 @@ fn bits(name: &str, bytes: &[u8]) -> Vec<usize> {
     // Beyond header and used slots the keyring holds what nothing was sealed under.
     let (dense, stride) = match name {
         "keyring" => (4096 + 8 * 128, 1009),
-        "index/db" => (0, 10_007),
+        "index/catalogue/db" => (0, 10_007),
+        run if run.ends_with(".run") => (0, 11),
         _ => (bytes.len(), 1),
     };
     let flipped = (0..dense.min(bytes.len()) * 8).chain((dense.min(bytes.len()) * 8..bytes.len() * 8).step_by(stride));

@@ -118,6 +118,48 @@ fn every_case_comes_out_exactly_through_the_command_line() {
         }
         let expected_code = [0, 0, 4, 3][worst];
         assert_eq!(code(&output), expected_code, "{}", case["case"]);
+        assert_same_in_parts(&cli, &["replay", "--all", "--json"]);
+    }
+}
+
+/// What is judged in parts is told as what is judged as a whole.
+fn assert_same_in_parts(cli: &Cli, args: &[&str]) {
+    let (whole, parts) = (cli.run(args), cli.run(&[args, &["--memory", "0"]].concat()));
+    let told = |output: &Output| errors(output).split("read and checked").next().map(str::to_owned);
+    assert_eq!((&whole.stdout, code(&whole)), (&parts.stdout, code(&parts)), "{args:?}");
+    assert_eq!(told(&whole), told(&parts), "{args:?}");
+}
+
+#[test]
+fn whatever_is_asked_of_a_replay_is_answered_in_parts_as_well() {
+    let cli = Cli::new();
+    let mut ids = Vec::new();
+    for name in ["S80b", "S13"] {
+        let (events, expected) = case(name);
+        cli.import(&events);
+        ids.extend(expected.iter().map(|each| each["decision"].as_str().expect("an id").to_owned()));
+    }
+    let mut questions: Vec<Vec<&str>> = vec![
+        vec!["--all"],
+        vec!["--all", "--pack", "overlay-minors@built-in"],
+        vec!["--all", "--pack", "nothing@1"],
+        vec!["--all", "--since", "2026-01-01T00:00:00Z"],
+        vec!["--all", "--as-of", "3"],
+        vec!["--all", "--as-of", "3000"],
+        vec!["nobody"],
+        vec!["nobody", &ids[0]],
+    ];
+    questions.extend(ids.iter().map(|id| vec!["--json", id.as_str()]));
+    for question in &questions {
+        assert_same_in_parts(&cli, &[&["replay"], question.as_slice()].concat());
+    }
+    let path = cli.ledger().join("journal/00000000.seg");
+    let mut bytes = std::fs::read(&path).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    for question in &questions {
+        assert_same_in_parts(&cli, &[&["replay"], question.as_slice()].concat());
     }
 }
 

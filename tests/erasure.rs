@@ -1,6 +1,7 @@
 //! Erasure proved: what was erased is in no file of the ledger, and everything that was proved before still is.
 //!
-//! The raw bytes of every file below the ledger's folder are searched, sled's own included. Each search is shown to find
+//! The raw bytes of every file below the ledger's folder are searched, sled's own included; terms, of which runs keep a part in
+//! steps from one to the next, are asked of the index. Each search is shown to find
 //! its needle before the erasure, or where it may stay, so that none passes because it cannot find anything.
 
 mod common;
@@ -9,6 +10,7 @@ use aho_corasick::AhoCorasick;
 use common::{Scratch, check_ledger, facts, replayed};
 use inforce::checkpoint::Checkpoint;
 use inforce::codec;
+use inforce::index::{Field, Index, Term};
 use inforce::explain::{self, Evidence, Wanted};
 use inforce::judge::{self, Ask};
 use inforce::ledger::Ledger;
@@ -144,7 +146,23 @@ fn found(paths: &[PathBuf], needles: &[&Needles]) -> BTreeSet<String> {
 }
 
 fn everywhere(scratch: &Scratch, needles: &[&Needles]) -> BTreeSet<String> {
-    found(&files(&scratch.path()), needles)
+    let mut found = found(&files(&scratch.path()), needles);
+    found.extend(in_runs(scratch, needles));
+    found
+}
+
+/// Which terms the runs of the index hold, by name.
+fn in_runs(scratch: &Scratch, needles: &[&Needles]) -> Vec<String> {
+    let path = scratch.path().join("index");
+    let index = path.is_dir().then(|| Index::read(&path).expect("readable"));
+    let holds = |name: &&str| {
+        let Some(["term", what, mark]) = name.split(" of ").collect::<Vec<_>>().first_chunk().copied() else { return false };
+        let field = if what == "advertiser" { Field::Advertiser } else { Field::Conversation };
+        let term = Term::new(field, format!("{what}-{mark}").as_bytes());
+        index.as_ref().is_some_and(|index| !index.find(term).expect("whole").is_empty())
+    };
+    let names = needles.iter().flat_map(|needles| needles.iter().map(|(name, _)| name.as_str()));
+    names.filter(holds).map(str::to_owned).collect()
 }
 
 fn in_keyring(scratch: &Scratch, needles: &[&Needles]) -> BTreeSet<String> {

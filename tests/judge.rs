@@ -6,7 +6,7 @@ mod oracle;
 #[path = "oracle/population.rs"]
 mod population;
 
-use common::{Scratch, check_ledger, import, replayed};
+use common::{Scratch, check_ledger, import, replayed, replayed_in_parts};
 use inforce::ledger::Clock;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -27,6 +27,24 @@ fn every_case_comes_out_exactly() {
         let found: Vec<Value> = replayed(&scratch.read()).iter().map(ids_only).collect();
         assert_eq!(found, expected, "{}: {}", case["case"], case["title"]);
         check_ledger(&scratch);
+    }
+}
+
+/// A population that fills many pieces of what is put aside, twice over: with links, citations, conversations and late facts
+/// between accounts, and with erasures that came in between.
+#[test]
+fn a_large_population_is_judged_in_parts_as_it_is_as_a_whole() {
+    for seed in [3, 4] {
+        let events = population::population(seed, 6000);
+        let scratch = Scratch::new();
+        let ledger = scratch.open();
+        for events in events.chunks(1000) {
+            import(&ledger, events, Clock::Recorded).into_iter().for_each(|outcome| drop(outcome.expect("taken")));
+        }
+        ledger.close().expect("closed");
+        let whole = common::replay_of(&scratch.read());
+        assert!(whole.len() > 300, "{} decisions", whole.len());
+        assert!(replayed_in_parts(&scratch.read()) == whole, "seed {seed} in parts");
     }
 }
 
@@ -77,7 +95,9 @@ fn random_populations_are_judged_as_an_independent_reading_of_the_contract_judge
             outcome.unwrap_or_else(|refusal| panic!("seed {seed}: {refusal}"));
         }
         ledger.close().expect("closed");
-        let found: Vec<Value> = replayed(&scratch.read()).iter().map(comparable).collect();
+        let whole = replayed(&scratch.read());
+        assert_eq!(replayed_in_parts(&scratch.read()), whole, "seed {seed} in parts");
+        let found: Vec<Value> = whole.iter().map(comparable).collect();
         let expected: Vec<Value> = oracle::replay(&events).iter().map(comparable).collect();
         assert_eq!(found.len(), expected.len(), "seed {seed}");
         for (found, expected) in found.iter().zip(&expected) {

@@ -70,7 +70,9 @@ fn is_as_shown(shown: &[String], lines: &[String]) -> bool {
     match shown.split_first() {
         None => lines.is_empty(),
         Some((first, rest)) if first == "…" => (0..=lines.len()).any(|skipped| is_as_shown(rest, &lines[skipped..])),
-        Some((first, rest)) => lines.split_first().is_some_and(|(line, behind)| line_is(first, line) && is_as_shown(rest, behind)),
+        Some((first, rest)) => {
+            lines.split_first().is_some_and(|(line, behind)| line_is(first, line) && is_as_shown(rest, behind))
+        }
     }
 }
 

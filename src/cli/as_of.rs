@@ -2,9 +2,9 @@
 
 use super::CliError;
 use super::consistency::checkpoint;
-use crate::checkpoint::decimal;
+use crate::checkpoint::{Checkpoint, decimal};
 use crate::fact::{Instant, Time};
-use crate::ledger::{Ledger, LedgerError, Loaded};
+use crate::ledger::{Ledger, LedgerError, Loaded, Parts};
 use crate::merkle::{NodeHash, TreeSize};
 use std::path::Path;
 
@@ -49,18 +49,70 @@ impl AsOf {
         Ok(Some(Moment { size: checkpoint.size, root: Some(checkpoint.root) }))
     }
 
+    /// How many entries there were then, where that is all that is asked: the root is held to what was signed.
+    pub fn size(&self, ledger: &Ledger) -> Result<Option<TreeSize>, CliError> {
+        let Some(moment) = self.moment(ledger)? else { return Ok(None) };
+        let (held, _) = ledger.standing()?;
+        if moment.size > held {
+            return Err(self.beyond(moment.size.0, &format!("a size of at most {}", held.0)));
+        }
+        if moment.root.is_some() {
+            moment.check(ledger.root_at(moment.size)?)?;
+        }
+        Ok(Some(moment.size))
+    }
+
+    fn beyond(&self, asked: u64, expected: &str) -> CliError {
+        let given = self.as_of.as_deref().unwrap_or_default();
+        CliError::Usage(format!("--as-of `{given}`: {asked} entries were never recorded: expected {expected}"))
+    }
+
+    /// What was signed at that moment: evidence is proved against a signature, so it must be a checkpoint's file, or a moment
+    /// over which the ledger holds one.
+    pub fn note(&self, ledger: &Ledger) -> Result<Option<String>, CliError> {
+        let Some(size) = self.size(ledger)? else { return Ok(None) };
+        let given = self.as_of.as_deref().unwrap_or_default();
+        let is_file = decimal(given).is_none() && time(given).is_none();
+        if is_file {
+            let read = std::fs::read_to_string(given).map_err(|error| CliError::File(given.to_owned(), error))?;
+            return Ok(Some(read));
+        }
+        let held = [ledger.witnessed_checkpoint()?, Some(ledger.last_note()?)];
+        let signs = |note: &String| {
+            Checkpoint::open(note, &ledger.verifier_key()).is_ok_and(|checkpoint| checkpoint.size == size)
+        };
+        let expected = "expected a checkpoint's file, since evidence is proved against what was signed";
+        let note = held.into_iter().flatten().find(signs);
+        note.map(Some).ok_or_else(|| {
+            CliError::Usage(format!(
+                "--as-of `{given}`: the ledger holds no checkpoint over {} entries: {expected}",
+                size.0
+            ))
+        })
+    }
+
     /// Reads and checks everything, and takes what was there then.
     pub fn load(&self, ledger: &Ledger) -> Result<Loaded, CliError> {
         let Some(moment) = self.moment(ledger)? else { return Ok(ledger.load()?) };
-        let loaded = ledger.load_as_of(moment.size).map_err(|error| match error {
-            LedgerError::BeyondTree { asked, expected } => CliError::Usage(format!(
-                "--as-of `{}`: {asked} entries were never recorded: expected {expected}",
-                self.as_of.as_deref().unwrap_or_default()
-            )),
-            other => other.into(),
-        })?;
+        let loaded = ledger.load_as_of(moment.size).map_err(|error| self.refusal(error))?;
         moment.check(loaded.root)?;
         Ok(loaded)
+    }
+
+    /// The same in parts of about so many entries.
+    pub fn load_parts(&self, ledger: &Ledger, part_len: u64) -> Result<Parts, CliError> {
+        let moment = self.moment(ledger)?;
+        let size = moment.map(|moment| moment.size);
+        let parts = ledger.load_parts(part_len, size).map_err(|error| self.refusal(error))?;
+        moment.map_or(Ok(()), |moment| moment.check(parts.root))?;
+        Ok(parts)
+    }
+
+    fn refusal(&self, error: LedgerError) -> CliError {
+        match error {
+            LedgerError::BeyondTree { asked, expected } => self.beyond(asked, &expected),
+            other => other.into(),
+        }
     }
 }
 

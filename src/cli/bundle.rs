@@ -1,5 +1,6 @@
 //! `inforce bundle`: evidence about decisions, a file each.
 
+use super::as_of::AsOf;
 use super::exit::print_line;
 use super::replay::only;
 use super::{CliError, Common, Exit};
@@ -27,6 +28,8 @@ pub struct Bundle {
     /// Prove against this checkpoint of the ledger's, cosigned or not, instead of the newest one.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    as_of: AsOf,
     /// Ids of decisions, or `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
     #[arg(value_name = "DECISION", required = true)]
     decisions: Vec<String>,
@@ -34,7 +37,11 @@ pub struct Bundle {
 
 pub fn run(args: Bundle) -> Result<Exit, CliError> {
     let ledger = Ledger::open_indexed(&args.common.ledger)?;
-    let at = args.checkpoint.as_deref().map(read).transpose()?;
+    let at = match (&args.checkpoint, args.as_of.is_given()) {
+        (Some(_), true) => return Err(CliError::Usage("expected one of --checkpoint and --as-of".to_owned())),
+        (Some(path), false) => Some(read(path)?),
+        (None, _) => args.as_of.note(&ledger)?,
+    };
     let folder = args.decisions.len() > 1 || args.output.is_dir();
     if folder {
         std::fs::create_dir_all(&args.output).map_err(|error| file_error(&args.output, error))?;

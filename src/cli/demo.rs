@@ -7,6 +7,7 @@ use crate::explain;
 use crate::fact::Kind;
 use crate::judge::{Conformance, Judgement};
 use crate::ledger::{Ledger, Loaded};
+use crate::merkle::TreeSize;
 use crate::timeline::World;
 use anstyle::{AnsiColor, Style};
 use std::fs::File;
@@ -197,7 +198,7 @@ impl<W: Write> Page<W> {
     fn explained(&mut self, ledger: &Ledger, world: &World, judgement: &Judgement) -> Result<(), CliError> {
         let name = world.name(judgement.decision).map_or_else(String::new, |name| name.id);
         self.head(&format!("One of them explained: {name}"))?;
-        let (explanation, _) = super::explain::judged(ledger, world, judgement.decision, true)?;
+        let (explanation, _) = super::explain::judged(ledger, world, TreeSize(u64::MAX), judgement.decision, true)?;
         self.line(explain::to_text(&explanation, self.columns).trim_end())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::evidence::EvidenceError;
 use crate::ledger::LedgerError;
+use crate::search::SearchError;
 use std::io;
 
 /// How a command ends.
@@ -39,6 +40,8 @@ pub enum CliError {
     Damaged(LedgerError),
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
     #[error("`{0}`: {1}")]
     File(String, io::Error),
     #[error("{0}")]
@@ -61,6 +64,7 @@ impl CliError {
             CliError::Damaged(_) => Exit::Broken,
             CliError::Ledger(error) if error.is_damage() => Exit::Broken,
             CliError::Evidence(error) if error.is_damage() => Exit::Broken,
+            CliError::Search(error) if error.is_damage() => Exit::Broken,
             _ => Exit::Failure,
         }
     }

@@ -1,11 +1,13 @@
 //! `inforce explain`: one decision for a person, as text, as a page, or as JSON.
 
+use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Common, Exit, replay::find};
 use crate::entry::Entry;
 use crate::explain::{self, Evidence, Explanation, Wanted};
 use crate::judge::{self, Ask, Conformance, Judgement, Memos};
 use crate::ledger::{Ledger, LedgerError, Loaded, Problem};
+use crate::merkle::TreeSize;
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ pub struct Explain {
     /// Show the text of chats, where it still exists.
     #[arg(long)]
     with_content: bool,
+    #[command(flatten)]
+    as_of: AsOf,
     /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise.
     #[arg(long, conflicts_with_all = ["html", "with_content"])]
     flip: bool,
@@ -34,7 +38,7 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
         return flip(&args);
     }
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, .. } = ledger.load()?;
+    let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
     let decision = find(&world, &args.decision);
     let (explanation, exit) = match (bad, decision) {
         (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),
@@ -43,7 +47,7 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
             anstream::eprintln!("{what}\n{error}");
             return Ok(Exit::Broken);
         }
-        (None, decision) => judged(&ledger, &world, decision?, args.with_content)?,
+        (None, decision) => judged(&ledger, &world, size, decision?, args.with_content)?,
     };
     if let Some(path) = &args.html {
         write_page(path, &explanation)?;
@@ -60,7 +64,7 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
 /// What would flip the verdict, tried in worlds of what the decision can rest on.
 fn flip(args: &Explain) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, size, .. } = ledger.load()?;
+    let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
     if let Some(bad) = bad {
         let what = format!("entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Err(CliError::Damaged(LedgerError::RolledBack(what)));
@@ -87,20 +91,26 @@ fn flip(args: &Explain) -> Result<Exit, CliError> {
 pub(super) fn judged(
     ledger: &Ledger,
     world: &World,
+    size: TreeSize,
     decision: NodeIx,
     with_content: bool,
 ) -> Result<(Explanation, Exit), CliError> {
     let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut Memos::default()));
-    let evidence = gather(ledger, world, &judgement)?;
+    let evidence = gather(ledger, world, size, &judgement)?;
     Ok((explain::explain(world, &judgement, &evidence, with_content), exit(&judgement)))
 }
 
-/// The entries behind a judgement.
-pub(super) fn gather(ledger: &Ledger, world: &World, judgement: &Judgement) -> Result<Evidence, CliError> {
+/// The entries behind a judgement, among the first `size`.
+pub(super) fn gather(
+    ledger: &Ledger,
+    world: &World,
+    size: TreeSize,
+    judgement: &Judgement,
+) -> Result<Evidence, CliError> {
     let wanted = Wanted::of(world, judgement);
     let mut evidence = Evidence::default();
     ledger.each_entry(|entry| {
-        if wanted.takes(entry) {
+        if entry.header.seq < size.0 && wanted.takes(entry) {
             evidence.add(entry.clone());
         }
     })?;

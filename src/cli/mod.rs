@@ -7,17 +7,22 @@ mod backup;
 mod bundle;
 mod checkpoint;
 mod consistency;
+mod csv;
 mod demo;
 mod derive;
 mod exit;
 mod explain;
+mod history;
 mod import;
+mod in_parts;
 mod init;
+mod periods;
 mod policy;
 mod progress;
 mod proof;
 mod publish;
 mod provenance;
+mod query;
 mod rederive;
 mod reindex;
 mod replay;
@@ -27,8 +32,10 @@ mod retain;
 mod salvage;
 mod sample;
 mod status;
+mod table;
 mod verify;
 mod verify_bundle;
+mod whatif;
 mod witness;
 
 pub use exit::{CliError, Exit};
@@ -73,6 +80,14 @@ enum Command {
     Demo(demo::Demo),
     /// Judge decisions again, against the policies in force at their time.
     Replay(replay::Replay),
+    /// Find decisions and facts by account, advertiser, rule, verdict, time and the like, a page at a time.
+    Query(query::Query),
+    /// Show one person's facts on both clocks, and what was set for them at any moment, in either view.
+    History(history::History),
+    /// Say when each rule was broken: intervals, counts, and how long a person's own choice had been ignored.
+    Periods(periods::Periods),
+    /// Judge every decision by another policy too, and count both verdicts against each other.
+    Whatif(whatif::WhatIf),
     /// Explain one decision to a person: the verdict, why, and everything that it rests on.
     Explain(explain::Explain),
     /// Draw decisions to look at, so that nobody could have chosen them; or draw a sample again.
@@ -151,6 +166,10 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Derive(args) => derive::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Query(args) => query::run(args),
+        Command::History(args) => history::run(args),
+        Command::Periods(args) => periods::run(args),
+        Command::Whatif(args) => whatif::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Provenance(args) => provenance::run(args),
         Command::Sample(args) => sample::run(args),

@@ -1,5 +1,6 @@
 //! `inforce proof`: one entry's inclusion as a file that anybody can check (C2SP tlog-proof).
 
+use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Exit};
 use crate::checkpoint::{Cosignature, Cosigned, VerifierKey};
@@ -35,6 +36,8 @@ pub struct Proof {
     /// Logs, witnesses, and whose cosignatures are enough, in the format of C2SP's tlog-policy.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    as_of: AsOf,
     /// The entry to prove.
     #[arg(value_name = "SEQ", required_unless_present = "check", conflicts_with = "check")]
     seq: Option<u64>,
@@ -49,6 +52,9 @@ fn entry_hash(text: &str) -> Result<EntryHash, String> {
 }
 
 pub fn run(args: Proof) -> Result<Exit, CliError> {
+    if args.check.is_some() && args.as_of.is_given() {
+        return Err(CliError::Usage("--as-of: expected with a ledger, not with --check".to_owned()));
+    }
     match (&args.check, args.seq) {
         (Some(path), _) => check(&args, path),
         (None, Some(seq)) => prove(&args, seq),
@@ -58,7 +64,9 @@ pub fn run(args: Proof) -> Result<Exit, CliError> {
 
 fn prove(args: &Proof, seq: u64) -> Result<Exit, CliError> {
     let dir = args.ledger.as_ref().ok_or_else(|| CliError::Usage("expected `--ledger DIR`".to_owned()))?;
-    let (entry, proof) = evidence::inclusion(&Ledger::open_indexed(dir)?, seq)?;
+    let ledger = Ledger::open_indexed(dir)?;
+    let at = args.as_of.note(&ledger)?;
+    let (entry, proof) = evidence::inclusion(&ledger, seq, at.as_deref())?;
     if let Some(path) = &args.write {
         let name = path.display().to_string();
         std::fs::write(path, proof.to_string()).map_err(|error| CliError::File(name, error))?;

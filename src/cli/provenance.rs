@@ -1,5 +1,6 @@
 //! `inforce provenance`: one decision's lineage as W3C PROV-JSON.
 
+use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Common, Exit, explain::gather, replay::find};
 use crate::judge::{self, Ask};
@@ -15,6 +16,8 @@ pub struct Provenance {
     /// Write to a file, not to stdout.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    as_of: AsOf,
     /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
     #[arg(value_name = "DECISION")]
     decision: String,
@@ -22,13 +25,13 @@ pub struct Provenance {
 
 pub fn run(args: Provenance) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, .. } = ledger.load()?;
+    let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
     if let Some(bad) = bad {
         anstream::eprintln!("the ledger was tampered with: entry {}: {}; nothing is exported", bad.seq, bad.what);
         return Ok(Exit::Broken);
     }
     let judgement = judge::judge(&world, find(&world, &args.decision)?, &mut Ask::Plainly);
-    let evidence = gather(&ledger, &world, &judgement)?;
+    let evidence = gather(&ledger, &world, size, &judgement)?;
     let document = to_prov(&world, &judgement, &evidence, ledger.origin());
     match &args.output {
         Some(path) => {

@@ -2,20 +2,21 @@
 
 use super::as_of::AsOf;
 use super::exit::print_line;
-use super::{CliError, Common, Exit, rederive};
+use super::{CliError, Common, Exit, in_parts, rederive};
 use crate::attested::Attestations;
 use crate::fact::{Instant, Time};
 use crate::judge::{Conformance, Integrity, Judgement};
-use crate::ledger::{Ledger, Loaded, Problem};
+use crate::ledger::{BYTES_PER_ENTRY, Ledger, Loaded, Problem};
 use crate::replay::{self, Summary};
 use crate::timeline::{NodeIx, World};
 use std::io::{self, BufWriter, Write};
+use std::time::Duration;
 
 /// Arguments of `inforce replay`.
 #[derive(clap::Args)]
 pub struct Replay {
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
     /// Every decision.
     #[arg(long, conflicts_with = "decisions", required_unless_present = "decisions")]
     all: bool,
@@ -27,26 +28,61 @@ pub struct Replay {
     until: Option<Instant>,
     /// Judge as if this version had always been in force: a policy of the ledger, or `PACK@built-in`.
     #[arg(long, value_name = "P@V")]
-    pack: Option<String>,
+    pub(super) pack: Option<String>,
     /// Run the reference deriver again over all stored content, after the decisions, and report every label and signal of
     /// its own that does not come out the same (with `--json` as `{"rederived": …}`).
     #[arg(long)]
     rederive: bool,
     #[command(flatten)]
-    as_of: AsOf,
+    pub(super) as_of: AsOf,
+    /// How much of the ledger is held at once, in MiB. A larger one is judged in parts: what does not fit is put aside where
+    /// TMPDIR says, sealed under a key that nobody keeps.
+    #[arg(long, value_name = "MIB", default_value_t = 384)]
+    pub(super) memory: u64,
     /// Ids of decisions, or `SOURCE ID` in one argument where an id is not unique.
     #[arg(value_name = "DECISION_ID")]
-    decisions: Vec<String>,
+    pub(super) decisions: Vec<String>,
 }
 
 pub(super) fn instant(text: &str) -> Result<Instant, String> {
     Time::parse(text).map(|time| time.at).map_err(|error| error.to_string())
 }
 
+/// What a replay came to.
+pub(super) struct Outcome {
+    pub summary: Summary,
+    pub bad: Option<Problem>,
+    /// How long reading and checking took, and judging.
+    pub took: [Duration; 2],
+}
+
 pub fn run(args: Replay) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let fits = ledger.expected()?.saturating_mul(BYTES_PER_ENTRY) <= args.memory << 20;
+    let outcome = if fits { whole(&args, &ledger, &mut out)? } else { in_parts::run(&args, &ledger, &mut out)? };
+    out.flush().map_err(CliError::Stdout)?;
+    let Outcome { summary, bad, took: [read_in, judged_in] } = outcome;
+    tell(&summary, bad.as_ref());
+    let rate = summary.decisions as f64 / judged_in.as_secs_f64();
+    eprintln!(
+        "read and checked in {:.2} s, judged in {:.2} s ({rate:.0} a second)",
+        read_in.as_secs_f64(),
+        judged_in.as_secs_f64()
+    );
+    // Of a ledger that was tampered with nothing is derived again either.
+    let differs = args.rederive && bad.is_none() && rederive::run(&ledger, args.common.json, &mut out)?;
+    Ok(match summary {
+        _ if bad.is_some() || differs || summary.is_broken() => Exit::Broken,
+        _ if summary.is_unproven() => Exit::Unproven,
+        _ => Exit::Done,
+    })
+}
+
+/// Judges a ledger that fits into memory.
+fn whole(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outcome, CliError> {
     let start = std::time::Instant::now();
-    let Loaded { mut world, attested, bad, .. } = args.as_of.load(&ledger)?;
+    let Loaded { mut world, attested, bad, .. } = args.as_of.load(ledger)?;
     let read_in = start.elapsed();
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;
@@ -56,34 +92,38 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
         (Err(_), Some(_)) => Vec::new(),
         (chosen, _) => chosen?,
     };
-    decisions.retain(|&decision| {
-        let at = world.node(decision).at.at;
-        args.since.is_none_or(|since| at >= since) && args.until.is_none_or(|until| at < until)
-    });
-    let mut out = BufWriter::new(io::stdout().lock());
+    decisions.retain(|&decision| args.is_asked(&world, decision));
     let start = std::time::Instant::now();
     let summary = match &bad {
-        Some(problem) => report_tampered(&world, &decisions, problem, args.common.json, &mut out)?,
-        None => judge_all(&world, &attested, &decisions, args.common.json, &mut out)?,
+        Some(problem) => report_tampered(&world, &decisions, problem, args.common.json, out)?,
+        None => judge_all(&world, &attested, &decisions, args.common.json, out)?,
     };
-    out.flush().map_err(CliError::Stdout)?;
-    tell(&summary, bad.as_ref());
-    let judged_in = start.elapsed();
-    let rate = summary.decisions as f64 / judged_in.as_secs_f64();
-    eprintln!(
-        "read and checked in {:.2} s, judged in {:.2} s ({rate:.0} a second)",
-        read_in.as_secs_f64(),
-        judged_in.as_secs_f64()
-    );
-    // Of a ledger that was tampered with nothing is derived again either.
-    let differs = args.rederive && bad.is_none() && rederive::run(&ledger, args.common.json, &mut out)?;
-    // The process ends here: taking the world apart, string by string, would only cost time.
+    let took = [read_in, start.elapsed()];
+    // The process ends soon: taking the world apart, string by string, would only cost time.
     std::mem::forget(world);
-    Ok(match summary {
-        _ if bad.is_some() || differs || summary.is_broken() => Exit::Broken,
-        _ if summary.is_unproven() => Exit::Unproven,
-        _ => Exit::Done,
-    })
+    Ok(Outcome { summary, bad, took })
+}
+
+impl Replay {
+    /// True if the decision was made in the time asked for.
+    pub(super) fn is_asked(&self, world: &World, decision: NodeIx) -> bool {
+        let at = world.node(decision).at.at;
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// One verdict.
+pub(super) fn verdict_line(world: &World, judgement: &Judgement, attested: &Attestations, json: bool) -> String {
+    if json { replay::attested_line(world, judgement, attested) } else { brief(world, judgement, attested) }
+}
+
+/// What stands in place of a verdict where something is not what was recorded.
+pub(super) fn tampered_line(world: &World, decision: NodeIx, bad: &Problem, json: bool) -> String {
+    if json {
+        replay::tampered(world, decision, bad.seq, &bad.what).to_string()
+    } else {
+        format!("tampered      no verdict: entry {} is bad: {}", bad.seq, bad.what)
+    }
 }
 
 fn judge_all(
@@ -96,8 +136,7 @@ fn judge_all(
     let mut summary = Summary::default();
     let mut printed = Ok(());
     let map = |world: &World, judgement| {
-        let line =
-            if json { replay::attested_line(world, &judgement, attested) } else { brief(world, &judgement, attested) };
+        let line = verdict_line(world, &judgement, attested, json);
         (judgement, line)
     };
     replay::replay(world, decisions, map, |(judgement, line)| {
@@ -136,13 +175,7 @@ fn report_tampered(
     let mut summary = Summary::default();
     for &decision in decisions {
         summary.count_tampered();
-        let object = replay::tampered(world, decision, bad.seq, &bad.what);
-        let line = if json {
-            object.to_string()
-        } else {
-            format!("tampered      no verdict: entry {} is bad: {}", bad.seq, bad.what)
-        };
-        print_line(out, line)?;
+        print_line(out, tampered_line(world, decision, bad, json))?;
     }
     Ok(summary)
 }
@@ -173,12 +206,16 @@ pub(super) fn chosen(world: &World, names: &[String]) -> Result<Vec<NodeIx>, Cli
 
 /// The decision of that id, of `SOURCE ID`, or of `#SEQ`.
 pub(super) fn find(world: &World, name: &str) -> Result<NodeIx, CliError> {
+    only(name, &matching(world, name))
+}
+
+/// Every decision of that name.
+pub(super) fn matching(world: &World, name: &str) -> Vec<NodeIx> {
     let matches = |node: NodeIx| {
         let by_seq = name.strip_prefix('#').is_some_and(|seq| seq.parse() == Ok(world.node(node).seq));
         by_seq || world.name(node).is_some_and(|fact| fact.id == name || fact.to_string() == name)
     };
-    let found: Vec<NodeIx> = world.decisions().filter(|&node| matches(node)).collect();
-    only(name, &found)
+    world.decisions().filter(|&node| matches(node)).collect()
 }
 
 /// The one decision of that name.

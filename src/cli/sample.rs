@@ -155,8 +155,10 @@ fn find(args: &Sample, ledger: &Ledger, root: NodeHash) -> Result<Found, CliErro
     }
     let own = ("the ledger", loaded.size.0, loaded.root);
     let heads = notes.iter().map(|(what, note)| (*what, head(note).size.0, head(note).root));
-    let has: Vec<String> =
-        std::iter::once(own).chain(heads).map(|(what, size, root)| format!("`{root}` of {what} over {size} entries")).collect();
+    let has: Vec<String> = std::iter::once(own)
+        .chain(heads)
+        .map(|(what, size, root)| format!("`{root}` of {what} over {size} entries"))
+        .collect();
     Err(CliError::Usage(format!("root `{root}`: expected {}", has.join(", or "))))
 }
 

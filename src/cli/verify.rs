@@ -1,8 +1,9 @@
 //! `inforce verify`
 
+use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Common, Exit};
-use crate::ledger::{Ledger, Problem};
+use crate::ledger::{Ledger, Problem, Report};
 use serde_json::json;
 
 /// Arguments of `inforce verify`.
@@ -10,12 +11,15 @@ use serde_json::json;
 pub struct Verify {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    as_of: AsOf,
 }
 
 pub fn run(args: Verify) -> Result<Exit, CliError> {
     let mut out = std::io::stdout().lock();
-    let report = match Ledger::open_read_only(&args.common.ledger).and_then(|ledger| ledger.verify()) {
-        Ok(report) => report,
+    let opened = Ledger::open_read_only(&args.common.ledger);
+    let report = match opened.and_then(|ledger| Ok((ledger.verify()?, ledger))) {
+        Ok((report, ledger)) => as_of(&args.as_of, &ledger, report)?,
         Err(error) if error.is_damage() => {
             if args.common.json {
                 let problems = [json!({ "seq": null, "what": error.to_string() })];
@@ -39,6 +43,14 @@ pub fn run(args: Verify) -> Result<Exit, CliError> {
         print_line(&mut out, format!("{verdict}: {entries} entries, root {root}"))?;
     }
     Ok(if ok { Exit::Done } else { Exit::Broken })
+}
+
+/// What was found of the entries that were there then; everything was checked.
+fn as_of(moment: &AsOf, ledger: &Ledger, mut report: Report) -> Result<Report, CliError> {
+    let Some(size) = moment.size(ledger)? else { return Ok(report) };
+    report.problems.retain(|problem| problem.seq < size.0);
+    (report.size, report.root) = (size, ledger.root_at(size)?);
+    Ok(report)
 }
 
 fn to_json(problem: &Problem) -> serde_json::Value {

@@ -55,6 +55,11 @@ pub trait Disk: Send + Sync {
     /// True if somebody holds the lock; changes nothing.
     fn is_locked(&self, path: &Path) -> bool;
 
+    /// A file without a name, for its owner only, gone with whoever holds it: where the system keeps such files.
+    fn scratch(&self) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(tempfile::tempfile()?))
+    }
+
     /// Reads a whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -42,6 +42,8 @@ pub use lineage::{Label, Step, StepKind, StepMark, Text};
 pub use reason::{Detail, Flag, Reason};
 pub use state::Row;
 pub use text::to_text;
+pub use words::clean;
+pub use wrap::{columns, pad};
 
 use crate::judge::{Integrity, Judgement};
 use crate::timeline::{NodeIx, World};

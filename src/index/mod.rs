@@ -1,28 +1,45 @@
 //! The index: which entries say something about a term, and where each entry stands. The only user of sled.
 //!
-//! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash, so whoever asks checks
-//! what it finds. Postings gather in memory and go to sled in sorted runs of small chunks: many keys, random keys and
-//! large values are what sled is bad at. sled's own durability is not relied upon: `covered` says how far it got, and
-//! files that were not closed whole are not opened again.
+//! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash of which 40 bits are
+//! kept, so whoever asks checks what it finds. Postings gather in memory and are written as sorted runs, each once; runs
+//! of one size are merged, a piece with every entry that is added, so that a look-up asks few of them. Memory is bounded
+//! but for what no run holds yet: filters beyond [`FILTERS`] bytes are read where they stand.
+//!
+//! A run is durable before it counts, and says itself what it covers: what a killed process leaves behind is what no run
+//! covers, and nothing more. A page that is not what was written is an error, never an answer.
 
+mod catalogue;
 mod filter;
+mod merge;
+mod page;
+mod recent;
+mod run;
 mod seal;
+mod write;
 
 use crate::codec::{self, EntryHash, Identity};
-use filter::Filter;
-use foldhash::HashMap;
-use seal::Seal;
-use std::collections::VecDeque;
+use catalogue::Catalogue;
+use merge::Merge;
+use page::Range;
+use recent::Recent;
+use run::{Meta, Run};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use write::RunWriter;
 
-/// Postings in memory before they are written as a run.
-const RUN: usize = 1 << 20;
-/// Postings a chunk: 16 bytes each, a value of 4 KiB.
-const CHUNK: usize = 256;
-/// Locations a chunk: 8 bytes each, a value of 2 KiB.
-const LOCATIONS: u64 = 256;
-/// What an entry is filed under; an index that was made otherwise is made again.
-const VERSION: u64 = 2;
+/// Entries in memory before they are written as a run, where nothing else is asked for.
+pub const RUN: u64 = 1 << 18;
+/// Runs of one size before they are merged; a size is so many times the one below.
+const FAN: usize = 4;
+/// Postings that a merge goes on for with each one that is added: as many as there are sizes, and some to spare.
+const PACE: usize = 8;
+/// Postings that a merge goes on for at a close: a fraction of a second.
+const TIDY: usize = 1 << 22;
+/// Runs that a look-up may have to ask.
+const MOST_RUNS: usize = 24;
+/// Bytes of filters that are kept in memory.
+const FILTERS: u64 = 32 << 20;
 
 /// Why the index could not be used: it can always be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +61,8 @@ pub enum Field {
     Target = 8,
     Day = 9,
     Decision = 10,
+    /// Links made or ended of an account: some of its entries.
+    Links = 11,
 }
 
 /// A term: a field and a value, hashed.
@@ -60,6 +79,11 @@ impl Term {
     pub fn id(identity: &Identity) -> Term {
         Term(u64::from_le_bytes(identity.0[..8].try_into().expect("eight bytes")))
     }
+
+    /// What runs keep of it.
+    fn key(self) -> u64 {
+        self.0 >> (64 - run::KEY_BITS)
+    }
 }
 
 /// The first entry of a group, and where the group begins: from there the journal can be read on.
@@ -73,77 +97,93 @@ pub struct GroupStart {
 /// The index of one ledger.
 pub struct Index {
     path: PathBuf,
-    db: sled::Db,
+    /// None where it was opened for reading only.
+    catalogue: Option<Catalogue>,
+    /// Ascending, without a gap.
+    runs: Vec<Arc<Run>>,
+    merge: Option<Merge>,
+    /// False once merging failed.
+    may_merge: bool,
     /// Erasures below this seq have left no trace here.
     purged: u64,
-    /// Postings not yet in a run, and the first seq of them.
-    recent: Vec<(Term, u64)>,
-    recent_ids: HashMap<Term, u64>,
-    recent_locations: Vec<u64>,
-    /// The groups of what is not yet in a run.
-    recent_groups: VecDeque<GroupStart>,
+    recent: Recent,
     covered: u64,
-    next: u64,
-    runs: u32,
-    ids: Filter,
-    /// The hash of the last entry of the last whole chunk: an index of another journal is found out by it.
-    boundary: [u8; 32],
-    seal: Seal,
+    /// The group and the hash of the entry that was added last.
+    last: Option<(GroupStart, [u8; 32])>,
+    run_len: u64,
+    /// Room for filters in memory.
+    room: u64,
 }
 
 impl Index {
-    /// Opens or makes the index in `path`. What it does not cover yet must be added again.
-    pub fn open(path: &Path) -> Result<Index, IndexError> {
-        if !seal::holds(path).map_err(|error| IndexError(path.to_owned(), error.to_string()))? {
-            return Err(IndexError(path.to_owned(), "it was not closed whole, or was changed since".to_owned()));
+    /// Opens or makes the index in `path`, to be written to in runs of `run_len` entries. What it does not cover yet must
+    /// be added again.
+    pub fn open(path: &Path, run_len: u64) -> Result<Index, IndexError> {
+        let fail = |error: io::Error| IndexError(path.to_owned(), error.to_string());
+        if path.join("db").exists() {
+            return Err(fail(io::Error::other("another version of this program made it")));
         }
-        let fail = |error: sled::Error| IndexError(path.to_owned(), error.to_string());
-        let db = sled::Config::new().path(path).cache_capacity(32 << 20).flush_every_ms(None).open().map_err(fail)?;
-        let number = |key: &[u8]| -> Result<u64, IndexError> {
-            let value = db.get(key).map_err(fail)?;
-            Ok(value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_be_bytes)).unwrap_or(0))
-        };
-        let (covered, runs, purged) = (number(b"m/covered")?, number(b"m/runs")? as u32, number(b"m/purged")?);
-        if covered > 0 && number(b"m/version")? != VERSION {
-            return Err(IndexError(path.to_owned(), "another version of this program made it".to_owned()));
+        std::fs::create_dir_all(path).map_err(fail)?;
+        let (catalogue, whole) = Catalogue::open(&path.join("catalogue")).map_err(fail)?;
+        let (mut index, rest) = Index::over(path, run_len)?;
+        let ranges: Vec<Range> = index.runs.iter().map(|run| run.meta.range).collect();
+        if whole && catalogue.ranges().map_err(fail)? != ranges {
+            tracing::warn!(
+                "index `{}`: it is not the runs that were closed; the journal tells the rest",
+                path.display()
+            );
         }
-        let ids = Filter::load(&db, covered).map_err(fail)?;
-        let boundary =
-            db.get(b"m/boundary").map_err(fail)?.and_then(|hash| hash.as_ref().try_into().ok()).unwrap_or([0; 32]);
-        Ok(Index {
-            path: path.to_owned(),
-            db,
-            purged,
-            recent: Vec::new(),
-            recent_ids: HashMap::default(),
-            recent_locations: Vec::new(),
-            recent_groups: VecDeque::new(),
-            covered,
-            next: covered,
-            runs,
-            ids,
-            boundary,
-            seal: Seal::new(path),
-        })
+        index.catalogue = Some(catalogue);
+        index.list()?;
+        rest.iter().try_for_each(std::fs::remove_file).map_err(fail)?;
+        index.begin_merge()?;
+        Ok(index)
     }
 
-    /// Entries below this seq are in sled; the rest must be added after opening.
+    /// Opens the index in `path` for reading; what is added stays in memory.
+    pub fn read(path: &Path) -> Result<Index, IndexError> {
+        Ok(Index::over(path, u64::MAX)?.0)
+    }
+
+    fn over(path: &Path, run_len: u64) -> Result<(Index, Vec<PathBuf>), IndexError> {
+        let mut room = FILTERS;
+        let (runs, rest) =
+            catalogue::runs(path, &mut room).map_err(|error| IndexError(path.to_owned(), error.to_string()))?;
+        let covered = runs.last().map_or(0, |run| run.meta.range.end);
+        let index = Index {
+            path: path.to_owned(),
+            catalogue: None,
+            merge: None,
+            may_merge: true,
+            purged: runs.iter().map(|run| run.meta.purged).min().unwrap_or(0),
+            recent: Recent::new(covered),
+            covered,
+            last: runs.last().map(|run| (run.meta.resume, run.meta.boundary)),
+            runs,
+            run_len,
+            room,
+        };
+        Ok((index, rest))
+    }
+
+    /// Entries below this seq are in runs; the rest must be added after opening.
     pub fn covered(&self) -> u64 {
         self.covered
     }
 
-    /// From where the journal must be read for what is not covered yet; none if nothing is.
-    pub fn resume(&self) -> Result<Option<GroupStart>, IndexError> {
-        let value = self.db.get(b"m/resume").map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
-        Ok(value.filter(|value| value.len() == 16).map(|value| {
-            let number = |at: usize| u64::from_be_bytes(value[at..at + 8].try_into().expect("eight bytes"));
-            GroupStart { seq: number(0), location: number(8) }
-        }))
+    /// The group of entry `covered() - 1`: from there the journal must be read on. None if nothing is covered.
+    pub fn resume(&self) -> Option<GroupStart> {
+        self.runs.last().map(|run| run.meta.resume)
     }
 
     /// The hash of entry `covered() - 1`: an index of another journal is found out by it.
-    pub fn boundary(&self) -> EntryHash {
-        EntryHash(self.boundary)
+    pub fn boundary(&self) -> Option<EntryHash> {
+        self.runs.last().map(|run| EntryHash(run.meta.boundary))
+    }
+
+    /// What the ledger noted with the last run.
+    pub fn mark(&self) -> &[u8] {
+        self.runs.last().map_or(&[], |run| &run.meta.mark)
     }
 
     /// Adds the next entry, of the group that begins at `group`; one that is covered is only compared with what was added.
@@ -157,76 +197,124 @@ impl Index {
         terms: &[Term],
     ) -> Result<(), IndexError> {
         if seq < self.covered {
-            let foreign = seq + 1 == self.covered && hash.0 != self.boundary;
-            return if foreign {
-                Err(IndexError(self.path.clone(), "it is of another journal".to_owned()))
-            } else {
-                Ok(())
-            };
+            let foreign = seq + 1 == self.covered && Some(*hash) != self.boundary();
+            return if foreign { Err(self.fail("it is of another journal")) } else { Ok(()) };
         }
-        assert_eq!(seq, self.next, "entries are indexed in order");
-        if (seq + 1).is_multiple_of(LOCATIONS) {
-            self.boundary = hash.0;
-        }
-        self.recent.push((id, seq));
-        self.recent.extend(terms.iter().map(|&term| (term, seq)));
-        self.recent_ids.insert(id, seq);
-        self.recent_locations.push(location);
-        if self.recent_groups.back() != Some(&group) {
-            self.recent_groups.push_back(group);
-        }
-        self.next += 1;
-        if self.recent.len() >= RUN && self.next.is_multiple_of(LOCATIONS) {
-            self.flush()?;
+        assert_eq!(seq, self.covered + self.recent.entries(), "entries are indexed in order");
+        self.recent.add(location, std::iter::once(id).chain(terms.iter().copied()));
+        self.last = Some((group, hash.0));
+        self.merge_on(PACE * (terms.len() + 1))
+    }
+
+    /// True if a run is to be written: as many entries as one has are in memory.
+    pub fn is_due(&self) -> bool {
+        self.catalogue.is_some() && self.recent.entries() >= self.run_len
+    }
+
+    /// True if what is in memory is worth a run of its own once the index is closed.
+    pub fn is_worth_a_run(&self) -> bool {
+        self.catalogue.is_some() && self.recent.entries() >= (self.run_len / 1024).max(1)
+    }
+
+    /// Writes what is in memory as a run, durable once this returns. Everything that it is about is durable already;
+    /// `mark` is handed back by [`Index::mark`].
+    pub fn flush(&mut self, mark: &[u8]) -> Result<(), IndexError> {
+        assert!(mark.len() <= run::MARK, "a mark is short");
+        let Some((resume, boundary)) = self.last.filter(|_| self.recent.entries() > 0) else { return Ok(()) };
+        let range = Range { first: self.covered, end: self.covered + self.recent.entries() };
+        let meta = Meta { range, resume, boundary, purged: self.purged, mark: mark.to_vec() };
+        let written = write_run(&self.path, &self.recent, &meta);
+        self.take_run(written)?;
+        self.covered = range.end;
+        self.recent = Recent::new(range.end);
+        self.list()?;
+        self.begin_merge()
+    }
+
+    /// Goes on with merging for a while, as long as it takes where there are too many runs. To be called at close: a process
+    /// that adds little would never end a merge otherwise.
+    pub fn tidy(&mut self) -> Result<(), IndexError> {
+        while self.merge.is_some() {
+            let before = self.runs.len();
+            self.merge_on(TIDY)?;
+            if self.runs.len() == before && before <= MOST_RUNS {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Writes what is in memory as a run. Whole chunks of locations only, so it may leave up to 255 entries.
-    pub fn flush(&mut self) -> Result<(), IndexError> {
-        let flushed = self.write_run();
-        self.seal.whole &= flushed.is_ok();
-        flushed
+    fn take_run(&mut self, written: io::Result<PathBuf>) -> Result<(), IndexError> {
+        let opened = written.and_then(|path| Run::open(&path, &mut self.room));
+        self.runs.push(Arc::new(opened.map_err(|error| self.fail(error))?));
+        Ok(())
     }
 
-    fn write_run(&mut self) -> Result<(), IndexError> {
-        let end = self.next - self.next % LOCATIONS;
-        if end <= self.covered {
+    fn list(&mut self) -> Result<(), IndexError> {
+        let listed = self.catalogue.as_mut().map_or(Ok(()), |catalogue| catalogue.list(&self.runs));
+        listed.map_err(|error| self.fail(error))
+    }
+
+    /// Begins to merge the smallest runs of one size, if there are enough of them.
+    fn begin_merge(&mut self) -> Result<(), IndexError> {
+        if self.merge.is_some() || self.catalogue.is_none() || !self.may_merge {
             return Ok(());
         }
-        let fail = |error: sled::Error| IndexError(self.path.clone(), error.to_string());
-        let (mut run, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.recent).into_iter().partition(|&(_, seq)| seq < end);
-        run.sort_unstable();
-        for chunk in run.chunks(CHUNK) {
-            self.db.insert(run_key(self.runs, chunk[0]), encode(chunk)).map_err(fail)?;
+        let least = (self.run_len / 1024).max(1);
+        // A run counts as no smaller than any behind it: so those of one size stand together.
+        let mut sizes = Vec::with_capacity(self.runs.len());
+        for run in self.runs.iter().rev() {
+            let size = (run.entries() / least).max(1).ilog2() / FAN.ilog2();
+            sizes.push(size.max(sizes.last().copied().unwrap_or(0)));
         }
-        let whole = (end - self.covered) as usize;
-        for (number, chunk) in self.recent_locations[..whole].chunks(LOCATIONS as usize).enumerate() {
-            let key = location_key(self.covered + number as u64 * LOCATIONS);
-            self.db.insert(key, chunk.iter().flat_map(|at| at.to_be_bytes()).collect::<Vec<u8>>()).map_err(fail)?;
+        sizes.reverse();
+        let mut end = self.runs.len();
+        for same in sizes.chunk_by(|a, b| a == b).rev() {
+            if same.len() >= FAN {
+                match Merge::new(&self.path, &self.runs[end - same.len()..end]) {
+                    Ok(merge) => self.merge = Some(merge),
+                    Err(error) => {
+                        tracing::warn!("index `{}`: merging its runs: {error}", self.path.display());
+                        self.may_merge = false;
+                    }
+                }
+                return Ok(());
+            }
+            end -= same.len();
         }
-        self.recent_locations.drain(..whole);
-        while self.recent_groups.get(1).is_some_and(|next| next.seq <= end) {
-            self.recent_groups.pop_front();
-        }
-        let resume = *self.recent_groups.front().expect("every entry is of a group");
-        let (flushed, kept) = std::mem::take(&mut self.recent_ids).into_iter().partition(|&(_, seq)| seq < end);
-        let flushed: HashMap<Term, u64> = flushed;
-        self.recent_ids = kept;
-        self.ids.extend(flushed.keys().map(|term| term.0));
-        self.recent = rest;
-        self.runs += 1;
-        self.covered = end;
-        self.ids.save(&self.db).map_err(fail)?;
-        self.db.insert(b"m/runs", &u64::from(self.runs).to_be_bytes()).map_err(fail)?;
-        self.db.insert(b"m/boundary", &self.boundary).map_err(fail)?;
-        self.db.insert(b"m/version", &VERSION.to_be_bytes()).map_err(fail)?;
-        let resume = [resume.seq.to_be_bytes(), resume.location.to_be_bytes()].concat();
-        self.db.insert(b"m/resume", resume).map_err(fail)?;
-        self.db.insert(b"m/covered", &self.covered.to_be_bytes()).map_err(fail)?;
-        self.db.flush().map_err(fail)?;
         Ok(())
+    }
+
+    fn merge_on(&mut self, postings: usize) -> Result<(), IndexError> {
+        let Some(merge) = &mut self.merge else { return Ok(()) };
+        match merge.step(postings) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.end_merge(),
+            // The runs that it would have been made of are there and are asked: it is begun again by another process.
+            Err(error) => {
+                tracing::warn!("index `{}`: merging its runs: {error}", self.path.display());
+                self.merge = None;
+                self.may_merge = false;
+                Ok(())
+            }
+        }
+    }
+
+    fn end_merge(&mut self) -> Result<(), IndexError> {
+        let Some(merge) = self.merge.take() else { return Ok(()) };
+        let range = merge.range();
+        let merged = merge.finish().and_then(|path| Run::open(&path, &mut self.room));
+        let merged = Arc::new(merged.map_err(|error| self.fail(error))?);
+        let inside = |run: &Arc<Run>| run.meta.range.first >= range.first && run.meta.range.end <= range.end;
+        let first = self.runs.iter().position(inside).expect("it was made of them");
+        let count = self.runs.iter().filter(|run| inside(run)).count();
+        let merged_away: Vec<Arc<Run>> = self.runs.splice(first..first + count, [merged]).collect();
+        self.list()?;
+        // From here on nothing asks for them; if one stays, it is removed when the index is opened.
+        let room: u64 = merged_away.iter().map(|run| run.kept()).sum();
+        self.room += room;
+        merged_away.iter().try_for_each(|run| std::fs::remove_file(run.path())).map_err(|error| self.fail(error))?;
+        self.begin_merge()
     }
 
     /// Erasures of everything below this seq were carried out here as well.
@@ -234,161 +322,242 @@ impl Index {
         self.purged
     }
 
-    /// Writes an index that was just rebuilt: it holds nothing of what was erased before `seq`.
-    pub fn purge(&mut self, seq: u64) -> Result<(), IndexError> {
-        self.flush()?;
+    /// Says of an index that is empty that nothing will be added of what was erased before `seq`.
+    pub fn purge(&mut self, seq: u64) {
+        assert!(self.covered == 0 && self.recent.entries() == 0, "only an index that is made anew is known to be pure");
         self.purged = seq;
-        let written = self.db.insert(b"m/purged", &seq.to_be_bytes()).and_then(|_| self.db.flush());
-        self.seal.whole &= written.is_ok();
-        written.map(drop).map_err(|error| IndexError(self.path.clone(), error.to_string()))
     }
 
     /// The seqs of entries with that id: none for sure, or a few to check.
     pub fn ids(&self, identity: &Identity) -> Result<Vec<u64>, IndexError> {
-        let term = Term::id(identity);
-        let mut found: Vec<u64> = self.recent_ids.get(&term).copied().into_iter().collect();
-        if self.ids.may_hold(term.0) {
-            found.extend(self.in_runs(term)?);
-        }
-        Ok(found)
+        self.find(Term::id(identity))
     }
 
     /// The seqs of entries with a term, ascending; a few may not have it.
     pub fn find(&self, term: Term) -> Result<Vec<u64>, IndexError> {
-        let mut found = self.in_runs(term)?;
-        found.extend(self.recent.iter().filter(|(other, _)| *other == term).map(|(_, seq)| *seq));
-        found.sort_unstable();
+        let mut found = Vec::new();
+        for run in &self.runs {
+            run.find(term.key(), &mut found).map_err(|error| self.fail(error))?;
+        }
+        let from = found.len();
+        found.extend(self.recent.find(term));
+        found[from..].reverse();
         found.dedup();
         Ok(found)
     }
 
-    fn in_runs(&self, term: Term) -> Result<Vec<u64>, IndexError> {
-        let fail = |error: sled::Error| IndexError(self.path.clone(), error.to_string());
-        let mut found = Vec::new();
-        for run in 0..self.runs {
-            // The chunk that begins at or before the term, then every one that still begins with it.
-            let first = self.db.get_lt(run_key(run, (term, 0))).map_err(fail)?;
-            let before = first.filter(|(key, _)| key[..5] == run_prefix(run));
-            let after = self.db.range(run_key(run, (term, 0))..=run_key(run, (term, u64::MAX)));
-            for chunk in before.map(Ok).into_iter().chain(after) {
-                let (_, value) = chunk.map_err(fail)?;
-                found.extend(decode(&value).filter(|(other, _)| *other == term).map(|(_, seq)| seq));
+    /// The seqs of entries with a term, from the last on, until `take` says that it has found what it looks for; a few
+    /// may not have it.
+    pub fn find_back<E: From<IndexError>>(
+        &self,
+        term: Term,
+        mut take: impl FnMut(u64) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        for seq in self.recent.find(term) {
+            if take(seq)? {
+                return Ok(());
             }
         }
-        Ok(found)
+        let mut found = Vec::new();
+        for run in self.runs.iter().rev() {
+            run.find(term.key(), &mut found).map_err(|error| self.fail(error))?;
+            while let Some(seq) = found.pop() {
+                if take(seq)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Where an entry stands, if the index knows.
     pub fn location(&self, seq: u64) -> Result<Option<u64>, IndexError> {
         if seq >= self.covered {
-            return Ok(self.recent_locations.get((seq - self.covered) as usize).copied());
+            return Ok(self.recent.location(seq));
         }
-        let chunk = self
-            .db
-            .get(location_key(seq - seq % LOCATIONS))
-            .map_err(|error| IndexError(self.path.clone(), error.to_string()))?;
-        Ok(chunk.and_then(|chunk| {
-            let at = (seq % LOCATIONS) as usize * 8;
-            chunk.get(at..at + 8).map(|bytes| u64::from_be_bytes(bytes.try_into().expect("eight bytes")))
-        }))
+        let number = self.runs.partition_point(|run| run.meta.range.end <= seq);
+        self.runs[number].location(seq).map(Some).map_err(|error| self.fail(error))
+    }
+
+    fn fail(&self, error: impl ToString) -> IndexError {
+        IndexError(self.path.clone(), error.to_string())
     }
 }
 
-fn run_prefix(run: u32) -> [u8; 5] {
-    let mut key = [b'r'; 5];
-    key[1..].copy_from_slice(&run.to_be_bytes());
-    key
-}
-
-fn run_key(run: u32, (term, seq): (Term, u64)) -> Vec<u8> {
-    [&run_prefix(run)[..], &term.0.to_be_bytes(), &seq.to_be_bytes()].concat()
-}
-
-fn location_key(seq: u64) -> [u8; 9] {
-    let mut key = [b'l'; 9];
-    key[1..].copy_from_slice(&seq.to_be_bytes());
-    key
-}
-
-fn encode(chunk: &[(Term, u64)]) -> Vec<u8> {
-    chunk.iter().flat_map(|(term, seq)| [term.0.to_be_bytes(), seq.to_be_bytes()].concat()).collect()
-}
-
-fn decode(value: &[u8]) -> impl Iterator<Item = (Term, u64)> + '_ {
-    value.chunks_exact(16).map(|pair| {
-        let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
-        (Term(number(&pair[..8])), number(&pair[8..]))
-    })
+fn write_run(path: &Path, recent: &Recent, meta: &Meta) -> io::Result<PathBuf> {
+    let (postings, keys) = recent.sorted();
+    let mut writer = RunWriter::new(path, meta.range, keys)?;
+    postings.into_iter().try_for_each(|(key, seq)| writer.posting(key, seq))?;
+    writer.end_postings()?;
+    writer.locations(recent.locations())?;
+    writer.finish(meta)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
+    fn hash(n: u64) -> [u8; 32] {
+        *blake3::hash(&n.to_le_bytes()).as_bytes()
+    }
 
     fn identity(n: u64) -> Identity {
-        Identity(blake3::hash(&n.to_le_bytes()).as_bytes()[..16].try_into().expect("16 bytes"))
+        Identity(hash(n)[..16].try_into().expect("16 bytes"))
     }
 
-    #[test]
-    fn finds_what_was_added_before_and_after_a_flush_and_a_reopening() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let even = Term::new(Field::Kind, b"even");
-        let mut index = Index::open(dir.path()).expect("opens");
-        let fill = |index: &mut Index, range: std::ops::Range<u64>| {
-            for seq in range {
-                let terms = if seq % 2 == 0 { vec![even] } else { vec![] };
-                let group = GroupStart { seq: seq - seq % 7, location: (seq - seq % 7) * 10 };
-                let hash = EntryHash([seq as u8; 32]);
-                index.add(seq, &hash, seq * 10, group, Term::id(&identity(seq)), &terms).expect("added");
-            }
-        };
-        let check = |index: &Index, end: u64| {
-            assert_eq!(index.find(even).expect("found"), (0..end).filter(|seq| seq % 2 == 0).collect::<Vec<_>>());
-            for seq in 0..end {
-                assert_eq!(index.ids(&identity(seq)).expect("found"), [seq]);
-                assert_eq!(index.location(seq).expect("found"), Some(seq * 10));
-            }
-            assert_eq!(index.location(end).expect("asked"), None);
-            assert_eq!(index.ids(&identity(end)).expect("asked"), [0u64; 0]);
-        };
-        fill(&mut index, 0..1000);
-        check(&index, 1000);
-        index.flush().expect("flushed");
-        fill(&mut index, 1000..2000);
-        index.flush().expect("flushed");
-        check(&index, 2000);
-        drop(index);
-        let mut index = Index::open(dir.path()).expect("opens");
-        assert_eq!(index.covered(), 1792);
-        let resume = GroupStart { seq: 1792, location: 17_920 };
-        assert_eq!(index.resume().expect("read"), Some(resume), "the group of the first entry that is not covered");
-        let foreign = index.add(1791, &EntryHash([1; 32]), 0, resume, Term::id(&identity(0)), &[]);
-        assert!(foreign.is_err(), "another journal");
-        fill(&mut index, 1792..3000);
-        check(&index, 3000);
-    }
+    /// A small generator: the same numbers in every run.
+    struct Random(u64);
 
-    #[test]
-    fn what_was_not_closed_whole_or_was_changed_is_not_opened() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("index");
-        let mut index = Index::open(&path).expect("opens");
-        for seq in 0..256 {
-            let group = GroupStart { seq: 0, location: 0 };
-            index.add(seq, &EntryHash([1; 32]), seq, group, Term::id(&identity(seq)), &[]).expect("added");
+    impl Random {
+        fn below(&mut self, n: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed ^ mixed >> 31) % n
         }
-        index.flush().expect("flushed");
+    }
+
+    /// What the index must answer.
+    #[derive(Default)]
+    struct Model {
+        postings: BTreeMap<Term, Vec<u64>>,
+        locations: Vec<u64>,
+    }
+
+    impl Model {
+        /// Adds an entry to both: under terms that few, some and very many entries share.
+        fn add(&mut self, index: &mut Index, random: &mut Random) {
+            let seq = self.locations.len() as u64;
+            let step = if random.below(1000) == 0 { 1 << 32 } else { 1 + random.below(9000) };
+            let location = self.locations.last().map_or(0, |last| last + step);
+            let some = Term::new(Field::Account, &random.below(40).to_le_bytes());
+            let (all, own) = (Term::new(Field::Kind, b"all"), Term::new(Field::Target, &seq.to_le_bytes()));
+            let terms = if random.below(2) == 0 { vec![all, some, own] } else { vec![all, some] };
+            let group = GroupStart { seq: seq - seq % 7, location: location / 2 };
+            let id = Term::id(&identity(seq));
+            index.add(seq, &EntryHash(hash(seq)), location, group, id, &terms).expect("added");
+            self.locations.push(location);
+            terms.into_iter().chain([id]).for_each(|term| self.postings.entry(term).or_default().push(seq));
+        }
+
+        fn check(&self, index: &Index) {
+            for (term, seqs) in &self.postings {
+                assert_eq!(index.find(*term).expect("found"), *seqs);
+                let (mut last, below) = (Vec::new(), seqs[seqs.len() / 2]);
+                let back = index.find_back(*term, |seq| {
+                    last.push(seq);
+                    Ok::<bool, IndexError>(seq == below)
+                });
+                back.expect("found");
+                assert!(last.iter().eq(seqs[seqs.len() / 2..].iter().rev()));
+            }
+            for (seq, location) in (0..).zip(&self.locations) {
+                assert_eq!(index.location(seq).expect("found"), Some(*location));
+            }
+            let end = self.locations.len() as u64;
+            assert_eq!(index.location(end).expect("asked"), None);
+            (end..end + 50).for_each(|n| assert_eq!(index.ids(&identity(n)).expect("asked"), [0; 0]));
+        }
+    }
+
+    #[test]
+    fn answers_as_a_map_does_through_runs_merges_and_reopenings() {
+        let (dir, mut random, mut model) = (tempfile::tempdir().expect("a folder"), Random(1), Model::default());
+        let mut index = Index::open(dir.path(), 64).expect("opens");
+        let mut most = 0;
+        for round in 0..50 {
+            for _ in 0..random.below(150) {
+                model.add(&mut index, &mut random);
+                if index.is_due() {
+                    index.flush(&round.to_string().into_bytes()).expect("flushed");
+                }
+            }
+            most = most.max(index.runs.len());
+            if round % 16 == 0 {
+                model.check(&index);
+            }
+            if round % 7 == 0 {
+                index.flush(b"closed").expect("flushed");
+                index.tidy().expect("merged");
+                let covered = index.covered();
+                drop(index);
+                let reader = Index::read(dir.path()).expect("opens");
+                model.check(&reader);
+                index = Index::open(dir.path(), 64).expect("opens");
+                assert_eq!((index.covered(), index.mark()), (covered, &b"closed"[..]));
+                assert_eq!(index.resume().expect("covered").seq, (covered - 1) - (covered - 1) % 7);
+            }
+        }
+        model.check(&index);
+        assert!(model.locations.len() > 2500 && index.runs.len() <= 20 && most <= 24, "{} runs", index.runs.len());
+        let foreign = GroupStart { seq: 0, location: 0 };
+        let last = index.covered() - 1;
+        assert!(index.add(last, &EntryHash([1; 32]), 0, foreign, Term::id(&identity(0)), &[]).is_err());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_found_by_itself() {
+        let (dir, mut random, mut model) = (tempfile::tempdir().expect("a folder"), Random(2), Model::default());
+        let mut index = Index::open(dir.path(), 100).expect("opens");
+        for _ in 0..1000 {
+            model.add(&mut index, &mut random);
+            if index.is_due() {
+                index.flush(b"").expect("flushed");
+            }
+        }
+        let covered = index.covered();
+        // As a kill leaves it: the catalogue was never closed, a merge was not finished, and one input stands twice.
+        let copy = tempfile::tempdir().expect("a folder");
+        for file in std::fs::read_dir(dir.path()).expect("readable") {
+            let path = file.expect("readable").path();
+            let to = copy.path().join(path.file_name().expect("a name"));
+            if path.is_file() { std::fs::copy(&path, to).map(drop) } else { std::fs::create_dir(to) }.expect("copied");
+        }
+        std::fs::write(copy.path().join("catalogue/db"), b"torn").expect("written");
+        let again = Index::open(copy.path(), 100).expect("opens");
+        assert_eq!((again.covered(), again.resume()), (covered, index.resume()));
+        // A run that is gone costs what stands behind it, and nothing else.
+        let second = again.runs[1].path().to_owned();
+        let start = again.runs[1].meta.range.first;
+        drop(again);
+        std::fs::remove_file(second).expect("removed");
+        assert_eq!(Index::open(copy.path(), 100).expect("opens").covered(), start);
+        model.check(&index);
+    }
+
+    /// Every bit of a small run, and every place that it can be cut at: an error, or the same answers.
+    #[test]
+    fn a_changed_run_is_an_error_and_never_another_answer() {
+        let (dir, mut random, mut model) = (tempfile::tempdir().expect("a folder"), Random(3), Model::default());
+        let mut index = Index::open(dir.path(), 1 << 20).expect("opens");
+        (0..150).for_each(|_| model.add(&mut index, &mut random));
+        index.flush(b"mark").expect("flushed");
+        let path = index.runs[0].path().to_owned();
         drop(index);
-        assert_eq!(Index::open(&path).expect("closed whole").covered(), 256);
-        let db = path.join("db");
-        let whole = std::fs::read(&db).expect("readable");
-        let mut changed = whole.clone();
-        changed[whole.len() / 3] ^= 4;
-        std::fs::write(&db, &changed).expect("written");
-        assert!(Index::open(&path).is_err());
-        std::fs::write(&db, &whole).expect("written");
-        Index::open(&path).expect("as it was");
-        std::fs::remove_file(path.join("seal")).expect("removed");
-        assert!(Index::open(&path).is_err(), "a process that was killed seals nothing");
+        let whole = std::fs::read(&path).expect("readable");
+        let found = |index: &Index| -> Result<(), IndexError> {
+            for (term, seqs) in &model.postings {
+                assert_eq!(index.find(*term)?, *seqs);
+            }
+            for (seq, location) in (0..).zip(&model.locations) {
+                assert_eq!(index.location(seq)?, Some(*location));
+            }
+            Ok(())
+        };
+        let noticed = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            let index = Index::read(dir.path()).expect("what is damaged is left out");
+            index.covered() == 0 || found(&index).is_err()
+        };
+        assert!(!noticed(&whole));
+        // Every byte of the small pages would take minutes: a prime, so that every field gets its turn.
+        for at in (0..whole.len()).step_by(7) {
+            let mut bad = whole.clone();
+            bad[at] ^= 1 << (at % 8);
+            assert!(noticed(&bad), "byte {at}");
+        }
+        for cut in (0..whole.len()).step_by(509).chain((0..whole.len()).step_by(page::PAGE)) {
+            assert!(noticed(&whole[..cut]), "cut at {cut}");
+        }
     }
 }

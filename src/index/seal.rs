@@ -1,7 +1,7 @@
 //! The seal: a digest over sled's files, written once they are closed.
 //!
 //! sled asserts what it reads, and a process that was killed has left files that it cannot open. So nothing is handed
-//! back to sled but what it closed itself, byte for byte; whatever else is found is rebuilt. The digest guards against
+//! back to sled but what it closed itself, byte for byte; whatever else is found is made again. The digest guards against
 //! accidents only: whoever can write the files can write the seal, and the index is not believed anyway.
 
 use std::fs::File;
@@ -29,7 +29,10 @@ impl Drop for Seal {
             return;
         }
         if let Err(error) = digest(&self.path).and_then(|digest| std::fs::write(self.path.join(NAME), digest)) {
-            tracing::warn!("sealing the index `{}`: {error}; it is rebuilt when it is opened", self.path.display());
+            tracing::warn!(
+                "sealing the catalogue `{}`: {error}; it is made again when it is opened",
+                self.path.display()
+            );
         }
     }
 }

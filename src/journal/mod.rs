@@ -10,7 +10,7 @@ mod segment;
 
 pub use group::{Damage, Frame, Group, RawEntry, groups, read_frame};
 pub use resync::{Gap, each_intact, segments};
-pub use segment::{SegmentId, first_seq, path_of as segment_path};
+pub use segment::{SegmentId, first_seq, path_of as segment_path, read_first_seq};
 
 use crate::disk::Disk;
 use segment::{HEADER_LEN, Segment};
@@ -280,6 +280,11 @@ pub fn intact<T>(
     let mut bytes = Vec::new();
     segment::read(disk, dir, end.segment, HEADER_LEN, &mut bytes)?;
     Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
+}
+
+/// Where a segment's first entry stands.
+pub fn first_location(segment: SegmentId) -> Location {
+    Location { segment, offset: HEADER_LEN as u32 + group::HEADER_LEN as u32 }
 }
 
 /// Reads one entry's frame.

@@ -1,6 +1,6 @@
 //! Admission: what becomes of each fact that is handed in. Nothing is changed here.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Finder};
 use super::{Clock, LedgerError};
 use crate::codec::{self, EntryHash, Identity, Link, StreamId};
 use crate::entry::Entry;
@@ -9,6 +9,7 @@ use crate::index::{Field, Term};
 use crate::keyring::Keyring;
 use crate::wire::Refusal;
 use foldhash::HashMap;
+use rayon::prelude::*;
 
 /// A fact that will be appended with this seq.
 pub struct Admitted {
@@ -35,6 +36,15 @@ pub enum Outcome {
     Appended(u64),
     Duplicate(u64, EntryHash),
     Refused(Refusal),
+}
+
+/// An identity, and its entry where one was recorded before the batch.
+type Found = (Identity, Option<(u64, EntryHash)>);
+
+/// What is looked up for a fact, whatever became of the facts before it in the batch.
+struct Looked {
+    own: Found,
+    references: Vec<Found>,
 }
 
 /// Facts admitted so far in one batch.
@@ -75,9 +85,13 @@ impl Admission {
         keyring: &Keyring,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
+        let looked = catalog.finding(keyring, |finder| {
+            let looked = facts.par_iter().with_min_len(64).map(|fact| look_up(fact, finder, keyring));
+            looked.collect::<Result<Vec<Looked>, _>>()
+        })?;
         let mut outcomes = Vec::with_capacity(facts.len());
-        for (index, fact) in facts.into_iter().enumerate() {
-            match self.admit_one(fact, terms, catalog, keyring) {
+        for (index, (fact, looked)) in facts.into_iter().zip(looked).enumerate() {
+            match self.admit_one(fact, looked, terms, catalog, keyring) {
                 Ok(Outcome::Refused(refusal)) if terms.whole => {
                     self.take_back(len, last);
                     return Err(LedgerError::Refused { index, refusal });
@@ -102,6 +116,7 @@ impl Admission {
     fn admit_one(
         &mut self,
         mut fact: Fact,
+        looked: Looked,
         terms: Terms,
         catalog: &Catalog,
         keyring: &Keyring,
@@ -109,7 +124,7 @@ impl Admission {
         if fact.kind() == Kind::VerdictAttested && !terms.own {
             return Ok(Outcome::Refused(Refusal::new("type", crate::wire::NOT_YOURS)));
         }
-        let identity = codec::identity(keyring.identity_key(), &fact.id);
+        let (identity, found) = looked.own;
         if let Some(&index) = self.ids.get(&identity) {
             let earlier = &self.admitted[index];
             let same = same_fact(&earlier.fact, &fact);
@@ -119,7 +134,7 @@ impl Admission {
                 conflict(&fact.id, earlier.seq)
             });
         }
-        if let Some((seq, hash)) = catalog.find(&identity)? {
+        if let Some((seq, hash)) = found {
             let same = says_the_same(&catalog.read(seq, keyring)?, &fact, catalog, keyring);
             return Ok(if same { Outcome::Duplicate(seq, hash) } else { conflict(&fact.id, seq) });
         }
@@ -133,14 +148,11 @@ impl Admission {
             return Ok(Outcome::Refused(Refusal::new(error.field(), error.to_string())));
         }
         let links = match &fact.body {
-            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog)? {
+            Body::VerdictAttested(body) => match cite_decision(body.decision, catalog, keyring)? {
                 Some(link) => vec![link],
                 None => return Ok(no_decision(body.decision)),
             },
-            body => {
-                let references = body.references().into_iter();
-                references.map(|reference| self.resolve(reference, catalog, keyring)).collect::<Result<_, _>>()?
-            }
+            _ => looked.references.into_iter().map(|found| self.resolve(found)).collect(),
         };
         let seq = self.next_seq;
         self.next_seq += 1;
@@ -164,22 +176,30 @@ impl Admission {
         }
     }
 
-    fn resolve(&self, reference: &FactId, catalog: &Catalog, keyring: &Keyring) -> Result<Link, LedgerError> {
-        let identity = codec::identity(keyring.identity_key(), reference);
+    fn resolve(&self, (identity, found): Found) -> Link {
         if let Some(&index) = self.ids.get(&identity) {
-            return Ok(Link::Resolved { seq: self.admitted[index].seq, hash: EntryHash([0; 32]) });
+            return Link::Resolved { seq: self.admitted[index].seq, hash: EntryHash([0; 32]) };
         }
-        let found = catalog.find(&identity)?;
-        Ok(found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash }))
+        found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash })
     }
 }
 
+/// Looks up a fact and what it refers to.
+fn look_up(fact: &Fact, finder: &Finder, keyring: &Keyring) -> Result<Looked, LedgerError> {
+    let find = |id: &FactId| -> Result<Found, LedgerError> {
+        let identity = codec::identity(keyring.identity_key(), id);
+        Ok((identity, finder.find(&identity)?))
+    };
+    let references = fact.body.references().into_iter().map(find).collect::<Result<_, _>>()?;
+    Ok(Looked { own: find(&fact.id)?, references })
+}
+
 /// The link to a decision that was recorded.
-fn cite_decision(seq: u64, catalog: &Catalog) -> Result<Option<Link>, LedgerError> {
+fn cite_decision(seq: u64, catalog: &Catalog, keyring: &Keyring) -> Result<Option<Link>, LedgerError> {
     if seq >= catalog.next_seq {
         return Ok(None);
     }
-    let (header, hash) = catalog.header(seq)?;
+    let (header, hash) = catalog.header(seq, keyring)?;
     Ok((header.kind == Kind::DecisionMade).then_some(Link::Resolved { seq, hash }))
 }
 

@@ -43,6 +43,8 @@ pub enum LedgerError {
     Conflict { stream: String, expected: String, found: String },
     #[error("`{asked}` is beyond the tree: expected {expected}")]
     BeyondTree { asked: u64, expected: String },
+    #[error("what does not fit into memory is put aside in `{}`, sealed: {}; see that it is writable and has room, or name another folder in TMPDIR", .0.display(), .1)]
+    Scratch(PathBuf, io::Error),
     #[error("{0} bytes of facts in one request: expected at most {1}; hand them in in parts")]
     TooLarge(usize, usize),
     #[error("nothing more is appended until the ledger is opened anew: {0}")]

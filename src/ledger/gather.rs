@@ -7,6 +7,7 @@ use super::shelf::Shelf;
 use super::{Ledger, LedgerError, Paths};
 use crate::codec::{self, Link, StreamId};
 use crate::disk::Disk;
+use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::fact::{Body, FactId, Kind, Source};
 use crate::index::{Field, Term};
@@ -23,21 +24,21 @@ impl Ledger {
     /// What a judgement of the decision at `seq` can rest on, among the first `size` entries; the decision is one of
     /// them. Empty if `seq` is not that of a decision.
     pub fn gather(&self, seq: u64, size: TreeSize) -> Result<Exhibits, LedgerError> {
-        let shelf = self.shelf()?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        let mut gathering = Gathering {
-            shelf,
-            disk: self.disk(),
-            journal: Paths(&self.dir).journal(),
-            keyring: &keyring,
-            size,
-            found: Exhibits::new(),
-            streams: BTreeSet::new(),
-            uses: BTreeSet::new(),
-            by_conversation: false,
-        };
-        gathering.run(seq)?;
-        Ok(gathering.found)
+        self.look_up(|shelf, keyring| {
+            let mut gathering = Gathering {
+                shelf,
+                disk: self.disk(),
+                journal: Paths(&self.dir).journal(),
+                keyring,
+                size,
+                found: Exhibits::new(),
+                streams: BTreeSet::new(),
+                uses: BTreeSet::new(),
+                by_conversation: false,
+            };
+            gathering.run(seq)?;
+            Ok(gathering.found)
+        })
     }
 
     /// The seqs of the decisions of that id, whatever their source; ascending.
@@ -51,24 +52,40 @@ impl Ledger {
         Ok(found.first().copied())
     }
 
-    fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {
-        let shelf = self.shelf()?;
-        let keyring = self.keyring.read().expect("no holder panics");
+    /// Every entry in the stream of an account as it stands now, ascending; none for one that was never heard of, or was
+    /// erased.
+    pub fn facts_of(&self, account: &str) -> Result<Vec<Entry>, LedgerError> {
         let journal = Paths(&self.dir).journal();
-        let mut found = Vec::new();
-        for seq in shelf.postings(term)? {
-            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
-            let record = exhibit.as_ref().and_then(|exhibit| exhibit.entry.record.as_ref());
-            if record.is_some_and(|record| record.body.kind() == Kind::DecisionMade && wanted(&record.id)) {
-                found.push(seq);
+        self.look_up(|shelf, keyring| {
+            let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
+            let mut found = Vec::new();
+            for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
+                let entry = shelf.exhibit(self.disk(), &journal, seq, keyring)?.map(|exhibit| exhibit.entry);
+                // A term is a hash, and names others now and then.
+                found.extend(entry.filter(|entry| entry.header.streams[0].stream == stream));
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
+    }
+
+    fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {
+        let journal = Paths(&self.dir).journal();
+        self.look_up(|shelf, keyring| {
+            let mut found = Vec::new();
+            for seq in shelf.postings(term)? {
+                let exhibit = shelf.exhibit(self.disk(), &journal, seq, keyring)?;
+                let record = exhibit.as_ref().and_then(|exhibit| exhibit.entry.record.as_ref());
+                if record.is_some_and(|record| record.body.kind() == Kind::DecisionMade && wanted(&record.id)) {
+                    found.push(seq);
+                }
+            }
+            Ok(found)
+        })
     }
 }
 
 struct Gathering<'a> {
-    shelf: Shelf<'a>,
+    shelf: &'a Shelf<'a>,
     disk: &'a dyn Disk,
     journal: PathBuf,
     keyring: &'a Keyring,

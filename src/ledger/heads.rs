@@ -2,11 +2,11 @@
 //!
 //! Used alike by the writer, who makes streams and pins, and by `verify`, who checks them.
 
+use super::links::{Links, is_link};
 use super::read::BadEntry;
 use crate::codec::{self, EntryHash, Head, Header, StreamId, StreamLink};
 use crate::entry::Entry;
 use crate::fact::{Kind, Moment};
-use crate::timeline::{View, World};
 use foldhash::HashMap;
 
 /// Where every stream stands.
@@ -15,9 +15,8 @@ pub struct Heads {
     heads: HashMap<StreamId, (u64, EntryHash)>,
     /// Streams of policies, in the order of their first adoption.
     policies: Vec<StreamId>,
-    /// Links between accounts and centers, and nothing else.
-    links: World,
-    center_names: HashMap<u32, StreamId>,
+    /// Links between accounts and centers.
+    pub links: Links,
     /// True if a link was met whose body is gone.
     links_erased: bool,
     /// Streams with entries that cannot be read any more, by the first of them, until their erasure is met.
@@ -43,18 +42,27 @@ impl Heads {
         let header = &entry.header;
         for (number, link) in header.streams.iter().enumerate() {
             if link.revision == 0 && number == 0 && header.kind == Kind::PolicyAdopted {
-                self.policies.push(link.stream);
+                self.note_policy(link.stream);
             }
-            self.heads.insert(link.stream, (link.revision, entry.hash));
+            self.set(link.stream, link.revision, entry.hash);
         }
-        let is_link = matches!(header.kind, Kind::AccountLinked | Kind::AccountUnlinked);
-        self.links_erased |= is_link && entry.record.is_none();
-        if is_link && entry.record.is_some() {
-            self.links.add(entry);
-            self.links.order(header.streams[0].stream);
-            if let Some((center, stream)) = self.links.last_center().zip(header.streams.get(1)) {
-                self.center_names.insert(center.0, stream.stream);
+        if is_link(header) {
+            self.links_erased |= entry.record.is_none();
+            if entry.record.is_some() {
+                self.links.add(header);
             }
+        }
+    }
+
+    /// Puts a stream where the journal says that it stands.
+    pub fn set(&mut self, stream: StreamId, revision: u64, hash: EntryHash) {
+        self.heads.insert(stream, (revision, hash));
+    }
+
+    /// Notes a stream as that of a policy: every decision pins it.
+    pub fn note_policy(&mut self, stream: StreamId) {
+        if !self.policies.contains(&stream) {
+            self.policies.push(stream);
         }
     }
 
@@ -66,14 +74,7 @@ impl Heads {
     /// The digest over the heads that a decision pins: every policy, its center, every other account in that center.
     pub fn pins(&self, account: StreamId, moment: Moment) -> [u8; 32] {
         let mut streams = self.policies.clone();
-        let view = View { decision: moment, known: true };
-        if let Some(ix) = self.links.account_of_stream(account)
-            && let Some(center) = self.links.center_at(ix, view, moment)
-        {
-            streams.extend(self.center_names.get(&center.0));
-            let group = self.links.group_at(ix, view, moment).into_iter().filter(|&member| member != ix);
-            streams.extend(group.map(|member| self.links.stream_of_account(member)));
-        }
+        streams.extend(self.links.group(account, moment));
         let head = |stream: StreamId| self.heads.get(&stream).map(|&(revision, hash)| Head { stream, revision, hash });
         codec::pins(&mut streams.into_iter().filter_map(head).collect::<Vec<_>>())
     }

@@ -9,7 +9,7 @@ use super::witnessed::WITNESSED;
 use super::{Config, LedgerError, Paths, rehash, tree};
 use crate::checkpoint::Checkpoint;
 use crate::disk::Disk;
-use crate::merkle::{Frontier, TreeHead, TreeSize};
+use crate::merkle::{Frontier, NodeHash, TreeHead, TreeSize};
 use std::io;
 use std::path::Path;
 
@@ -71,6 +71,18 @@ impl Held {
         for one in self.0.iter_mut().filter(|one| one.head.size == frontier.size()) {
             one.fits = one.head.root == frontier.root();
         }
+    }
+
+    /// Compares those of at most so many entries with the roots of a tree.
+    pub fn note_stored(&mut self, size: TreeSize, root_at: impl Fn(TreeSize) -> NodeHash) {
+        for one in self.0.iter_mut().filter(|one| one.head.size <= size) {
+            one.fits = one.head.root == root_at(one.head.size);
+        }
+    }
+
+    /// True if those of at most so many entries fit.
+    pub fn fits_up_to(&self, size: TreeSize) -> bool {
+        self.0.iter().all(|one| one.fits || one.head.size > size)
     }
 
     /// The first that a journal of `size` entries does not continue: its name, and what is wrong.

@@ -15,20 +15,27 @@ mod clock;
 mod config;
 mod error;
 mod gather;
+mod groups;
 mod heads;
 mod held;
 mod keyless;
+mod leaves;
+mod links;
 mod load;
+mod look;
 mod manifest;
 mod metrics;
 mod opening;
 mod options;
+mod parts;
+mod pass;
 mod prove;
 mod publish;
 mod read;
 mod rechain;
 mod rehash;
 mod restore;
+mod resume;
 mod retain;
 mod salvage;
 mod shelf;
@@ -37,6 +44,7 @@ mod status;
 mod stored;
 mod survey;
 mod tree;
+mod verdicts;
 mod verify;
 mod witnessed;
 mod writer;
@@ -46,15 +54,19 @@ pub use clock::{Clock, system_now};
 pub use config::Config;
 pub use error::LedgerError;
 pub use gather::Exhibits;
-pub use load::{Loaded, Problem, Report};
+pub use load::Loaded;
+pub use look::{By, Look};
 pub use metrics::{Commits, Histogram, Metrics};
 pub use options::Options;
+pub use parts::{BYTES_PER_ENTRY, Parts, scratch};
+pub use pass::{Problem, Report};
 pub use publish::{Publish, Published};
 pub use read::BadEntry;
 pub use restore::{RestoreOptions, Restored, restore, restore_with};
 pub use retain::{Moved, retain};
 pub use salvage::{Salvaged, salvage};
 pub use status::{Signed, Status};
+pub use verdicts::{Keeping, Kept};
 pub use writer::{Expected, Receipt, Stream};
 
 use crate::checkpoint::{Checkpoint, VerifierKey};
@@ -110,6 +122,9 @@ impl Paths<'_> {
     }
     fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+    fn verdicts(&self) -> PathBuf {
+        self.0.join("verdicts").join("kept")
     }
     fn index_lock(&self) -> PathBuf {
         self.0.join("index.lock")

@@ -1,4 +1,4 @@
-//! Opening: the journal is read once, and whatever an earlier process left unfinished is finished by the everyday code.
+//! Opening: what no run of the index covers of the journal is read, or all of it, and whatever an earlier process left unfinished is finished by the everyday code.
 
 use super::anchor::Anchor;
 use super::catalog::{Catalog, group_start};
@@ -7,6 +7,7 @@ use super::held::{Held, WAY_OUT};
 use super::keyless::Keyless;
 use super::metrics::Commits;
 use super::read::{self, BadEntry, Content};
+use super::resume;
 use super::stored::Stored;
 use super::tree;
 use super::writer::{Health, Writer, finish_erasure};
@@ -17,12 +18,12 @@ use crate::entry::Entry;
 use crate::fact::{Body, Scope};
 use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
-use crate::merkle::TreeSize;
+use crate::merkle::{NodeHash, TreeSize};
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads the journal and stands ready to write.
+/// Reads the journal, or what no run of the index covers of it, and stands ready to write.
 ///
 /// A torn tail is cut if nothing of it was acknowledged: it is the last thing in the last segment, no intact group stands
 /// behind it, and neither the tree nor the checkpoint, both written after the sync, reach it. Anything else that is not
@@ -34,16 +35,37 @@ pub fn open(
     options: &Options,
     lock: Arc<dyn Lock>,
 ) -> Result<Writer, LedgerError> {
+    match attempt(dir, config, keyring, options, lock.clone(), true) {
+        Err(LedgerError::Index(error)) => {
+            tracing::warn!("{error}; the journal is read as a whole");
+            attempt(dir, config, keyring, options, lock, false)
+        }
+        other => other,
+    }
+}
+
+fn attempt(
+    dir: &Path,
+    config: &Config,
+    keyring: &mut Keyring,
+    options: &Options,
+    lock: Arc<dyn Lock>,
+    may_resume: bool,
+) -> Result<Writer, LedgerError> {
     let (paths, disk) = (Paths(dir), &*options.disk);
     let (held, failed) = Held::read(disk, dir, config);
     if let Some((_, error)) = failed {
         return Err(error);
     }
-    let stored = Stored::read(disk, &paths.tree())?;
-    let durable = stored.covered().max(held.size().0);
-    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held, erasure: None };
+    let mut opening = Opening { catalog: Catalog::open(dir, options)?, held, erasure: None, root: None };
+    let from = if may_resume { opening.resume(disk, dir, keyring)? } else { None };
+    if !may_resume {
+        opening.catalog.distrust();
+    }
+    let stored = Stored::read_from(disk, &paths.tree(), from.map_or(0, |(_, seq)| seq))?;
+    let durable = stored.covered().max(opening.held.size().0);
     let mut looked = false;
-    let end = journal::scan(disk, &paths.journal(), None, |group, segment| {
+    let end = journal::scan(disk, &paths.journal(), from, |group, segment| {
         let entries = open_group(group, keyring)?;
         // Nothing of such a stream was finished or written yet, nor of any later one.
         if !looked && entries.iter().any(|entry| entry.record.is_none()) {
@@ -70,6 +92,7 @@ pub fn open(
     let mut catalog = opening.catalog;
     catalog.tree.truncate()?;
     keyring.sync()?;
+    catalog.fetch_common()?;
     catalog.settle(keyring)?;
     clock::warn_if_behind((options.now)(), catalog.last_recorded);
     let watch = Watch::new(signed, catalog.last_recorded, options.trust_clock);
@@ -121,9 +144,31 @@ struct Opening {
     held: Held,
     /// That of the group that was taken last.
     erasure: Option<(Scope, StreamId, u64)>,
+    /// Where the tail alone is read: how many entries runs cover, and the root over them.
+    root: Option<(u64, NodeHash)>,
 }
 
 impl Opening {
+    /// Where the journal is to be read on; `None` where it is to be read as a whole.
+    fn resume(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        keyring: &Keyring,
+    ) -> Result<Option<(Location, u64)>, LedgerError> {
+        let resume = match resume::resume(disk, dir, &self.catalog, &mut self.held, keyring)? {
+            Ok(resume) => resume,
+            Err(why) => {
+                tracing::info!("{why}: the journal is read as a whole");
+                return Ok(None);
+            }
+        };
+        let (start, root) = (resume.start, resume.root);
+        self.root = self.catalog.resume().map(|(_, covered, _)| (covered, root));
+        self.catalog.resume_at(resume);
+        Ok(Some((Location::unpack(start.location), start.seq)))
+    }
+
     fn take_group(
         &mut self,
         group: &Group,
@@ -133,12 +178,17 @@ impl Opening {
         keyring: &mut Keyring,
     ) -> Result<(), LedgerError> {
         self.settle(keyring)?;
+        self.catalog.write_due(keyring)?;
         let start = group_start(group, segment);
         for (raw, entry) in group.entries.iter().zip(entries) {
             self.catalog.heads.take(entry);
             self.catalog.retake(entry, Location { segment, offset: raw.offset as u32 }, start)?;
             self.catalog.tree.replay(tree::leaf(&entry.hash), stored);
-            self.held.note(self.catalog.tree.frontier());
+            let frontier = self.catalog.tree.frontier();
+            if self.root.is_some_and(|(covered, root)| frontier.size().0 == covered && frontier.root() != root) {
+                return Err(self.catalog.foreign().into());
+            }
+            self.held.note(frontier);
             self.finish(entry, keyring)?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::system_now;
 use crate::disk::{Disk, RealDisk};
 use crate::fact::Instant;
+use crate::index;
 use crate::journal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,9 @@ pub struct Options {
     pub index: Option<PathBuf>,
     /// A segment of the journal longer than this is closed, in bytes; more than the default counts as the default.
     pub segment_len: u64,
+    /// Entries that the index holds in memory before they are written as a run. As many are read again, at the most, when
+    /// a ledger is opened whose writer was killed; a thousandth of them after it was closed.
+    pub run_len: u64,
     /// The clock.
     pub now: fn() -> Instant,
     /// True where somebody says that the clock is right, though it is more than a year ahead of the last writing.
@@ -28,6 +32,7 @@ impl Default for Options {
             disk: Arc::new(RealDisk),
             index: None,
             segment_len: journal::SEGMENT_LEN,
+            run_len: index::RUN,
             now: system_now,
             trust_clock: false,
         }

@@ -3,7 +3,7 @@
 //! Nothing here is checked against the journal: a proof over hashes that are not the journal's verifies under no root
 //! that was signed. `verify` compares them all.
 
-use super::stored::file_name;
+use super::stored::{TOP, file_name};
 use super::{Ledger, LedgerError, Paths};
 use crate::disk::{Disk, DiskFile, Open};
 use crate::merkle::{self, NodeHash, Nodes, TreeSize};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MOST: u64 = 256;
 
 /// Hashes read where they stand: of the highest level that has them, else of the one below.
-struct StoredNodes {
+pub struct StoredNodes {
     /// `leaves`, `level-1`, and so on, with how many hashes each holds.
     files: Vec<(Box<dyn DiskFile>, u64)>,
     dir: PathBuf,
@@ -43,7 +43,7 @@ impl Nodes for StoredNodes {
 }
 
 impl StoredNodes {
-    fn open(disk: &dyn Disk, dir: &Path) -> Result<StoredNodes, LedgerError> {
+    pub fn open(disk: &dyn Disk, dir: &Path) -> Result<StoredNodes, LedgerError> {
         let mut files: Vec<(Box<dyn DiskFile>, u64)> = Vec::new();
         while files.is_empty() || disk.exists(&dir.join(file_name(files.len()))) {
             let path = dir.join(file_name(files.len()));
@@ -55,6 +55,11 @@ impl StoredNodes {
         Ok(StoredNodes { files, dir: dir.to_owned(), failed: RefCell::new(None) })
     }
 
+    /// True if each level that a tree of `size` leaves fills holds as many hashes of it as it must.
+    pub fn is_whole(&self, size: TreeSize) -> bool {
+        (0..=TOP).all(|level| self.files.get(level).map_or(0, |file| file.1) >= size.0 >> (8 * level))
+    }
+
     fn expect_size(&self, size: TreeSize) -> Result<(), LedgerError> {
         let held = self.files[0].1;
         if size.0 <= held {
@@ -64,7 +69,7 @@ impl StoredNodes {
     }
 
     /// What was computed, if every read behind it succeeded.
-    fn answer<T>(self, computed: T) -> Result<T, LedgerError> {
+    pub fn answer<T>(self, computed: T) -> Result<T, LedgerError> {
         self.failed.into_inner().map_or(Ok(computed), Err)
     }
 }

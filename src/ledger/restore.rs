@@ -190,7 +190,8 @@ fn compare(path: &Path, config: &Config, leaves: &[NodeHash]) -> Result<u64, Led
 /// Writes the tree, as a writer does.
 fn grow(paths: &Paths, leaves: &[NodeHash]) -> Result<(), LedgerError> {
     let mut tree = Tree::open(Arc::new(RealDisk), &paths.tree())?;
-    tree.append(leaves)?;
+    let grown = tree.grown(leaves.iter().copied());
+    tree.grow(grown)?;
     tree.truncate()
 }
 

@@ -73,18 +73,52 @@ impl Shelf<'_> {
 }
 
 impl Ledger {
-    /// Where to look single entries up. To be asked before the keyring is taken: appends wait until it is given back.
-    pub(super) fn shelf(&self) -> Result<Shelf<'_>, LedgerError> {
-        Ok(match (&self.writer, &self.reader) {
-            (Some(writer), _) => Shelf::Writer(self.locked(writer)?),
-            (None, Some(index)) => Shelf::Reader(index),
-            (None, None) => {
-                let extent = Extent::of(self)?;
-                self.refresh_keyring()?;
-                let keyring = self.keyring.read().expect("no holder panics");
-                Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, &keyring)?))
+    /// Looks single entries up; once more in one pass over the journal where the index turns out to be damaged. The shelf
+    /// is made before the keyring is taken: appends wait until it is given back.
+    pub(super) fn look_up<T>(
+        &self,
+        ask: impl Fn(&Shelf<'_>, &Keyring) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let asked = |shelf: Shelf| ask(&shelf, &self.keyring.read().expect("no holder panics"));
+        let indexed = match self.indexed()? {
+            Some(shelf) => asked(shelf),
+            None => return asked(self.scanned()?),
+        };
+        match indexed {
+            Err(LedgerError::Index(error)) => {
+                tracing::info!("{error}; the journal is read instead");
+                asked(self.scanned()?)
             }
+            other => other,
+        }
+    }
+
+    /// Where to look: by the index, or by one pass over the journal where there is none.
+    pub(super) fn shelf(&self) -> Result<Shelf<'_>, LedgerError> {
+        self.indexed()?.map_or_else(|| self.scanned(), Ok)
+    }
+
+    fn indexed(&self) -> Result<Option<Shelf<'_>>, LedgerError> {
+        Ok(match (&self.writer, &self.reader) {
+            (Some(writer), _) => Some(Shelf::Writer(self.locked(writer)?)),
+            (None, Some(index)) => Some(Shelf::Reader(index)),
+            (None, None) => None,
         })
+    }
+
+    fn scanned(&self) -> Result<Shelf<'_>, LedgerError> {
+        let extent = Extent::of(self)?;
+        self.refresh_keyring()?;
+        self.scan_with(extent, &self.keyring.read().expect("no holder panics"))
+    }
+
+    /// By one pass over the journal, with keys that are at hand: nobody may write meanwhile.
+    pub(super) fn scanned_with(&self, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
+        self.scan_with(Extent::of(self)?, keyring)
+    }
+
+    fn scan_with(&self, extent: Extent, keyring: &Keyring) -> Result<Shelf<'_>, LedgerError> {
+        Ok(Shelf::Scanned(Box::new(scan(self.disk(), &Paths(&self.dir).journal(), extent, keyring)?)))
     }
 }
 
@@ -106,8 +140,8 @@ impl Ledger {
     /// out of it meanwhile. `None` where there is none that is whole and of this journal: then the journal itself is read.
     pub(super) fn open_index(&self) -> Result<Option<IndexInUse>, LedgerError> {
         let path = self.options.index(&self.dir);
-        let Some(lock) = self.lock_index().filter(|_| path.join("db").exists()) else { return Ok(None) };
-        let mut index = match Index::open(&path) {
+        let Some(lock) = self.lock_index().filter(|_| path.is_dir()) else { return Ok(None) };
+        let mut index = match Index::read(&path) {
             Ok(index) => index,
             Err(error) => {
                 tracing::info!("{error}; the journal is read instead");
@@ -138,13 +172,12 @@ impl Ledger {
 }
 
 fn complete(index: &mut Index, disk: &dyn Disk, journal: &Path, keyring: &Keyring) -> Result<(), LedgerError> {
-    let covered = index.covered();
-    let from = match index.resume()? {
-        Some(start) if covered > 0 && start.seq <= covered => {
-            check_boundary(index, covered - 1, disk, journal)?;
+    let from = match index.resume() {
+        Some(start) if start.seq < index.covered() => {
+            check_boundary(index, index.covered() - 1, disk, journal)?;
             Some((Location::unpack(start.location), start.seq))
         }
-        None if covered == 0 => None,
+        None if index.covered() == 0 => None,
         _ => return Err(foreign(journal)),
     };
     // A torn or damaged tail is not this look's matter: what stands before it can be read.
@@ -165,7 +198,7 @@ fn check_boundary(index: &Index, seq: u64, disk: &dyn Disk, journal: &Path) -> R
     let bytes = journal::read_entry(disk, journal, location).map_err(|_| foreign(journal))?;
     let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq).ok_or_else(|| foreign(journal))?;
     let (header, hash) = read::peek(&raw)?;
-    if header.seq == seq && hash == index.boundary() { Ok(()) } else { Err(foreign(journal)) }
+    if header.seq == seq && Some(hash) == index.boundary() { Ok(()) } else { Err(foreign(journal)) }
 }
 
 fn foreign(journal: &Path) -> LedgerError {

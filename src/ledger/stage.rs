@@ -2,21 +2,40 @@
 
 use super::admission::Admitted;
 use super::heads::Heads;
-use crate::codec::{self, EntryHash, Header, Link, Record, StreamId, StreamLink};
+use crate::codec::{self, EntryHash, Header, Link, Record, StreamId};
 use crate::entry::Entry;
-use crate::fact::{Body, Kind, Moment};
+use crate::fact::{Body, Kind, Moment, Time};
 use crate::index::{Field, Term};
 use crate::journal::Frame;
 use crate::keyring::{EntryKey, Keyring, KeyringError, Part, Slot};
+use crate::merkle::{self, NodeHash};
 use rayon::prelude::*;
+
+/// An entry, its leaf in the tree, and what it can be found by.
+pub struct Staged {
+    pub entry: Entry,
+    pub leaf: NodeHash,
+    pub terms: Vec<Term>,
+}
 
 /// A body sealed: all that does not depend on the entries before it.
 struct Sealed {
     record: Record,
+    streams: Vec<StreamId>,
+    terms: Vec<Term>,
     body: Vec<u8>,
     content: Vec<u8>,
     body_commitment: codec::Commitment,
     content_commitment: Option<codec::Commitment>,
+}
+
+/// An entry chained, and its parts as they are stored.
+struct Chained {
+    entry: Entry,
+    header: Vec<u8>,
+    body: Vec<u8>,
+    content: Vec<u8>,
+    terms: Vec<Term>,
 }
 
 /// Seals in parallel, then chains in order. Claims slots for new accounts.
@@ -27,31 +46,35 @@ pub fn stage(
     hashes: &[EntryHash],
     heads: &mut Heads,
     keyring: &mut Keyring,
-) -> Result<Vec<(Entry, Frame)>, KeyringError> {
+) -> Result<(Vec<Staged>, Vec<Frame>), KeyringError> {
     let slots = admitted.iter().map(|one| slot_for(one, keyring)).collect::<Result<Vec<_>, _>>()?;
     let keyring: &Keyring = keyring;
-    let sealed: Vec<(Admitted, Option<Slot>, Sealed)> = admitted
+    let sealed: Vec<(Admitted, Sealed)> = admitted
         .into_par_iter()
         .zip(slots)
         .with_min_len(64)
         .map(|(mut one, slot)| {
             let sealed = seal(&mut one, slot, keyring);
-            (one, slot, sealed)
+            (one, sealed)
         })
         .collect();
-    let mut staged: Vec<(Entry, Frame)> = Vec::with_capacity(sealed.len());
+    let mut chained: Vec<Chained> = Vec::with_capacity(sealed.len());
     let first_seq = sealed.first().map_or(0, |(one, ..)| one.seq) - hashes.len() as u64;
-    for (one, slot, sealed) in sealed {
+    for (mut one, sealed) in sealed {
         let hash_of = |seq: u64| {
             let place = seq.checked_sub(first_seq)? as usize;
-            hashes.get(place).copied().or_else(|| staged.get(place - hashes.len()).map(|(earlier, _)| earlier.hash))
+            hashes.get(place).copied().or_else(|| chained.get(place - hashes.len()).map(|earlier| earlier.entry.hash))
         };
-        let links = one.links.iter().map(|link| fill_in(*link, &hash_of)).collect();
-        let (one, frame) = chain(Admitted { links, ..one }, slot, sealed, heads, keyring);
-        heads.take(&one);
-        staged.push((one, frame));
+        one.links.iter_mut().for_each(|link| fill_in(link, &hash_of));
+        let next = chain(one, sealed, heads);
+        heads.take(&next.entry);
+        chained.push(next);
     }
-    Ok(staged)
+    let framed = chained.into_par_iter().with_min_len(64).map(|Chained { entry, header, body, content, terms }| {
+        let leaf = merkle::leaf(&entry.hash);
+        (Staged { entry, leaf, terms }, Frame::new(&header, &body, &content))
+    });
+    Ok(framed.unzip())
 }
 
 fn slot_for(one: &Admitted, keyring: &mut Keyring) -> Result<Option<Slot>, KeyringError> {
@@ -84,20 +107,21 @@ fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
     });
     let (content, content_commitment) =
         content.map_or((Vec::new(), None), |(sealed, commitment)| (sealed, Some(commitment)));
-    Sealed { record, body, content, body_commitment, content_commitment }
+    let streams = streams(&record, slot.map(|slot| keyring.stream(slot)));
+    let terms = terms_of(kind, fact.time, &streams, &one.links, Some(&record));
+    Sealed { record, streams, terms, body, content, body_commitment, content_commitment }
 }
 
 /// A reference within the batch gets its hash only now.
-fn fill_in(link: Link, hash_of: &impl Fn(u64) -> Option<EntryHash>) -> Link {
-    match link {
-        Link::Resolved { seq, hash } => Link::Resolved { seq, hash: hash_of(seq).unwrap_or(hash) },
-        unresolved => unresolved,
+fn fill_in(link: &mut Link, hash_of: &impl Fn(u64) -> Option<EntryHash>) {
+    if let Link::Resolved { seq, hash } = link {
+        *hash = hash_of(*seq).unwrap_or(*hash);
     }
 }
 
-fn chain(one: Admitted, slot: Option<Slot>, sealed: Sealed, heads: &Heads, keyring: &Keyring) -> (Entry, Frame) {
-    let kind = sealed.record.body.kind();
-    let streams = streams(&sealed.record, slot.map(|slot| keyring.stream(slot)), heads);
+fn chain(one: Admitted, sealed: Sealed, heads: &Heads) -> Chained {
+    let Sealed { record, streams, terms, body, content, body_commitment, content_commitment } = sealed;
+    let kind = record.body.kind();
     let moment = Moment { at: one.fact.time.at, seq: one.seq };
     let header = Header {
         seq: one.seq,
@@ -105,19 +129,19 @@ fn chain(one: Admitted, slot: Option<Slot>, sealed: Sealed, heads: &Heads, keyri
         kind,
         occurred_at: one.fact.time,
         recorded_at: one.recorded_at,
-        pins: (kind == Kind::DecisionMade).then(|| heads.pins(streams[0].stream, moment)),
-        streams,
+        pins: (kind == Kind::DecisionMade).then(|| heads.pins(streams[0], moment)),
+        streams: streams.into_iter().map(|stream| heads.next(stream)).collect(),
         links: one.links,
-        body: sealed.body_commitment,
-        content: sealed.content_commitment,
+        body: body_commitment,
+        content: content_commitment,
     };
     let bytes = codec::encode(&header);
     let hash = codec::entry_hash(&bytes);
-    let frame = Frame::new(&bytes, &sealed.body, &sealed.content);
-    (Entry { header, hash, record: Some(sealed.record), content: None }, frame)
+    Chained { entry: Entry { header, hash, record: Some(record), content: None }, header: bytes, body, content, terms }
 }
 
-fn streams(record: &Record, account: Option<StreamId>, heads: &Heads) -> Vec<StreamLink> {
+/// The streams that an entry extends: the account's, the policy's or that of attestations first, then the center's.
+fn streams(record: &Record, account: Option<StreamId>) -> Vec<StreamId> {
     let first = match &record.body {
         Body::VerdictAttested(_) => codec::attestation_stream(),
         _ => account.unwrap_or_else(|| codec::policy_stream(&record.subject)),
@@ -126,33 +150,41 @@ fn streams(record: &Record, account: Option<StreamId>, heads: &Heads) -> Vec<Str
         Body::AccountLinked { center } | Body::AccountUnlinked { center } => Some(codec::center_stream(center)),
         _ => None,
     };
-    std::iter::once(first).chain(center).map(|stream| heads.next(stream)).collect()
+    std::iter::once(first).chain(center).collect()
 }
 
 /// What an entry can be found by, besides its id.
 pub fn terms(entry: &Entry) -> Vec<Term> {
     let header = &entry.header;
+    let streams: Vec<StreamId> = header.streams.iter().map(|link| link.stream).collect();
+    terms_of(header.kind, header.occurred_at, &streams, &header.links, entry.record.as_ref())
+}
+
+fn terms_of(kind: Kind, occurred: Time, streams: &[StreamId], links: &[Link], record: Option<&Record>) -> Vec<Term> {
     let mut terms = vec![
-        Term::new(Field::Kind, &[header.kind as u8]),
-        Term::new(Field::Day, &header.occurred_at.at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
+        Term::new(Field::Kind, &[kind as u8]),
+        Term::new(Field::Day, &occurred.at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
     ];
-    let fields = match header.kind {
+    let fields = match kind {
         Kind::PolicyAdopted => &[Field::Policy][..],
         // Their kind says it already.
         Kind::VerdictAttested => &[],
         _ => &[Field::Account, Field::Center],
     };
-    terms.extend(header.streams.iter().zip(fields).map(|(link, &field)| Term::new(field, &link.stream.0)));
-    if matches!(header.kind, Kind::InteractionLabelled | Kind::VerdictAttested) {
-        terms.extend(header.links.iter().filter_map(|link| match link {
+    terms.extend(streams.iter().zip(fields).map(|(stream, &field)| Term::new(field, &stream.0)));
+    if matches!(kind, Kind::AccountLinked | Kind::AccountUnlinked) {
+        terms.push(Term::new(Field::Links, &streams[0].0));
+    }
+    if matches!(kind, Kind::InteractionLabelled | Kind::VerdictAttested) {
+        terms.extend(links.iter().filter_map(|link| match link {
             Link::Resolved { seq, .. } => Some(Term::new(Field::Target, &seq.to_be_bytes())),
             Link::Unresolved { .. } => None,
         }));
     }
-    if let Some(record) = entry.record.as_ref().filter(|record| record.body.kind() == Kind::DecisionMade) {
+    if let Some(record) = record.filter(|record| record.body.kind() == Kind::DecisionMade) {
         terms.push(Term::new(Field::Decision, record.id.id.as_bytes()));
     }
-    match entry.record.as_ref().map(|record| &record.body) {
+    match record.map(|record| &record.body) {
         Some(Body::DecisionMade(body)) => {
             terms.extend(body.item.advertiser.iter().map(|name| Term::new(Field::Advertiser, name.as_bytes())));
             terms.extend(body.policy.iter().map(|cited| Term::new(Field::Policy, &codec::policy_stream(&cited.id).0)));

@@ -24,6 +24,13 @@ pub struct Tree {
     missing: Vec<(usize, u64, NodeHash)>,
 }
 
+/// The tree with leaves that are not appended yet.
+pub struct Grown {
+    frontier: Frontier,
+    /// What each file gets.
+    fresh: Vec<Vec<NodeHash>>,
+}
+
 impl Tree {
     /// Opens the files of hashes, however long they are; leaves are then appended from 0 on and checked against what is
     /// there.
@@ -48,6 +55,19 @@ impl Tree {
         let file = self.disk.open(&path, Open::Create).map_err(|error| LedgerError::Io(path, error))?;
         self.files.push(file);
         Ok(())
+    }
+
+    /// Takes the tree as it is stored up to some size: leaves are then appended from there on.
+    pub fn resume(&mut self, frontier: Frontier) {
+        self.frontier = frontier;
+    }
+
+    /// Makes durable what was written.
+    pub fn sync(&self) -> Result<(), LedgerError> {
+        let synced = |(level, file): (usize, &Box<dyn DiskFile>)| {
+            file.sync_data().map_err(|error| LedgerError::Io(self.path(level), error))
+        };
+        self.files.iter().enumerate().try_for_each(synced)
     }
 
     /// The tree so far.
@@ -82,24 +102,26 @@ impl Tree {
         Ok(())
     }
 
-    /// Appends leaves to files and frontier; not synced, since the journal can tell them again.
-    pub fn append(&mut self, leaves: &[NodeHash]) -> Result<(), LedgerError> {
-        let first = self.frontier.size().0;
-        let fresh = self.grow(leaves);
-        fresh.iter().enumerate().try_for_each(|(level, hashes)| self.write(level, first >> (8 * level), hashes))
-    }
-
-    /// Appends to the frontier. Returns what each file gets.
-    fn grow(&mut self, leaves: &[NodeHash]) -> Vec<Vec<NodeHash>> {
-        let mut fresh = vec![leaves.to_vec()];
-        for &leaf in leaves {
-            self.frontier.append_noting(leaf, |height, root| {
+    /// What more leaves make of the tree; nothing is changed yet.
+    pub fn grown(&self, leaves: impl Iterator<Item = NodeHash>) -> Grown {
+        let mut grown = Grown { frontier: self.frontier.clone(), fresh: vec![Vec::new()] };
+        for leaf in leaves {
+            let fresh = &mut grown.fresh;
+            fresh[0].push(leaf);
+            grown.frontier.append_noting(leaf, |height, root| {
                 let Some(level) = level_of(height) else { return };
                 fresh.resize_with(fresh.len().max(level + 1), Vec::new);
                 fresh[level].push(root);
             });
         }
-        fresh
+        grown
+    }
+
+    /// Appends what was made of it to files and frontier; not synced, since the journal can tell it again.
+    pub fn grow(&mut self, grown: Grown) -> Result<(), LedgerError> {
+        let first = std::mem::replace(&mut self.frontier, grown.frontier).size().0;
+        let mut fresh = grown.fresh.iter().enumerate();
+        fresh.try_for_each(|(level, hashes)| self.write(level, first >> (8 * level), hashes))
     }
 
     /// Writes hashes of a level from `place` on.

@@ -224,12 +224,17 @@ impl Writer {
         admission.admit(facts, Terms { clock, whole, own }, &self.catalog, keyring)
     }
 
-    fn check_expected(&self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {
+    fn check_expected(&mut self, expected: &Expected, keyring: &Keyring) -> Result<(), LedgerError> {
         let (stream, name) = match &expected.stream {
             Stream::Account(name) => (keyring.slot_of(name).map(|slot| keyring.stream(slot)), name),
             Stream::Center(name) => (Some(codec::center_stream(name)), name),
             Stream::Policy(name) => (Some(codec::policy_stream(name)), name),
         };
+        match (&expected.stream, stream) {
+            (Stream::Account(_), Some(stream)) => self.catalog.fetch_account(stream)?,
+            (Stream::Center(_), Some(stream)) => self.catalog.fetch_center(stream, keyring)?,
+            _ => {}
+        }
         let found = stream.and_then(|stream| self.catalog.heads.revision(stream));
         if found == expected.revision {
             return Ok(());
@@ -296,21 +301,28 @@ impl Writer {
             return Ok(Vec::new());
         }
         self.check_lock()?;
-        let (entries, frames): (Vec<Entry>, Vec<_>) =
-            stage::stage(group, before, &mut self.catalog.heads, keyring)?.into_iter().unzip();
+        self.catalog.prepare(&group, keyring)?;
+        let (staged, frames) = stage::stage(group, before, &mut self.catalog.heads, keyring)?;
         self.closed = false;
         let first_seq = self.catalog.next_seq;
         let began = std::time::Instant::now();
-        let (start, locations) = self.journal.commit(first_seq, &frames)?;
-        self.commits.note(frames.len(), began.elapsed());
+        let (journal, tree) = (&mut self.journal, &self.catalog.tree);
+        let (committed, grown) = side_by_side(
+            frames.len(),
+            || journal.commit(first_seq, &frames),
+            || tree.grown(staged.iter().map(|one| one.leaf)),
+        );
+        let (start, locations) = committed?;
+        self.commits.note(staged.len(), began.elapsed());
         // The group is recorded. What follows can be told again from the journal.
-        self.catalog.grow(&entries)?;
+        self.catalog.tree.grow(grown)?;
         let start = GroupStart { seq: first_seq, location: start.pack() };
-        for (entry, location) in entries.iter().zip(locations) {
-            self.catalog.take(entry, location, start)?;
+        for (one, location) in staged.iter().zip(locations) {
+            self.catalog.take_by(&one.entry, &one.terms, location, start)?;
         }
-        self.erase(entries.last().expect("not empty"), keyring)?;
-        Ok(entries.iter().map(|entry| entry.hash).collect())
+        self.erase(&staged.last().expect("not empty").entry, keyring)?;
+        self.catalog.write_due(keyring)?;
+        Ok(staged.iter().map(|one| one.entry.hash).collect())
     }
 
     /// Destroys what an erasure names, now that the erasure itself is recorded.
@@ -364,7 +376,7 @@ impl Writer {
         }
         self.check_lock()?;
         self.journal.close()?;
-        self.catalog.settle(keyring)?;
+        self.catalog.finish(keyring)?;
         // What was signed keeps its time, which the clock is held to.
         if !self.is_signed() && !self.watch.is_refused() {
             self.write_checkpoint(keyring)?;
@@ -380,6 +392,18 @@ impl Writer {
         let signed = tree::read_checkpoint(&*self.options.disk, &Paths(&self.dir).checkpoint(), &self.config);
         signed.is_ok_and(|signed| signed.head() == head) && self.anchor.as_ref().is_none_or(|anchor| anchor.is_at(head))
     }
+}
+
+/// Groups smaller than this are not worth another thread.
+const WORTH_A_THREAD: usize = 64;
+
+/// Does both, at the same time where there is enough to do: one of the two waits for the disk.
+fn side_by_side<A: Send, B: Send>(
+    entries: usize,
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if entries < WORTH_A_THREAD { (one(), other()) } else { rayon::join(one, other) }
 }
 
 /// Overwrites keys; doing it again changes nothing.

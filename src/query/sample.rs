@@ -306,11 +306,14 @@ mod tests {
         let text = all.to_text();
         let lines: Vec<&str> = text.lines().collect();
         for out in 0..lines.len() {
-            let rest: String = lines.iter().enumerate().filter(|(ix, _)| *ix != out).map(|(_, l)| format!("{l}\n")).collect();
+            let rest: String =
+                lines.iter().enumerate().filter(|(ix, _)| *ix != out).map(|(_, l)| format!("{l}\n")).collect();
             assert_ne!(Population::parse(&rest).expect("reads").digest(), all.digest());
         }
         assert_ne!(Population::parse(&text.replace("[\"1\"]", "[\"2\"]")).expect("reads").digest(), all.digest());
-        for broken in ["x", "1\tab\t[]\n", &text.replace("\n", ""), &format!("{text}{}\n", lines[0]), &format!("0{text}")] {
+        for broken in
+            ["x", "1\tab\t[]\n", &text.replace("\n", ""), &format!("{text}{}\n", lines[0]), &format!("0{text}")]
+        {
             assert!(Population::parse(broken).is_err(), "{broken}");
         }
     }

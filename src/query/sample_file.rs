@@ -124,7 +124,8 @@ impl SampleFile {
         population: &Population,
         mut chosen: impl FnMut(u64, Vec<String>) -> Chosen,
     ) -> Result<SampleFile, String> {
-        let root = Digest::parse(&recipe.root).ok_or_else(|| format!("root `{}`: expected 64 hex digits", recipe.root))?;
+        let root =
+            Digest::parse(&recipe.root).ok_or_else(|| format!("root `{}`: expected 64 hex digits", recipe.root))?;
         let drawn = population.draw(&recipe.seed, &root, recipe.requested)?;
         let mut sample: Vec<Chosen> = Vec::new();
         for each in &drawn {
@@ -224,7 +225,10 @@ impl SampleFile {
                 percent(none.rate)
             );
             let more = rest.iter().map(|bound| format!("{} if {} fails", percent(bound.rate), bound.failures));
-            text += &format!("; {}\n", more.collect::<Vec<_>>().join(", ").replace("2 fails", "2 fail").replace("3 fails", "3 fail"));
+            text += &format!(
+                "; {}\n",
+                more.collect::<Vec<_>>().join(", ").replace("2 fails", "2 fail").replace("3 fails", "3 fail")
+            );
         }
         let sizes = self.overall.sizes.iter().map(|size| format!("{} for {}", size.sample, percent(size.tolerable)));
         text + &format!("to rule out a rate, test, with no failure: {}", sizes.collect::<Vec<_>>().join(", "))

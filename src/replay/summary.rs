@@ -28,6 +28,13 @@ impl Summary {
         *self.integrity.entry(Integrity::Tampered).or_default() += 1;
     }
 
+    /// Adds the counts of another.
+    pub fn add(&mut self, other: &Summary) {
+        self.decisions += other.decisions;
+        other.conformance.iter().for_each(|(&each, count)| *self.conformance.entry(each).or_default() += count);
+        other.integrity.iter().for_each(|(&each, count)| *self.integrity.entry(each).or_default() += count);
+    }
+
     /// How many have that conformance.
     pub fn of(&self, conformance: Conformance) -> u64 {
         self.conformance.get(&conformance).copied().unwrap_or(0)

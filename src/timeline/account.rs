@@ -52,24 +52,28 @@ pub struct AccountLine {
     pub app: Option<Sym>,
     /// The account, `<app>/<id>`, unless every body was destroyed.
     pub subject: Option<Box<str>>,
-    pub(super) events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     pub(super) late: Vec<Late>,
     is_ragged: bool,
 }
 
 impl AccountLine {
-    pub(super) fn new(stream: StreamId) -> AccountLine {
+    pub(crate) fn new(stream: StreamId) -> AccountLine {
         AccountLine { stream, app: None, subject: None, events: Vec::new(), late: Vec::new(), is_ragged: false }
     }
 
     /// Adds an event, nearly always the last in time; where it is not, [`AccountLine::order`] must follow.
-    pub(super) fn add(&mut self, event: Event) {
+    pub(crate) fn add(&mut self, event: Event) {
         self.is_ragged |= self.events.last().is_some_and(|last| event.moment < last.moment);
+        if self.events.is_empty() {
+            // Most have one, a notice: room for four would be three too many.
+            self.events.reserve_exact(1);
+        }
         self.events.push(event);
     }
 
     /// Puts events into the order of time.
-    pub(super) fn order(&mut self) {
+    pub(crate) fn order(&mut self) {
         if std::mem::take(&mut self.is_ragged) {
             self.events.sort_by_key(|event| event.moment);
         }
@@ -93,7 +97,7 @@ impl AccountLine {
     }
 
     /// The center it is in just before `bound`: that of the last link, unless a later unlink names it.
-    pub(super) fn center_at(&self, view: View, bound: Moment) -> Option<CenterIx> {
+    pub(crate) fn center_at(&self, view: View, bound: Moment) -> Option<CenterIx> {
         let mut ended = Vec::new();
         for event in self.seen(view, bound).rev() {
             match event.what {

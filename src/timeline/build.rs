@@ -39,33 +39,10 @@ impl World {
     pub fn finish(&mut self) {
         self.accounts.iter_mut().for_each(AccountLine::order);
         let nodes = &self.nodes;
-        for turns in self.conversations.values_mut() {
-            turns.sort_by_key(|ix| nodes[ix.0 as usize].moment());
-        }
-        for labels in self.labels.values_mut() {
-            labels.sort_by_key(|label| label.moment);
-        }
+        self.turns.order(|ix| nodes[ix.0 as usize].moment());
+        self.labels.order(|label| label.moment);
         for line in &mut self.policies {
             line.versions.sort_by_key(|version| (version.from, version.seq));
-        }
-    }
-
-    /// Puts one account into the order of time before all is read.
-    pub(crate) fn order(&mut self, stream: crate::codec::StreamId) {
-        if let Some(&ix) = self.by_stream.get(&stream) {
-            self.accounts[ix.0 as usize].order();
-        }
-    }
-
-    /// The center of the link that was added last.
-    pub(crate) fn last_center(&self) -> Option<CenterIx> {
-        self.last_center
-    }
-
-    /// Drops the links of an account whose bodies were destroyed.
-    pub(crate) fn forget(&mut self, stream: crate::codec::StreamId) {
-        if let Some(&ix) = self.by_stream.get(&stream) {
-            self.accounts[ix.0 as usize].events.clear();
         }
     }
 
@@ -73,11 +50,9 @@ impl World {
         let header = &entry.header;
         let (at, recorded) = (header.occurred_at, header.recorded_at);
         self.nodes.push(Node { seq: header.seq, at, recorded, account, kind: header.kind, slot, links });
-        let name = match &entry.record {
-            Some(record) => (self.symbols.intern(&record.id.source), record.id.id.as_str().into()),
-            None => (self.symbols.intern(""), "".into()),
-        };
-        self.names.push(name);
+        let (source, id) = entry.record.as_ref().map_or(("", ""), |record| (&record.id.source, &record.id.id));
+        self.sources.push(self.symbols.intern(source));
+        self.ids.push(id);
     }
 
     fn account_of(&mut self, entry: &Entry) -> AccountIx {
@@ -149,7 +124,6 @@ impl World {
         if ix == next {
             self.centers.push(Vec::new());
         }
-        self.last_center = Some(ix);
         let members = &mut self.centers[ix.0 as usize];
         if let Err(place) = members.binary_search(&account) {
             members.insert(place, account);
@@ -159,7 +133,7 @@ impl World {
 
     fn add_interaction(&mut self, body: &InteractionRecorded, node: NodeIx) -> u32 {
         let conversation = self.symbols.intern(&body.conversation);
-        self.conversations.entry(conversation).or_default().push(node);
+        self.turns.add(conversation, node);
         let (region, device_region) = (self.region(body.region), self.region(body.device_region));
         let (agent, modality, microphone) = (body.agent, body.modality, body.microphone);
         self.interactions.push(Interaction { agent, modality, conversation, region, device_region, microphone });
@@ -207,7 +181,7 @@ impl World {
             Some(Body::InteractionLabelled(body)) => Some(body.sensitive),
             _ => None,
         };
-        self.labels.entry(target).or_default().push(Label { moment, sensitive });
+        self.labels.add(target, Label { moment, sensitive });
     }
 
     fn add_version(&mut self, entry: &Entry) {

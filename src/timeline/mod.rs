@@ -8,14 +8,16 @@
 
 mod account;
 mod build;
+mod many;
 mod policies;
 
 pub use account::{AccountLine, Event, What};
 pub use policies::{PolicyLine, Version};
 
 use crate::fact::*;
-use crate::symbols::{Sym, Symbols};
+use crate::symbols::{Strings, Sym, Symbols};
 use foldhash::HashMap;
+use many::Many;
 use std::ops::Range;
 
 /// What counts for one decision.
@@ -145,17 +147,17 @@ pub struct World {
     interactions: Vec<Interaction>,
     signals: Vec<Signal>,
     decisions: Vec<Decision>,
-    names: Vec<(Sym, Box<str>)>,
+    sources: Vec<Sym>,
+    ids: Strings,
     accounts: Vec<AccountLine>,
     by_stream: HashMap<crate::codec::StreamId, AccountIx>,
     centers: Vec<Vec<AccountIx>>,
     by_center: HashMap<Sym, CenterIx>,
-    conversations: HashMap<Sym, Vec<NodeIx>>,
-    labels: HashMap<NodeIx, Vec<Label>>,
+    turns: Many<Sym, NodeIx>,
+    labels: Many<NodeIx, Label>,
     /// True if the policies are not those that were in force: what a decision cites then means nothing.
     pub(crate) hypothetical: bool,
     latest_decision: Option<Instant>,
-    last_center: Option<CenterIx>,
 }
 
 impl World {
@@ -219,8 +221,8 @@ impl World {
 
     /// Source and id of the fact, unless its body was destroyed.
     pub fn name_of(&self, ix: NodeIx) -> Option<(&str, &str)> {
-        let (source, id) = &self.names[ix.0 as usize];
-        (!self.node(ix).is_destroyed()).then(|| (self.symbols.name(*source), &**id))
+        let place = ix.0 as usize;
+        (!self.node(ix).is_destroyed()).then(|| (self.symbols.name(self.sources[place]), self.ids.at(place)))
     }
 
     /// The identity of the fact, unless its body was destroyed.
@@ -230,12 +232,12 @@ impl World {
 
     /// The turns of a conversation, ascending in time.
     pub fn turns(&self, conversation: Sym) -> &[NodeIx] {
-        self.conversations.get(&conversation).map_or(&[], Vec::as_slice)
+        self.turns.of(conversation)
     }
 
     /// The labels of an interaction, ascending in time.
     pub fn labels(&self, ix: NodeIx) -> &[Label] {
-        self.labels.get(&ix).map_or(&[], Vec::as_slice)
+        self.labels.of(ix)
     }
 
     /// The label that counts in `view`: the latest that can still be read.

@@ -77,25 +77,42 @@ impl World {
     /// beside the others.
     pub fn judge_by(&mut self, name: &str) -> Result<(), String> {
         let (policy, version) = name.split_once('@').ok_or_else(|| format!("`{name}`: expected `POLICY@VERSION`"))?;
-        let mut line = match version {
+        let line = match version {
             "built-in" => {
-                let mut line = self.built_in(policy)?;
-                let role = line.versions[0].role;
-                // It stands for the platform policy that it replaces: notices were given under that one's id.
-                let platform =
-                    |other: &&PolicyLine| other.versions.iter().all(|version| version.role == Role::Platform);
-                line.id = self
-                    .policies
-                    .iter()
-                    .find(platform)
-                    .filter(|_| role == Role::Platform)
-                    .map_or(line.id, |other| other.id);
-                let replaced = |other: &PolicyLine| other.versions.iter().all(|version| version.role == Role::Platform);
-                self.policies.retain(|other| other.id != line.id && !(role == Role::Platform && replaced(other)));
-                line
+                let line = self.built_in(policy)?;
+                self.in_place(line)
             }
             _ => self.take_version(policy, version)?,
         };
+        self.judge_by_line(policy, line);
+        Ok(())
+    }
+
+    /// As [`World::judge_by`], by a version that nobody adopted, resolved: a platform policy in place of every other, or an
+    /// overlay beside them.
+    pub fn judge_by_text(&mut self, name: &str, adopted: PolicyAdopted) -> Result<(), String> {
+        let line = self.of_adopted(name, adopted);
+        if let Err(error) = &line.versions[0].compiled {
+            return Err(error.to_string());
+        }
+        let line = self.in_place(line);
+        self.judge_by_line(name, line);
+        Ok(())
+    }
+
+    /// Takes out what a version stands in place of.
+    fn in_place(&mut self, mut line: PolicyLine) -> PolicyLine {
+        let role = line.versions[0].role;
+        let is_platform = |other: &PolicyLine| other.versions.iter().all(|version| version.role == Role::Platform);
+        if role == Role::Platform {
+            // It stands for the platform policy that it replaces: notices were given under that one's id.
+            line.id = self.policies.iter().find(|other| is_platform(other)).map_or(line.id, |other| other.id);
+        }
+        self.policies.retain(|other| other.id != line.id && !(role == Role::Platform && is_platform(other)));
+        line
+    }
+
+    fn judge_by_line(&mut self, policy: &str, mut line: PolicyLine) {
         let only = &mut line.versions[0];
         (only.seq, only.recorded, only.from, only.until) = (0, Instant(0), Instant(0), None);
         // What the text can see of its own dates must say the same.
@@ -106,7 +123,6 @@ impl World {
         // Memos are by number: no two versions of a world may share one.
         let versions = self.policies.iter_mut().flat_map(|line| &mut line.versions);
         versions.enumerate().for_each(|(number, version)| version.number = number);
-        Ok(())
     }
 
     /// Takes a policy's line out, cut down to one version.
@@ -132,6 +148,10 @@ impl World {
         let pack =
             Pack::named(name).ok_or_else(|| format!("no built-in pack `{name}`: expected one of {}", names()))?;
         let adopted = pack.as_adopted().map_err(|error| error.to_string())?;
+        Ok(self.of_adopted(name, adopted))
+    }
+
+    fn of_adopted(&mut self, name: &str, adopted: PolicyAdopted) -> PolicyLine {
         let version = Version {
             name: self.symbols.intern(&adopted.version),
             seq: 0,
@@ -143,6 +163,6 @@ impl World {
             number: 0,
             adopted: Box::new(adopted),
         };
-        Ok(PolicyLine { id: self.symbols.intern(name), versions: vec![version] })
+        PolicyLine { id: self.symbols.intern(name), versions: vec![version] }
     }
 }

@@ -157,7 +157,9 @@ fn what_cannot_be_drawn_is_refused_in_words() {
     assert!(error.contains(&root) && error.contains("entries"), "{error}");
     assert!(refused(&["--size", "1", "--seed", "s", "--root", &root, BY]).contains("one a stratum"));
     assert!(refused(&["--size", "5", "--seed", "", "--root", &root]).contains("one line"));
-    assert!(refused(&["--size", "5", "--seed", "s", "--root", &root, "--by", "mood"]).contains("expected one of policy"));
+    assert!(
+        refused(&["--size", "5", "--seed", "s", "--root", &root, "--by", "mood"]).contains("expected one of policy")
+    );
     assert!(refused(&["--size", "5", "--seed", "s", "--root", "x"]).contains("64 hex digits"));
     assert!(refused(&["--size", "0", "--seed", "s", "--root", &root]).contains("0 is not in"));
     check_ledger(&scratch);

@@ -98,9 +98,28 @@ pub fn replayed(ledger: &Ledger) -> Vec<Value> {
         .collect()
 }
 
-/// Every ledger test ends here: everything verifies, and what is rebuilt equals what was there.
+/// Every judgement as `replay --json` prints it, of a ledger that is cut into as many parts as can be.
+pub fn replayed_in_parts(ledger: &Ledger) -> Vec<Value> {
+    let parts = ledger.load_parts(1, None).expect("loads");
+    assert_eq!(parts.bad, None);
+    let mut judged = Vec::new();
+    for part in 0..parts.count() {
+        let (world, _) = parts.build(part).expect("built");
+        let mut memos = Memos::default();
+        judged.extend(
+            world
+                .decisions()
+                .map(|decision| replay::to_json(&world, &judge::judge(&world, decision, &mut Ask::Memo(&mut memos)))),
+        );
+    }
+    judged.sort_by_key(|judgement| judgement["decision"]["seq"].as_u64());
+    judged
+}
+
+/// Every ledger test ends here: everything verifies, and what is rebuilt, or judged in parts, equals what was there.
 pub fn check_ledger(scratch: &Scratch) {
     let before = replayed(&scratch.read());
+    assert_eq!(replayed_in_parts(&scratch.read()), before, "in parts");
     let report = scratch.read().verify().expect("verifies");
     assert_eq!(report.problems, []);
     let ledger = scratch.open();

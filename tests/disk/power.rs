@@ -11,11 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many seeds, where `INFORCE_POWER_SEEDS` says nothing.
 const SEEDS: u64 = if cfg!(debug_assertions) { 50 } else { 4000 };
 
+/// So short that most openings read a tail only.
+const RUN_LEN: u64 = 3;
+
 fn options(disk: &SimulatedDisk, index: &Path) -> Options {
     Options {
         disk: Arc::new(disk.clone()),
         index: Some(index.to_owned()),
         segment_len: SEGMENT_LEN,
+        run_len: RUN_LEN,
         ..Options::default()
     }
 }

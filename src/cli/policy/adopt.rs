@@ -1,5 +1,6 @@
 //! `inforce policy adopt`
 
+use crate::cli::as_of::AsOf;
 use crate::cli::exit::print_line;
 use crate::cli::{CliError, Common, Exit};
 use crate::fact::{Body, Digest, Document, Fact, FactId, PolicyAdopted, Role, Time};
@@ -53,11 +54,11 @@ pub(super) fn time(text: &str) -> Result<Time, String> {
     Time::parse(text).map_err(|error| error.to_string())
 }
 
-fn role(text: &str) -> Result<Role, String> {
+pub fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| format!("expected {}", Role::NAMES.join(" or ")))
 }
 
-fn param(text: &str) -> Result<(String, Value), String> {
+pub fn param(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
     Ok((key.to_owned(), value))
@@ -67,7 +68,7 @@ pub fn run(args: Adopt) -> Result<Exit, CliError> {
     let ledger = Ledger::open(&args.common.ledger)?;
     let mut fact = fact(&args)?;
     // Adopted again in the same words it is the same fact, which happened when it was first adopted.
-    let before = super::adopted(&ledger)?.into_iter().find(|before| before.fact == fact.id);
+    let before = super::adopted(&ledger, &AsOf::default())?.into_iter().find(|before| before.fact == fact.id);
     fact.time = before.map_or(fact.time, |before| before.time);
     // What the command line gave passes through the same gate as a line of an import.
     let fact = crate::wire::parse(&crate::wire::to_json(&fact).to_string())

@@ -1,6 +1,7 @@
 //! `inforce policy diff`
 
 use super::Adopted;
+use crate::cli::as_of::AsOf;
 use crate::cli::exit::print_line;
 use crate::cli::{CliError, Common, Exit};
 use crate::ledger::Ledger;
@@ -13,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Diff {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    as_of: AsOf,
     /// `POLICY@VERSION`, or `PACK@built-in`.
     #[arg(value_name = "OLD")]
     old: String,
@@ -23,7 +26,7 @@ pub struct Diff {
 
 pub fn run(args: Diff) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let (old, new) = (super::find(&ledger, &args.old)?, super::find(&ledger, &args.new)?);
+    let (old, new) = (super::find(&ledger, &args.as_of, &args.old)?, super::find(&ledger, &args.as_of, &args.new)?);
     let changes = changes(&old, &new)?;
     let mut out = std::io::stdout().lock();
     if args.common.json {

@@ -1,6 +1,7 @@
 //! `inforce policy in-force`
 
 use super::Adopted;
+use crate::cli::as_of::AsOf;
 use crate::cli::exit::print_line;
 use crate::cli::{CliError, Common, Exit};
 use crate::fact::Instant;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct InForce {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    as_of: AsOf,
     /// The time that is asked about (RFC 3339).
     #[arg(long, value_name = "T", value_parser = crate::cli::replay::instant)]
     at: Instant,
@@ -22,7 +25,7 @@ pub struct InForce {
 }
 
 pub fn run(args: InForce) -> Result<Exit, CliError> {
-    let mut all = super::adopted(&Ledger::open_read_only(&args.common.ledger)?)?;
+    let mut all = super::adopted(&Ledger::open_read_only(&args.common.ledger)?, &args.as_of)?;
     all.retain(|each| args.known_at.is_none_or(|known| each.recorded_at <= known));
     let mut lines: BTreeMap<&str, Vec<&Adopted>> = BTreeMap::new();
     all.iter().for_each(|each| lines.entry(&each.id).or_default().push(each));

@@ -1,6 +1,7 @@
 //! `inforce policy list`
 
 use super::Adopted;
+use crate::cli::as_of::AsOf;
 use crate::cli::exit::print_line;
 use crate::cli::{CliError, Common, Exit};
 use crate::ledger::Ledger;
@@ -12,10 +13,12 @@ use serde_json::{Value, json};
 pub struct List {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    as_of: AsOf,
 }
 
 pub fn run(args: List) -> Result<Exit, CliError> {
-    let all = super::adopted(&Ledger::open_read_only(&args.common.ledger)?)?;
+    let all = super::adopted(&Ledger::open_read_only(&args.common.ledger)?, &args.as_of)?;
     let mut out = std::io::stdout().lock();
     if args.common.json {
         return all.iter().try_for_each(|each| print_line(&mut out, to_json(each))).map(|()| Exit::Done);

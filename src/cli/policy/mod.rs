@@ -7,6 +7,9 @@ mod in_force;
 mod list;
 mod show;
 
+pub(super) use adopt::{param, role};
+
+use super::as_of::AsOf;
 use super::{CliError, Exit};
 use crate::fact::{Body, FactId, Instant, PolicyAdopted, Time};
 use crate::ledger::Ledger;
@@ -67,11 +70,13 @@ impl Adopted {
     }
 }
 
-/// Every version, in the order of recording.
-fn adopted(ledger: &Ledger) -> Result<Vec<Adopted>, CliError> {
-    let mut found = Vec::new();
+/// Every version that was there at a moment, in the order of recording.
+fn adopted(ledger: &Ledger, as_of: &AsOf) -> Result<Vec<Adopted>, CliError> {
+    let (mut found, size) = (Vec::new(), as_of.size(ledger)?);
     ledger.each_entry(|entry| {
-        let Some(record) = &entry.record else { return };
+        let Some(record) = entry.record.as_ref().filter(|_| size.is_none_or(|size| entry.header.seq < size.0)) else {
+            return;
+        };
         if let Body::PolicyAdopted(body) = &record.body {
             let header = &entry.header;
             found.push(Adopted {
@@ -88,12 +93,12 @@ fn adopted(ledger: &Ledger) -> Result<Vec<Adopted>, CliError> {
 }
 
 /// The version of `POLICY@VERSION`, the latest recorded of `POLICY`, or a built-in pack as `PACK@built-in`.
-fn find(ledger: &Ledger, name: &str) -> Result<Adopted, CliError> {
+fn find(ledger: &Ledger, as_of: &AsOf, name: &str) -> Result<Adopted, CliError> {
     let (id, version) = name.split_once('@').map_or((name, None), |(id, version)| (id, Some(version)));
     if version == Some("built-in") {
         return built_in(id);
     }
-    let mut all = adopted(ledger)?;
+    let mut all = adopted(ledger, as_of)?;
     let place =
         all.iter().rposition(|each| each.id == id && version.is_none_or(|version| each.body.version == version));
     place.map(|place| all.swap_remove(place)).ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! `inforce policy show`
 
+use crate::cli::as_of::AsOf;
 use crate::cli::exit::print_line;
 use crate::cli::{CliError, Common, Exit};
 use crate::ledger::Ledger;
@@ -12,6 +13,8 @@ use std::io::Write;
 pub struct Show {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    as_of: AsOf,
     /// `POLICY@VERSION`, `POLICY` for its latest version, or `PACK@built-in`.
     #[arg(value_name = "POLICY[@VERSION]")]
     policy: String,
@@ -21,7 +24,7 @@ pub struct Show {
 }
 
 pub fn run(args: Show) -> Result<Exit, CliError> {
-    let found = super::find(&Ledger::open_read_only(&args.common.ledger)?, &args.policy)?;
+    let found = super::find(&Ledger::open_read_only(&args.common.ledger)?, &args.as_of, &args.policy)?;
     let mut out = std::io::stdout().lock();
     let body = &found.body;
     if args.text {

@@ -1,6 +1,7 @@
 //! A bundle of a typical decision: its size, how long it takes to make one and to verify one.
 
-use crate::{Row, ledger};
+use crate::ledger;
+use crate::row::{Held, Row, quantile};
 use inforce::bundle::{self, Bundle, Trust};
 use inforce::evidence;
 use inforce::ledger::Ledger;
@@ -33,18 +34,13 @@ pub fn rows(entries: u64) -> Vec<Row> {
         bundle::check(&bundle, &trust, &mut Vec::new()).expect("it holds");
         verified.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    let row = |name, unit, ours, goal| Row { name, unit, ours, goal };
+    let row = |name: &str, unit, ours, goal| Row::new(name, unit, ours, Held::Limit(goal));
     vec![
         row("bundle: size, the largest", "KB", quantile(&mut bytes, 1.0), 100.0),
         row("bundle: made and checked once, median", "ms", quantile(&mut made, 0.5), 50.0),
         row("bundle: made and checked once, 99 of 100 under", "ms", quantile(&mut made, 0.99), 50.0),
         row("bundle: read and verified, median", "ms", quantile(&mut verified, 0.5), 50.0),
         row("bundle: read and verified, 99 of 100 under", "ms", quantile(&mut verified, 0.99), 50.0),
-        row("opening for look-ups, before the first bundle", "ms", opened.as_secs_f64() * 1e3, 1000.0),
+        row("bundle: opening for look-ups, before the first", "ms", opened.as_secs_f64() * 1e3, 1000.0),
     ]
-}
-
-fn quantile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * share).round() as usize]
 }

@@ -1,0 +1,118 @@
+//! A replay of a ledger that does not fit into memory: part by part, on every core, told in the order of seq.
+//!
+//! Verdicts of a part come out in order; they are put aside with the facts, and merged once every part was judged. Nothing
+//! is printed before, so what is wrong with the question is told instead of an answer, not after half of one.
+
+use super::CliError;
+use super::exit::print_line;
+use super::replay::{Outcome, Replay, matching, only, tampered_line, verdict_line};
+use crate::judge::{self, Ask, Memos};
+use crate::ledger::{BYTES_PER_ENTRY, Ledger, LedgerError, Parts, scratch};
+use crate::replay::Summary;
+use crate::spill::{Merged, Pile, Run, Spill};
+use crate::timeline::{NodeIx, World};
+use rayon::prelude::*;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What came of one part.
+#[derive(Default)]
+struct Judged {
+    summary: Summary,
+    /// Lines by the seq of their decisions, ascending.
+    lines: Pile,
+    /// How many decisions of the part have each name that was asked for.
+    named: Vec<usize>,
+}
+
+pub fn run(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outcome, CliError> {
+    let start = Instant::now();
+    let threads = rayon::current_num_threads();
+    let part_len = (args.memory << 20) / BYTES_PER_ENTRY / threads as u64;
+    let parts = args.as_of.load_parts(ledger, part_len)?;
+    let read_in = start.elapsed();
+    let start = Instant::now();
+    let next = AtomicUsize::new(0);
+    let work = |_| {
+        let mut judged = Vec::new();
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= parts.count() {
+                return Ok(judged);
+            }
+            judged.push(judge_part(args, &parts, part)?);
+        }
+    };
+    let judged: Vec<Vec<Judged>> = (0..threads).into_par_iter().map(work).collect::<Result<_, CliError>>()?;
+    let judged: Vec<Judged> = judged.into_iter().flatten().collect();
+    for (number, name) in args.decisions.iter().enumerate() {
+        let found: usize = judged.iter().map(|part| part.named[number]).sum();
+        // The decision may stand behind the damage: that is what there is to say, not that there is no such decision.
+        match only(name, &vec![(); found]) {
+            Err(_) if parts.bad.is_some() => {
+                return Ok(Outcome { summary: Summary::default(), bad: parts.bad, took: [read_in, start.elapsed()] });
+            }
+            other => other?,
+        }
+    }
+    let mut summary = Summary::default();
+    judged.iter().for_each(|part| summary.add(&part.summary));
+    merge(parts.spill(), judged.iter().map(|part| &part.lines), out)?;
+    Ok(Outcome { summary, bad: parts.bad, took: [read_in, start.elapsed()] })
+}
+
+fn judge_part(args: &Replay, parts: &Parts, part: usize) -> Result<Judged, CliError> {
+    let (mut world, attested) = parts.build(part)?;
+    if let Some(pack) = &args.pack {
+        world.judge_by(pack).map_err(CliError::Usage)?;
+    }
+    let (mut judged, mut memos) = (Judged::default(), Memos::default());
+    let decisions = asked(args, &world, &mut judged.named);
+    for decision in decisions {
+        let line = match &parts.bad {
+            Some(bad) => {
+                judged.summary.count_tampered();
+                tampered_line(&world, decision, bad, args.common.json)
+            }
+            None => {
+                let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut memos));
+                judged.summary.count(&judgement);
+                verdict_line(&world, &judgement, &attested, args.common.json)
+            }
+        };
+        judged.lines.push(parts.spill(), world.node(decision).seq, line.as_bytes()).map_err(put_aside)?;
+    }
+    judged.lines.settle(parts.spill()).map_err(put_aside)?;
+    Ok(judged)
+}
+
+/// The decisions of a part that are asked for, ascending; all of them if none is named.
+fn asked(args: &Replay, world: &World, named: &mut Vec<usize>) -> Vec<NodeIx> {
+    let mut decisions = Vec::new();
+    if args.decisions.is_empty() {
+        decisions.extend(world.decisions());
+    }
+    for name in &args.decisions {
+        let found = matching(world, name);
+        named.push(found.len());
+        decisions.extend(found);
+    }
+    decisions.sort_unstable();
+    decisions.dedup();
+    decisions.retain(|&decision| args.is_asked(world, decision));
+    decisions
+}
+
+/// Prints what stands on piles that ascend in seq, in the order of seq.
+fn merge<'a>(spill: &'a Spill, piles: impl Iterator<Item = &'a Pile>, out: &mut impl Write) -> Result<(), CliError> {
+    let mut lines = Merged::new(piles.map(|pile| Run::of(pile, spill)).collect()).map_err(put_aside)?;
+    while let Some((_, _, line)) = lines.take().map_err(put_aside)? {
+        print_line(out, std::str::from_utf8(line).expect("a line is text"))?;
+    }
+    Ok(())
+}
+
+fn put_aside(error: io::Error) -> CliError {
+    LedgerError::into(scratch(error))
+}

@@ -1,0 +1,110 @@
+//! Pages: what run files are made of. Each has 4 KiB, a checksum over itself and its place, and its length in use.
+//!
+//! A page is checked whenever it is read from disk. The checksum is over the run's range and the page's number too: a page
+//! that stands where another should is damage like any other.
+
+/// Bytes of a page.
+pub const PAGE: usize = 4096;
+/// Checksum, and how many bytes are in use.
+const HEAD: usize = 8;
+/// Bytes of a page that can be used.
+pub const ROOM: usize = PAGE - HEAD;
+
+/// What a page's checksum is over besides its bytes: which run it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub first: u64,
+    pub end: u64,
+}
+
+/// A page that holds `used`, as it is stored as number `number` of its run.
+pub fn seal(range: Range, number: u64, used: &[u8]) -> Vec<u8> {
+    assert!(used.len() <= ROOM, "a page holds {ROOM} bytes");
+    let mut page = vec![0; PAGE];
+    page[4..HEAD].copy_from_slice(&(used.len() as u32).to_le_bytes());
+    page[HEAD..HEAD + used.len()].copy_from_slice(used);
+    let sum = checksum(range, number, &page);
+    page[..4].copy_from_slice(&sum.to_le_bytes());
+    page
+}
+
+/// What the page holds, if it is the one that was stored there.
+pub fn open(range: Range, number: u64, page: &[u8]) -> Option<&[u8]> {
+    let (sum, used) = (u32_at(page, 0)?, u32_at(page, 4)? as usize);
+    (page.len() == PAGE && checksum(range, number, page) == sum).then(|| page.get(HEAD..HEAD.checked_add(used)?))?
+}
+
+fn checksum(range: Range, number: u64, page: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    [range.first, range.end, number].iter().for_each(|part| hasher.update(&part.to_le_bytes()));
+    hasher.update(&page[4..]);
+    hasher.finalize()
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// Appends a number, seven bits a byte, the lowest first.
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Takes a number off the front of `bytes`.
+pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let (mut value, mut shift) = (0, 0);
+    loop {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        if byte < 0x80 {
+            return Some(value);
+        }
+        shift += 7;
+    }
+}
+
+/// Takes a number of `width` bytes, the lowest first.
+pub fn take_fixed(bytes: &mut &[u8], width: usize) -> Option<u64> {
+    let (number, rest) = bytes.split_at_checked(width)?;
+    *bytes = rest;
+    Some(number.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_changed_bit_and_every_other_place_is_noticed() {
+        let range = Range { first: 3, end: 900 };
+        let page = seal(range, 7, b"some bytes");
+        assert_eq!(open(range, 7, &page), Some(&b"some bytes"[..]));
+        for bit in 0..PAGE * 8 {
+            let mut bad = page.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(range, 7, &bad), None, "bit {bit}");
+        }
+        assert_eq!(open(range, 8, &page), None);
+        assert_eq!(open(Range { first: 3, end: 901 }, 7, &page), None);
+        (0..PAGE).for_each(|cut| assert_eq!(open(range, 7, &page[..cut]), None, "cut at {cut}"));
+    }
+
+    #[test]
+    fn numbers_come_back() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            let mut rest = &out[..];
+            assert_eq!((take_varint(&mut rest), rest.len()), (Some(value), 0));
+            assert_eq!(take_varint(&mut &out[..out.len() - 1]), None, "cut");
+        }
+        assert_eq!(take_varint(&mut &[0xff; 11][..]), None, "too long");
+        assert_eq!(take_fixed(&mut &[1, 2, 3][..], 3), Some(0x03_02_01));
+        assert_eq!(take_fixed(&mut &[1, 2][..], 3), None);
+    }
+}

@@ -1,0 +1,303 @@
+//! Runs: what entries of a range of seqs can be found by, and where each stands, sorted and written once.
+//!
+//! A run is a file of pages: a header; a filter over its keys; postings, sorted; locations; the first key of each page of
+//! both; a footer. It is written beside its name, synced, and moved there, so one that is named is whole; its footer says
+//! what it covers, so runs are found again without anything else. `docs/format.md`, "index", has the bytes.
+
+use super::page::{self, PAGE, Range};
+use super::{GroupStart, filter};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+pub const MAGIC: &[u8; 12] = b"inforce-run\n";
+/// What an entry is filed under and how; a run that was made otherwise is made again.
+pub const VERSION: u64 = 3;
+/// Bits of a term that are kept: whoever asks checks what it finds.
+pub const KEY_BITS: u32 = 40;
+/// Numbers a page of fences.
+pub const FENCES: usize = page::ROOM / 8;
+/// The most bytes of a mark.
+pub const MARK: usize = 512;
+
+/// What a run says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// The seqs that it covers.
+    pub range: Range,
+    /// The group of the last of them.
+    pub resume: GroupStart,
+    /// The hash of the last of them: a run of another journal is found out by it.
+    pub boundary: [u8; 32],
+    /// Erasures of everything below this seq have left no trace in it.
+    pub purged: u64,
+    /// What the ledger noted with it.
+    pub mark: Vec<u8>,
+}
+
+/// How many pages, and of what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sections {
+    pub filter: u64,
+    pub postings: u64,
+    pub locations: u64,
+    /// Distinct keys, at most.
+    pub keys: u64,
+}
+
+impl Sections {
+    pub fn postings_at(&self) -> u64 {
+        1 + self.filter
+    }
+
+    pub fn locations_at(&self) -> u64 {
+        self.postings_at() + self.postings
+    }
+
+    pub fn fences_at(&self) -> u64 {
+        self.locations_at() + self.locations
+    }
+
+    /// The number of the footer's page, which is the last.
+    pub fn footer_at(&self) -> u64 {
+        let fences = |count: u64| count.div_ceil(FENCES as u64);
+        self.fences_at() + fences(self.postings) + fences(self.locations)
+    }
+}
+
+/// Bytes of a run's first seq in a page of postings.
+pub fn width(range: Range) -> usize {
+    let most = range.end - 1 - range.first;
+    (64 - most.leading_zeros() as usize).div_ceil(8).max(1)
+}
+
+/// The header's page: the same for every run of a range.
+pub fn header(range: Range) -> Vec<u8> {
+    let numbers = [VERSION, range.first, range.end];
+    page::seal(range, 0, &[&MAGIC[..], &numbers.map(u64::to_le_bytes).concat()].concat())
+}
+
+/// The footer's page.
+pub fn footer(meta: &Meta, sections: &Sections) -> Vec<u8> {
+    let Sections { filter, postings, locations, keys } = *sections;
+    let Meta { resume, purged, .. } = *meta;
+    let numbers = [filter, postings, locations, keys, resume.seq, resume.location, purged, meta.mark.len() as u64];
+    let bytes = [&numbers.map(u64::to_le_bytes).concat()[..], &meta.boundary, &meta.mark].concat();
+    page::seal(meta.range, sections.footer_at(), &bytes)
+}
+
+fn read_footer(range: Range, number: u64, page: &[u8]) -> Option<(Meta, Sections)> {
+    let mut rest = page::open(range, number, page)?;
+    let mut next = || page::take_fixed(&mut rest, 8);
+    let sections = Sections { filter: next()?, postings: next()?, locations: next()?, keys: next()? };
+    let resume = GroupStart { seq: next()?, location: next()? };
+    let (purged, len) = (next()?, next()? as usize);
+    let (boundary, mark) = rest.split_at_checked(32)?;
+    let meta = Meta { range, resume, boundary: boundary.try_into().ok()?, purged, mark: mark.to_vec() };
+    (mark.len() == len && sections.footer_at() == number).then_some((meta, sections))
+}
+
+/// A page that is not what was written.
+#[derive(Debug)]
+pub struct BadPage(pub u64);
+
+impl From<BadPage> for io::Error {
+    fn from(BadPage(number): BadPage) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, format!("page {number} of a run does not match its checksum"))
+    }
+}
+
+/// A run that can be asked.
+pub struct Run {
+    path: PathBuf,
+    file: File,
+    pub meta: Meta,
+    sections: Sections,
+    /// The first key of each page of postings, and the first seq of each page of locations.
+    postings: Vec<u64>,
+    locations: Vec<u64>,
+    /// The filter, where it is small enough to be kept in memory.
+    filter: Option<OnceLock<Vec<u8>>>,
+}
+
+/// The name of a run.
+pub fn name(range: Range) -> String {
+    format!("{:016x}-{:016x}.run", range.first, range.end)
+}
+
+/// The range that a run's name tells.
+pub fn range_of(path: &Path) -> Option<Range> {
+    let (first, end) = path.file_name()?.to_str()?.strip_suffix(".run")?.split_once('-')?;
+    let number = |hex: &str| u64::from_str_radix(hex, 16).ok();
+    let range = Range { first: number(first)?, end: number(end)? };
+    (range.first < range.end && path.file_name()?.to_str()? == name(range)).then_some(range)
+}
+
+impl Run {
+    /// Opens a run; its header, fences and footer are checked, the rest is when it is read. Its filter is kept in memory
+    /// if it is not longer than `room`, which is then less.
+    pub fn open(path: &Path, room: &mut u64) -> io::Result<Run> {
+        let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("`{}` {what}", path.display()));
+        let range = range_of(path).ok_or_else(|| bad("is no name of a run"))?;
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        if len < 4 * PAGE as u64 || !len.is_multiple_of(PAGE as u64) {
+            return Err(bad("is cut"));
+        }
+        let mut bytes = vec![0; PAGE];
+        file.read_exact_at(&mut bytes, 0)?;
+        if bytes != header(range) {
+            return Err(bad("was made by another version of this program, or is damaged"));
+        }
+        let number = len / PAGE as u64 - 1;
+        file.read_exact_at(&mut bytes, number * PAGE as u64)?;
+        let (meta, sections) = read_footer(range, number, &bytes).ok_or_else(|| bad("has a damaged footer"))?;
+        let mut run = Run {
+            path: path.to_owned(),
+            file,
+            meta,
+            sections,
+            postings: Vec::new(),
+            locations: Vec::new(),
+            filter: None,
+        };
+        let split = sections.fences_at() + sections.postings.div_ceil(FENCES as u64);
+        run.postings = run.fences(sections.fences_at(), sections.postings)?;
+        run.locations = run.fences(split, sections.locations)?;
+        if let Some(left) = room.checked_sub(sections.filter * page::ROOM as u64) {
+            *room = left;
+            run.filter = Some(OnceLock::new());
+        }
+        Ok(run)
+    }
+
+    fn fences(&self, at: u64, count: u64) -> io::Result<Vec<u64>> {
+        let mut fences = Vec::with_capacity(count as usize);
+        for number in at..at + count.div_ceil(FENCES as u64) {
+            let page = self.page(number)?;
+            fences.extend(page.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().expect("eight bytes"))));
+        }
+        if fences.len() as u64 == count && fences.is_sorted() { Ok(fences) } else { Err(BadPage(at).into()) }
+    }
+
+    /// Distinct keys, at most.
+    pub fn keys(&self) -> u64 {
+        self.sections.keys
+    }
+
+    pub fn entries(&self) -> u64 {
+        self.meta.range.end - self.meta.range.first
+    }
+
+    /// Bytes of its filter that are, or may be, in memory.
+    pub fn kept(&self) -> u64 {
+        self.filter.as_ref().map_or(0, |_| self.sections.filter * page::ROOM as u64)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What a page holds.
+    fn page(&self, number: u64) -> io::Result<Vec<u8>> {
+        let mut page = vec![0; PAGE];
+        self.file.read_exact_at(&mut page, number * PAGE as u64)?;
+        let len = page::open(self.meta.range, number, &page).ok_or(BadPage(number))?.len();
+        page.copy_within(PAGE - page::ROOM..PAGE - page::ROOM + len, 0);
+        page.truncate(len);
+        Ok(page)
+    }
+
+    /// False if the run holds nothing of a key.
+    fn may_hold(&self, key: u64) -> io::Result<bool> {
+        let number = filter::page_of(key, self.sections.filter);
+        let Some(kept) = &self.filter else { return Ok(filter::may_hold(&self.page(1 + number)?, key)) };
+        let pages = match kept.get() {
+            Some(pages) => pages,
+            None => {
+                let pages =
+                    (1..=self.sections.filter).map(|number| self.page(number)).collect::<io::Result<Vec<_>>>()?;
+                kept.get_or_init(|| pages.concat())
+            }
+        };
+        let start = number as usize * page::ROOM;
+        Ok(pages.get(start..start + page::ROOM).is_some_and(|page| filter::may_hold(page, key)))
+    }
+
+    /// The seqs of a key, ascending, appended to `found`.
+    pub fn find(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {
+        if !self.may_hold(key)? {
+            return Ok(());
+        }
+        // The page that begins at or before the key, then every one that still begins with it.
+        let first = self.postings.partition_point(|&fence| fence < key).saturating_sub(1);
+        for (number, _) in self.postings.iter().enumerate().skip(first).take_while(|(_, fence)| **fence <= key) {
+            self.postings(number as u64, |other, seq| {
+                if other == key {
+                    found.push(seq);
+                }
+                other <= key
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the postings of a page until `take` says no.
+    pub fn postings(&self, number: u64, take: impl FnMut(u64, u64) -> bool) -> io::Result<()> {
+        let at = self.sections.postings_at() + number;
+        let page = self.page(at)?;
+        read_postings(&page, self.postings[number as usize], self.meta.range, take).ok_or_else(|| BadPage(at).into())
+    }
+
+    /// How many pages of postings.
+    pub fn pages(&self) -> u64 {
+        self.sections.postings
+    }
+
+    /// Where an entry of the run stands.
+    pub fn location(&self, seq: u64) -> io::Result<u64> {
+        let number = self.locations.partition_point(|&first| first <= seq).saturating_sub(1);
+        let at = self.sections.locations_at() + number as u64;
+        let (page, mut location) = (self.page(at)?, 0u64);
+        let (mut rest, first) = (&page[..], *self.locations.get(number).ok_or(BadPage(at))?);
+        for _ in first..=seq {
+            let step = page::take_varint(&mut rest).ok_or(BadPage(at))?;
+            location = location.checked_add(step).ok_or(BadPage(at))?;
+        }
+        Ok(location)
+    }
+
+    /// How many pages of locations.
+    pub fn location_pages(&self) -> u64 {
+        self.sections.locations
+    }
+
+    /// A page of locations and its first seq, as it was written.
+    pub fn location_page(&self, number: u64) -> io::Result<(u64, Vec<u8>)> {
+        Ok((self.locations[number as usize], self.page(self.sections.locations_at() + number)?))
+    }
+}
+
+fn read_postings(mut rest: &[u8], fence: u64, range: Range, mut take: impl FnMut(u64, u64) -> bool) -> Option<()> {
+    let (mut key, width) = (fence, width(range));
+    while !rest.is_empty() {
+        let tag = page::take_varint(&mut rest)?;
+        key = key.checked_add(tag >> 1)?;
+        let count = if tag & 1 == 1 { page::take_varint(&mut rest)? } else { 1 };
+        let mut seq = range.first.checked_add(page::take_fixed(&mut rest, width)?)?;
+        for number in 0..count {
+            if number > 0 {
+                seq = seq.checked_add(page::take_varint(&mut rest)?)?;
+            }
+            if seq >= range.end {
+                return None;
+            }
+            if !take(key, seq) {
+                return Some(());
+            }
+        }
+    }
+    Some(())
+}

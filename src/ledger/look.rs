@@ -1,0 +1,138 @@
+//! Single entries looked up, and the entries that name something, without reading through the rest.
+//!
+//! As for a bundle, what the index names is read from the journal and checked entry by entry; that nothing is left out is
+//! told by `verify` alone.
+
+use super::shelf::Shelf;
+use super::{BadEntry, Ledger, LedgerError, Paths};
+use crate::codec::{self, StreamId};
+use crate::entry::Entry;
+use crate::fact::{Instant, Kind};
+use crate::index::{Field, Term};
+use crate::keyring::Keyring;
+use crate::merkle::TreeSize;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::RwLockReadGuard;
+
+/// What entries can be looked up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By<'a> {
+    /// Those of an account, since it was last erased.
+    Account(&'a str),
+    /// Decisions about an advertiser's items.
+    Advertiser(&'a str),
+    /// Those of a kind.
+    Kind(Kind),
+    /// Versions of a policy, notices about it, and decisions that cite it.
+    Policy(&'a str),
+    /// Those that happened on the day (UTC) of this instant.
+    Day(Instant),
+}
+
+/// A ledger that is being looked at. Appends of this process wait meanwhile.
+pub struct Look<'a> {
+    ledger: &'a Ledger,
+    shelf: RefCell<Shelf<'a>>,
+    keyring: RwLockReadGuard<'a, Keyring>,
+    journal: PathBuf,
+}
+
+impl Ledger {
+    /// Begins to look things up; where there is no index this reads the journal once.
+    pub fn look(&self) -> Result<Look<'_>, LedgerError> {
+        let shelf = self.shelf()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        Ok(Look { ledger: self, shelf: RefCell::new(shelf), keyring, journal: Paths(&self.dir).journal() })
+    }
+
+    /// True if there is an index to look things up by; else every look reads the journal.
+    pub fn is_indexed(&self) -> bool {
+        self.writer.is_some() || self.reader.is_some()
+    }
+}
+
+impl Look<'_> {
+    /// The seqs that are named, ascending; a few may not be meant.
+    pub fn find(&self, by: By) -> Result<Vec<u64>, LedgerError> {
+        let term = match by {
+            By::Account(account) => match self.stream_of(account) {
+                Some(stream) => Term::new(Field::Account, &stream.0),
+                None => return Ok(Vec::new()),
+            },
+            By::Advertiser(name) => Term::new(Field::Advertiser, name.as_bytes()),
+            By::Kind(kind) => Term::new(Field::Kind, &[kind as u8]),
+            By::Policy(id) => Term::new(Field::Policy, &codec::policy_stream(id).0),
+            By::Day(at) => Term::new(Field::Day, &at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
+        };
+        self.ask(|shelf| shelf.postings(term))
+    }
+
+    /// Once more in one pass over the journal where the index turns out to be damaged.
+    fn ask<T>(&self, ask: impl Fn(&Shelf) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let answer = ask(&self.shelf.borrow());
+        let Err(LedgerError::Index(error)) = answer else { return answer };
+        tracing::info!("{error}; the journal is read instead");
+        *self.shelf.borrow_mut() = self.ledger.scanned_with(&self.keyring)?;
+        ask(&self.shelf.borrow())
+    }
+
+    /// One entry, with the text of a chat where it still exists.
+    pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
+        let exhibit = self.ask(|shelf| shelf.exhibit(self.ledger.disk(), &self.journal, seq, &self.keyring))?;
+        Ok(exhibit.map(|exhibit| exhibit.entry))
+    }
+
+    /// As [`Look::entry`], where it must be there.
+    pub fn expect(&self, seq: u64) -> Result<Entry, LedgerError> {
+        Ok(self.entry(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?)
+    }
+
+    /// How many of the first `size` entries were recorded at or before `at`, by halving: time of recording never goes back.
+    pub fn size_at(&self, at: Instant, size: TreeSize) -> Result<TreeSize, LedgerError> {
+        let (mut low, mut high) = (0, size.0);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.expect(middle)?.header.recorded_at <= at { low = middle + 1 } else { high = middle }
+        }
+        Ok(TreeSize(low))
+    }
+
+    /// The stream of an account that is known, since it was last erased.
+    pub fn stream_of(&self, account: &str) -> Option<StreamId> {
+        self.keyring.slot_of(account).map(|slot| self.keyring.stream(slot))
+    }
+
+    /// Everything about an account and about every account that was ever linked to one of its centers, ascending in seq.
+    pub fn person(&self, account: &str, size: TreeSize) -> Result<Vec<Entry>, LedgerError> {
+        let Some(own) = self.stream_of(account) else { return Ok(Vec::new()) };
+        let own = self.stream(own, Field::Account, size)?;
+        let mut seqs: BTreeSet<u64> = own.iter().map(|entry| entry.header.seq).collect();
+        let mut found = own;
+        let centers: BTreeSet<StreamId> =
+            found.iter().filter_map(|entry| entry.header.streams.get(1)).map(|link| link.stream).collect();
+        for center in centers {
+            let links = self.stream(center, Field::Center, size)?;
+            let members: BTreeSet<StreamId> = links.iter().map(|entry| entry.header.streams[0].stream).collect();
+            for member in members {
+                let entries = self.stream(member, Field::Account, size)?;
+                found.extend(entries.into_iter().filter(|entry| seqs.insert(entry.header.seq)));
+            }
+        }
+        found.sort_unstable_by_key(|entry| entry.header.seq);
+        Ok(found)
+    }
+
+    fn stream(&self, stream: StreamId, field: Field, size: TreeSize) -> Result<Vec<Entry>, LedgerError> {
+        let seqs = self.ask(|shelf| shelf.postings(Term::new(field, &stream.0)))?;
+        let mut found = Vec::new();
+        for seq in seqs.into_iter().filter(|&seq| seq < size.0) {
+            let entry = self.expect(seq)?;
+            if entry.header.streams.iter().any(|link| link.stream == stream) {
+                found.push(entry);
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,338 @@
+//! A ledger as worlds that each fit into memory: whatever one decision can be judged by stands in one of them.
+//!
+//! One pass checks everything. Each entry is put aside, sealed, in the form in which a world takes it, on one of many piles
+//! by its account's group: accounts that were ever in one center, whose facts cite each other, or who took part in one
+//! conversation. Policies go into every part. INVARIANT (apart): no fact of one group is ever asked for by the judge of
+//! another's decision, so a part gives the verdicts that the whole gives. Held are four bytes an entry, and what an account
+//! needs; a single group larger than the memory is still one part.
+
+use super::groups::{AccountNo, Groups};
+use super::pass::{Pass, Problem, Report, Wanted};
+use super::read::Content;
+use super::{Ledger, LedgerError};
+use crate::attested::Attestations;
+use crate::codec::{self, Commitment, EntryHash, Header, Identity, Link, Record, StreamId, StreamLink};
+use crate::entry::Entry;
+use crate::fact::{Body, Instant, Kind, Source, Time};
+use crate::merkle::{Frontier, TreeSize};
+use crate::spill::{Merged, Pile, Run, Spill};
+use crate::timeline::World;
+use foldhash::HashMap;
+use rayon::prelude::*;
+use std::hash::BuildHasher;
+use std::io;
+use std::sync::Mutex;
+
+/// Bytes that an entry takes while it is judged, lists that grow included.
+pub const BYTES_PER_ENTRY: u64 = 320;
+/// Entries on a pile, more or less.
+const PILE: u64 = 64 << 10;
+/// Piles at most: each gathers 64 KiB.
+const PILES: u64 = 512;
+/// Piles of conversations.
+const TALKS: u64 = 64;
+/// An entry of nobody.
+const NOBODY: u32 = u32::MAX;
+
+/// What a world takes of an entry.
+type Taken = (Kind, Time, Instant, StreamId, Vec<Option<u64>>, Option<Record>);
+
+/// An entry, ready to be put aside.
+struct Kept {
+    bytes: Vec<u8>,
+    center: Option<u64>,
+    /// Conversations that it is a turn of, or cites as a whole.
+    talks: Vec<u64>,
+}
+
+fn keep(entry: &Entry) -> Kept {
+    let key = |text: &str| foldhash::quality::FixedState::default().hash_one(text);
+    let (mut center, mut talks) = (None, Vec::new());
+    match entry.record.as_ref().map(|record| &record.body) {
+        Some(Body::AccountLinked { center: id } | Body::AccountUnlinked { center: id }) => center = Some(key(id)),
+        Some(Body::InteractionRecorded(body)) => talks.push(key(&body.conversation)),
+        Some(Body::SignalDerived(body)) => talks.extend(body.sources.iter().filter_map(|source| match source {
+            Source::Conversation(id) => Some(key(id)),
+            Source::Fact(_) => None,
+        })),
+        _ => {}
+    }
+    Kept { bytes: encode(entry), center, talks }
+}
+
+fn encode(entry: &Entry) -> Vec<u8> {
+    let header = &entry.header;
+    let links: Vec<Option<u64>> = header.links.iter().map(cited).collect();
+    let (at, recorded, stream) = (header.occurred_at, header.recorded_at, header.streams[0].stream);
+    codec::encode(&(header.kind, at, recorded, stream, links, &entry.record))
+}
+
+fn cited(link: &Link) -> Option<u64> {
+    match link {
+        Link::Resolved { seq, .. } => Some(*seq),
+        Link::Unresolved { .. } => None,
+    }
+}
+
+/// The entry again, without what only checks look at.
+fn decode(seq: u64, bytes: &[u8]) -> Entry {
+    let taken: Taken = codec::decode(bytes, "an entry put aside").expect("it was encoded by this process");
+    let (kind, occurred_at, recorded_at, stream, links, record) = taken;
+    let hash = EntryHash([0; 32]);
+    let link = |cited: Option<u64>| match cited {
+        Some(seq) => Link::Resolved { seq, hash },
+        None => Link::Unresolved { identity: Identity([0; 16]) },
+    };
+    let header = Header {
+        seq,
+        identity: Identity([0; 16]),
+        kind,
+        occurred_at,
+        recorded_at,
+        streams: vec![StreamLink { stream, revision: 0, previous: hash }],
+        pins: None,
+        links: links.into_iter().map(link).collect(),
+        body: Commitment([0; 32]),
+        content: None,
+    };
+    Entry { header, hash, record, content: None }
+}
+
+/// Entries on their way to piles.
+struct Sorting {
+    spill: Spill,
+    piles: Vec<Pile>,
+    groups: Groups,
+    accounts: HashMap<StreamId, AccountNo>,
+    centers: HashMap<u64, AccountNo>,
+    /// Pairs of a conversation and an account, on piles by conversation.
+    talks: Vec<Pile>,
+    /// The account of each entry, by seq.
+    owners: Vec<u32>,
+    policies: Vec<Entry>,
+    frontier: Frontier,
+    size: Option<TreeSize>,
+}
+
+impl Sorting {
+    fn new(ledger: &Ledger, expected: u64, size: Option<TreeSize>) -> Result<Sorting, LedgerError> {
+        let spill = Spill::new(ledger.disk()).map_err(scratch)?;
+        let piles = (expected / PILE).clamp(8, PILES);
+        let empty = |count: u64| (0..count).map(|_| Pile::default()).collect();
+        Ok(Sorting {
+            spill,
+            piles: empty(piles),
+            groups: Groups::new(piles as u16),
+            accounts: HashMap::default(),
+            centers: HashMap::default(),
+            talks: empty(TALKS),
+            // What files claim is believed up to a gibibyte.
+            owners: Vec::with_capacity(expected.min(1 << 28) as usize),
+            policies: Vec::new(),
+            frontier: Frontier::default(),
+            size,
+        })
+    }
+
+    fn take(&mut self, entry: &Entry, kept: Kept) -> Result<(), LedgerError> {
+        let header = &entry.header;
+        if self.size.is_some_and(|size| header.seq >= size.0) {
+            return Ok(());
+        }
+        if self.size.is_some() {
+            self.frontier.append(super::tree::leaf(&entry.hash));
+        }
+        let owner = match header.kind {
+            Kind::PolicyAdopted => {
+                self.policies.push(decode(header.seq, &kept.bytes));
+                None
+            }
+            // A verdict on record goes where its decision is; nothing that cites it finds it in any world.
+            Kind::VerdictAttested => {
+                let decision = header.links.first().and_then(cited).and_then(|seq| self.owner(seq));
+                let pile = usize::from(decision.map_or(0, |owner| self.groups.count(owner)));
+                self.piles[pile].push(&self.spill, header.seq, &kept.bytes).map_err(scratch)?;
+                None
+            }
+            _ => Some(self.put(header, kept)?),
+        };
+        // Behind damage seqs are missing.
+        self.owners.resize(header.seq as usize, NOBODY);
+        self.owners.push(owner.map_or(NOBODY, |owner| owner.0));
+        Ok(())
+    }
+
+    fn put(&mut self, header: &Header, kept: Kept) -> Result<AccountNo, LedgerError> {
+        let groups = &mut self.groups;
+        let owner = *self.accounts.entry(header.streams[0].stream).or_insert_with(|| groups.add());
+        if let Some(center) = kept.center {
+            let other = *self.centers.entry(center).or_insert(owner);
+            self.groups.join(other, owner);
+        }
+        for seq in header.links.iter().filter_map(cited) {
+            if let Some(other) = self.owner(seq) {
+                self.groups.join(other, owner);
+            }
+        }
+        for talk in kept.talks {
+            let pile = &mut self.talks[(talk % TALKS) as usize];
+            pile.push(&self.spill, talk, &owner.0.to_le_bytes()).map_err(scratch)?;
+        }
+        let pile = usize::from(self.groups.count(owner));
+        self.piles[pile].push(&self.spill, header.seq, &kept.bytes).map_err(scratch)?;
+        Ok(owner)
+    }
+
+    fn owner(&self, seq: u64) -> Option<AccountNo> {
+        self.owners.get(seq as usize).copied().filter(|&owner| owner != NOBODY).map(AccountNo)
+    }
+
+    /// Joins those who took part in one conversation.
+    fn join_talks(&mut self) -> Result<(), LedgerError> {
+        for pile in std::mem::take(&mut self.talks) {
+            let mut first: HashMap<u64, u32> = HashMap::default();
+            for piece in pile.pieces(&self.spill) {
+                let mut pairs = piece.map_err(scratch)?;
+                while let Some((talk, owner)) = pairs.take() {
+                    let owner = u32::from_le_bytes(owner.try_into().expect("four bytes"));
+                    let other = *first.entry(talk).or_insert(owner);
+                    self.groups.join(AccountNo(other), AccountNo(owner));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A ledger in parts.
+pub struct Parts {
+    /// How many entries were taken.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: crate::merkle::NodeHash,
+    /// The first thing that is not what was recorded: with it no verdict is worth anything.
+    pub bad: Option<Problem>,
+    spill: Spill,
+    piles: Vec<Pile>,
+    /// What was brought to a pile from others.
+    brought: Vec<Pile>,
+    homes: Vec<u16>,
+    owners: Vec<u32>,
+    policies: Vec<Entry>,
+    /// Piles of each part.
+    parts: Vec<std::ops::Range<usize>>,
+}
+
+impl Ledger {
+    /// How many entries there must be, by tree and checkpoints.
+    pub fn expected(&self) -> Result<u64, LedgerError> {
+        Ok(super::load::Extent::of(self)?.acknowledged())
+    }
+
+    /// Reads and checks everything, and hands it out in parts of about so many entries; with a size, the first that many
+    /// entries.
+    pub fn load_parts(&self, part_len: u64, size: Option<TreeSize>) -> Result<Parts, LedgerError> {
+        let wanted = Wanted { content: Content::Leave, whole: false, keep };
+        let start = |pass: &Pass| Sorting::new(self, pass.acknowledged(), size);
+        let (sorting, passed) = self.pass(&wanted, start, |sorting, entry, kept| sorting.take(entry, kept))?;
+        if let Some(size) = size.filter(|&size| size > passed.size) {
+            let expected = format!("a size of at most {}", passed.size.0);
+            return Err(LedgerError::BeyondTree { asked: size.0, expected });
+        }
+        Parts::new(sorting, passed, part_len)
+    }
+}
+
+impl Parts {
+    fn new(mut sorting: Sorting, passed: Report, part_len: u64) -> Result<Parts, LedgerError> {
+        sorting.join_talks()?;
+        let Sorting { spill, piles, groups, owners, policies, frontier, size, .. } = sorting;
+        let (homes, totals, strayed) = groups.settle();
+        let (size, root) = size.map_or((passed.size, passed.root), |size| (size, frontier.root()));
+        let bad = passed.problems.into_iter().next();
+        let brought = piles.iter().map(|_| Pile::default()).collect();
+        let mut parts = Parts { size, root, bad, spill, piles, brought, homes, owners, policies, parts: Vec::new() };
+        parts.bring(&strayed).map_err(scratch)?;
+        let (mut start, mut len) = (0, 0);
+        for (pile, total) in totals.into_iter().enumerate() {
+            if pile > start && len + total > part_len {
+                parts.parts.push(start..pile);
+                (start, len) = (pile, 0);
+            }
+            len += total;
+        }
+        parts.parts.push(start..parts.piles.len());
+        Ok(parts)
+    }
+
+    /// Brings what stands on another pile than its group's home to where it belongs.
+    fn bring(&mut self, strayed: &[bool]) -> io::Result<()> {
+        let brought: Vec<Mutex<Pile>> = std::mem::take(&mut self.brought).into_iter().map(Mutex::new).collect();
+        let strayed: Vec<usize> = (0..self.piles.len()).filter(|&pile| strayed[pile]).collect();
+        strayed.into_par_iter().try_for_each(|pile| {
+            for piece in self.piles[pile].pieces(&self.spill) {
+                let mut records = piece?;
+                while let Some((seq, record)) = records.take() {
+                    let home = self.home(seq, record).unwrap_or(pile);
+                    if home != pile {
+                        brought[home].lock().expect("no holder panics").push(&self.spill, seq, record)?;
+                    }
+                }
+            }
+            Ok::<(), io::Error>(())
+        })?;
+        self.brought = brought.into_iter().map(|pile| pile.into_inner().expect("no holder panics")).collect();
+        Ok(())
+    }
+
+    /// The pile that is home to an entry; a verdict on record has its decision's.
+    fn home(&self, seq: u64, record: &[u8]) -> Option<usize> {
+        let owner = match *self.owners.get(seq as usize)? {
+            NOBODY => *self.owners.get(decode(seq, record).header.links.first().and_then(cited)? as usize)?,
+            owner => owner,
+        };
+        self.homes.get(owner as usize).map(|&home| usize::from(home))
+    }
+
+    /// Where verdicts can be put aside until those of all parts are there.
+    pub fn spill(&self) -> &Spill {
+        &self.spill
+    }
+
+    /// How many parts.
+    pub fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Builds a part: everything that its decisions are judged by, and the verdicts on record about them.
+    pub fn build(&self, part: usize) -> Result<(World, Attestations), LedgerError> {
+        let (piles, spill) = (self.parts[part].clone(), &self.spill);
+        let mut runs: Vec<Run> = piles.clone().map(|pile| Run::of(&self.piles[pile], spill)).collect();
+        for pile in piles.clone() {
+            runs.push(Run::held(self.brought[pile].sorted(spill).map_err(scratch)?));
+        }
+        let mut merged = Merged::new(runs).map_err(scratch)?;
+        let (mut world, mut attested) = (World::default(), Attestations::default());
+        let mut policies = self.policies.iter().peekable();
+        while let Some((run, seq, record)) = merged.take().map_err(scratch)? {
+            // What stands on a pile and has its home elsewhere was brought there.
+            if piles.clone().nth(run).is_some_and(|pile| self.home(seq, record).is_some_and(|home| home != pile)) {
+                continue;
+            }
+            while let Some(policy) = policies.next_if(|policy| policy.header.seq < seq) {
+                world.add(policy);
+            }
+            let entry = decode(seq, record);
+            world.add(&entry);
+            attested.take(&entry);
+        }
+        policies.for_each(|policy| world.add(policy));
+        world.finish();
+        Ok((world, attested))
+    }
+}
+
+/// What was put aside could not be written or read back.
+pub fn scratch(error: io::Error) -> LedgerError {
+    LedgerError::Scratch(std::env::temp_dir(), error)
+}

@@ -1,0 +1,384 @@
+//! A pass over the journal that checks every entry: chains, links, leaves, levels, root, checkpoints.
+//!
+//! Entries are opened on rayon's threads, a run at a time, while those before them are checked, in order, on the thread
+//! that called. What is held grows with streams, not with entries: leaves and links are compared with the tree's files by
+//! place. Deliberately absent: what entries are for. Whoever calls says what is to be kept of each.
+
+use super::heads::Heads;
+use super::held::Held;
+use super::leaves::Leaves;
+use super::load::Extent;
+use super::read::{self, BadEntry, Content, seq_of};
+use super::stored::{Levels, level_of};
+use super::tree;
+use super::{Ledger, LedgerError, Paths};
+use crate::codec::{EntryHash, Link};
+use crate::entry::Entry;
+use crate::fact::{Body, Instant, Kind, Scope};
+use crate::journal::{self, Group, Location, RawEntry, SegmentId};
+use crate::keyring::Keyring;
+use crate::merkle::{Frontier, NodeHash, TreeSize};
+use rayon::prelude::*;
+
+/// Groups opened ahead of the one that is checked.
+const AHEAD: usize = 4;
+
+/// Entries opened in one go: few enough that their memory is used again, not given back to the system and fetched anew.
+const RUN: usize = 128;
+
+/// What a pass met that is not what was recorded, in the order met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The first entry that is affected.
+    pub seq: u64,
+    /// The file, below the ledger's folder, and the offset, where that is known.
+    pub place: Option<(String, u64)>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What a pass over everything found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How many entries.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: NodeHash,
+    /// What is wrong, ascending in seq; empty if nothing is.
+    pub problems: Vec<Problem>,
+}
+
+/// What a pass hands out of each entry.
+pub struct Wanted<K> {
+    /// Whether the text of chats is opened and checked as well.
+    pub content: Content,
+    /// Whether the entry is to be whole; else what it says is let go on the thread that opened it, but for links.
+    pub whole: bool,
+    /// What is made of it on the thread that opened it.
+    pub keep: fn(&Entry) -> K,
+}
+
+/// An entry that was opened, or is bad, and its leaf in the tree.
+struct Opened<K> {
+    entry: Result<(Entry, K), BadEntry>,
+    /// Whether its body could be read, and whether it erased everything.
+    says: Says,
+    leaf: NodeHash,
+    location: Location,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Nothing,
+    ErasedAll,
+    Else,
+}
+
+/// Opens the entries of a group, in parallel where it is worth it.
+fn open_group<K: Send>(
+    group: &Group,
+    segment: SegmentId,
+    keyring: &Keyring,
+    wanted: &Wanted<K>,
+) -> Vec<Vec<Opened<K>>> {
+    let open = |raw| open_one(raw, segment, keyring, wanted);
+    group.entries.par_chunks(RUN).map(|run| run.iter().map(open).collect()).collect()
+}
+
+fn open_one<K>(raw: &RawEntry, segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Opened<K> {
+    let location = Location { segment, offset: raw.offset as u32 };
+    let mut entry = match read::open(raw, keyring, wanted.content) {
+        Ok(entry) => entry,
+        Err(bad) => {
+            return Opened { entry: Err(bad), says: Says::Nothing, leaf: tree::leaf(&EntryHash([0; 32])), location };
+        }
+    };
+    let says = match entry.record.as_ref().map(|record| &record.body) {
+        None => Says::Nothing,
+        Some(Body::SubjectErased(Scope::All)) => Says::ErasedAll,
+        Some(_) => Says::Else,
+    };
+    let (kept, leaf) = ((wanted.keep)(&entry), tree::leaf(&entry.hash));
+    if !wanted.whole && !matches!(entry.header.kind, Kind::AccountLinked | Kind::AccountUnlinked) {
+        (entry.record, entry.content) = (None, None);
+    }
+    Opened { entry: Ok((entry, kept)), says, leaf, location }
+}
+
+/// An entry found behind damage: it must be the one whose leaf the tree has.
+pub fn open_intact(raw: &RawEntry, stored: Option<NodeHash>, keyring: &Keyring, content: Content) -> Option<Entry> {
+    let entry = read::open(raw, keyring, content).ok()?;
+    stored.is_none_or(|leaf| leaf == tree::leaf(&entry.hash)).then_some(entry)
+}
+
+/// One bit an entry.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn set(&mut self, at: u64) {
+        let word = (at / 64) as usize;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (at % 64);
+    }
+
+    fn is_set(&self, at: u64) -> bool {
+        self.0.get((at / 64) as usize).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+}
+
+/// Checks every entry as it passes.
+pub struct Pass<'a> {
+    ledger: &'a Ledger,
+    /// Beside a writer: only what was recorded before the keyring was read.
+    bound: Option<u64>,
+    heads: Heads,
+    decisions: Bits,
+    frontier: Frontier,
+    held: Held,
+    levels: Levels,
+    leaves: Leaves,
+    problems: Vec<Problem>,
+    last_recorded: Instant,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass over `ledger`.
+    pub fn new(ledger: &'a Ledger) -> Result<Pass<'a>, LedgerError> {
+        let (paths, disk) = (Paths(&ledger.dir), ledger.disk());
+        let beside_writer = ledger.writer.is_none() && disk.is_locked(&paths.lock());
+        let mut problems = Vec::new();
+        let (held, failed) = Held::read(disk, &ledger.dir, &ledger.config);
+        if let Some((name, error)) = failed {
+            problems.push(Problem { seq: 0, place: Some((name, 0)), what: error.to_string() });
+        }
+        let levels = Levels::read(disk, &paths.tree())?;
+        let leaves = Leaves::open(disk, &paths.tree())?;
+        // INVARIANT (checkpoint, leaves, keys, journal): read in this order, what is read later holds all that the
+        // earlier needs: every slot that an entry below the bound was sealed under is in the keyring.
+        let bound = beside_writer.then_some(leaves.len());
+        ledger.refresh_keyring()?;
+        Ok(Pass {
+            ledger,
+            bound,
+            heads: Heads::default(),
+            decisions: Bits::default(),
+            frontier: Frontier::default(),
+            held,
+            levels,
+            leaves,
+            problems,
+            last_recorded: Instant(0),
+        })
+    }
+
+    /// True if nobody writes at the same time.
+    pub fn is_alone(&self) -> bool {
+        self.bound.is_none()
+    }
+
+    /// So many entries there must be, by tree and checkpoints.
+    pub fn acknowledged(&self) -> u64 {
+        self.levels.covered().max(self.leaves.len()).max(self.held.size().0)
+    }
+
+    /// Passes over the journal, handing every entry that opens to `visit`.
+    pub fn run<K: Send>(
+        mut self,
+        wanted: &Wanted<K>,
+        mut visit: impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+    ) -> Result<Report, LedgerError> {
+        let dir = Paths(&self.ledger.dir).journal();
+        let keyring = self.ledger.keyring.read().expect("no holder panics");
+        let keyring: &Keyring = &keyring;
+        let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
+        let end = std::thread::scope(|scope| {
+            let (disk, journal) = (self.ledger.disk(), &dir);
+            let reader = scope.spawn(move || {
+                journal::scan(disk, journal, None, |group, segment| {
+                    // Whoever checks has gone only if it failed.
+                    let _ = sender.send(open_group(group, segment, keyring, wanted));
+                    Ok::<(), LedgerError>(())
+                })
+            });
+            for opened in receiver.into_iter().flatten().flatten() {
+                if self.bound.is_some_and(|bound| self.frontier.size().0 >= bound) {
+                    continue;
+                }
+                self.take(opened, keyring, &mut visit)?;
+            }
+            reader.join().expect("reading does not panic")
+        })?;
+        self.meet(end, keyring, wanted, &mut visit)?;
+        Ok(self.finish())
+    }
+
+    /// Damage: of something acknowledged it is a problem; else it is a group that is being written, or was never finished.
+    fn meet<K: Send>(
+        &mut self,
+        end: journal::End,
+        keyring: &Keyring,
+        wanted: &Wanted<K>,
+        visit: &mut impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let (disk, dir) = (self.ledger.disk(), Paths(&self.ledger.dir).journal());
+        let extent = Extent::new(self.acknowledged(), self.bound);
+        let Some(damage) = extent.damage(disk, &dir, &end)? else { return Ok(()) };
+        let end = end.location;
+        let location = Location { segment: end.segment, offset: damage.offset as u32 };
+        if damage.offset < end.offset as usize {
+            // The segment's own header: nothing behind it is believed.
+            self.note(damage.seq, Some(location), damage.what);
+            return self.show_behind(keyring, wanted, visit);
+        }
+        // The entries of the damaged group that stand before the damage are whole.
+        let intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
+            open_group(group, end.segment, keyring, wanted)
+        })?;
+        for opened in intact.into_iter().flatten() {
+            self.take(opened, keyring, visit)?;
+        }
+        self.note(damage.seq.max(self.frontier.size().0), Some(location), damage.what);
+        self.show_behind(keyring, wanted, visit)
+    }
+
+    /// Hands out what is intact behind damage. A problem was noted, so nothing of it is judged.
+    fn show_behind<K>(
+        &mut self,
+        keyring: &Keyring,
+        wanted: &Wanted<K>,
+        visit: &mut impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let (journal, next) = (Paths(&self.ledger.dir).journal(), self.frontier.size().0);
+        journal::each_intact(self.ledger.disk(), &journal, seq_of, |raw, _| {
+            if raw.seq >= next
+                && let Some(entry) = open_intact(raw, self.leaves.stored(raw.seq)?, keyring, wanted.content)
+            {
+                visit(&entry, (wanted.keep)(&entry))?;
+            }
+            Ok::<(), LedgerError>(())
+        })?;
+        Ok(())
+    }
+
+    fn take<K>(
+        &mut self,
+        opened: Opened<K>,
+        keyring: &Keyring,
+        visit: &mut impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let Opened { entry, says, leaf, location } = opened;
+        let wrong_level = self.grow(leaf);
+        match entry {
+            Ok((entry, kept)) => {
+                self.check(&entry, says, leaf, location, keyring)?;
+                if let Some(level) = wrong_level {
+                    self.note_level(level, entry.header.seq);
+                }
+                visit(&entry, kept)
+            }
+            Err(bad) => {
+                self.note(bad.seq, Some(location), bad.what);
+                self.leaves.pass(EntryHash([0; 32]), leaf).map(drop)
+            }
+        }
+    }
+
+    /// Appends a leaf; returns the level whose file holds another hash for a subtree that it completes.
+    fn grow(&mut self, leaf: NodeHash) -> Option<usize> {
+        let (levels, end, mut wrong) = (&self.levels, self.frontier.size().0 + 1, None);
+        self.frontier.append_noting(leaf, |height, root| {
+            let level = level_of(height).filter(|&level| levels.node(level, end).is_some_and(|held| *held != root));
+            wrong = wrong.or(level);
+        });
+        wrong
+    }
+
+    /// Told where every entry below is the one in the tree, or it would only say the same again.
+    fn note_level(&mut self, level: usize, last: u64) {
+        let (first, len) = ((last + 1) - (1 << (8 * level)), 1u64 << (8 * level));
+        if self.problems.iter().any(|problem| (first..=last).contains(&problem.seq)) {
+            return;
+        }
+        let place = Some((format!("tree/level-{level}"), first / len * 32));
+        let what = format!("the hash over entries {first} to {last} is not that of the journal");
+        self.problems.push(Problem { seq: first, place, what });
+    }
+
+    fn note(&mut self, seq: u64, location: Option<Location>, what: impl Into<String>) {
+        let place = location.map(|at| (format!("journal/{:08}.seg", at.segment.0), u64::from(at.offset)));
+        self.problems.push(Problem { seq, place, what: what.into() });
+    }
+
+    fn check(
+        &mut self,
+        entry: &Entry,
+        says: Says,
+        leaf: NodeHash,
+        location: Location,
+        keyring: &Keyring,
+    ) -> Result<(), LedgerError> {
+        let header = &entry.header;
+        self.held.note(&self.frontier);
+        if self.leaves.pass(entry.hash, leaf)? {
+            self.note(header.seq, Some(location), "its hash is not the one in the tree");
+        } else if let Err(bad) = self.heads.check(header) {
+            self.note(header.seq, Some(location), bad.what);
+        } else if header.recorded_at < self.last_recorded {
+            self.note(header.seq, Some(location), "it was recorded before the entry before it");
+        } else if let Some(what) = self.wrong_link(header.seq, header.kind, &header.links)? {
+            self.note(header.seq, Some(location), what);
+        } else if says == Says::Nothing {
+            self.heads.expect_end(header.streams[0].stream, header.seq);
+        }
+        self.last_recorded = header.recorded_at;
+        self.heads.take(entry);
+        if header.kind == Kind::DecisionMade {
+            self.decisions.set(header.seq);
+        }
+        if says == Says::ErasedAll {
+            self.heads.end(header.streams[0].stream);
+            if keyring.slot_of_stream(header.streams[0].stream).is_some() {
+                self.note(header.seq, Some(location), "it erased everything, but the keys are still there");
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong_link(&mut self, own: u64, kind: Kind, links: &[Link]) -> Result<Option<String>, LedgerError> {
+        for link in links {
+            let Link::Resolved { seq, hash } = link else { continue };
+            if *seq >= own || !self.leaves.is_hash_of(*seq, hash)? {
+                return Ok(Some(format!("it cites entry {seq} by a hash that is not its own")));
+            }
+            if kind == Kind::VerdictAttested && !self.decisions.is_set(*seq) {
+                return Ok(Some(format!("it attests a verdict on entry {seq}, which is no decision")));
+            }
+        }
+        Ok(None)
+    }
+
+    fn finish(mut self) -> Report {
+        let (size, covered) = (self.frontier.size(), self.levels.covered().max(self.leaves.len()));
+        // Where an entry is bad, what follows from that is not told again.
+        if self.problems.is_empty() {
+            for (seq, stream) in self.heads.unended() {
+                self.note(seq, None, format!("its keys are gone, but no erasure ended its stream {stream:?}"));
+            }
+        }
+        if self.problems.is_empty() && covered > size.0 {
+            let what =
+                format!("the journal holds {} entries, `tree/leaves` or a file beside it covers {covered}", size.0);
+            self.note(size.0, None, what);
+        }
+        if self.problems.is_empty()
+            && let Err((name, what)) = self.held.verdict(size)
+        {
+            self.problems.push(Problem { seq: size.0, place: Some((name, 0)), what });
+        }
+        self.problems.sort_by_key(|problem| problem.seq);
+        Report { size, root: self.frontier.root(), problems: self.problems }
+    }
+}

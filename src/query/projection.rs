@@ -1,0 +1,286 @@
+//! Verdicts as they are kept beside the ledger, so that a query need not judge everything again: where to look, in blocks
+//! that say in front what is in them. Who keeps the bytes, and for which ledger they hold, is not this file's matter.
+//!
+//! A block says of each decision its seq, both its times, and which of the block's shapes was said of it; nothing that a
+//! body says. Names of rules, findings, policies and versions are numbered once for all blocks. What comes out again equals
+//! what a replay says, each rule once (tested).
+
+use super::line::{Line, Said, SaidRule, SaidView};
+use crate::codec;
+use crate::fact::{Conformance, Instant, Integrity, Outcome, Verdict};
+use foldhash::HashMap;
+
+/// Decisions a block.
+pub const BLOCK: usize = 4096;
+/// To be raised whenever a verdict can come out otherwise than before, or the bytes change.
+pub const REVISION: u32 = 1;
+/// Stands for no name.
+const NONE: u32 = u32::MAX;
+/// Bytes of a point: seq, both times, shape.
+const POINT: usize = 26;
+
+/// A rule as numbers of names: id, policy, version.
+type RuleShape = (u32, u32, u32);
+/// One view: the verdict's number, rules, findings, versions.
+type ViewShape = (u8, Vec<RuleShape>, Vec<u32>, Vec<(u32, u32)>);
+/// Outcome, conformance, integrity, and both views.
+type Shape = (Option<u8>, u8, u8, ViewShape, ViewShape);
+
+/// What is in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Summary {
+    /// Its first and last decision's seq.
+    pub seqs: (u64, u64),
+    pub occurred: (Instant, Instant),
+    pub recorded: (Instant, Instant),
+    /// A bit for each number.
+    pub conformances: u8,
+    pub known: u8,
+    pub today: u8,
+    /// Numbers of every name in it, ascending.
+    pub names: Vec<u32>,
+}
+
+/// Everything about the blocks but the blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// By number.
+    pub names: Vec<String>,
+    /// By block.
+    pub summaries: Vec<Summary>,
+}
+
+/// Gathers lines into blocks.
+#[derive(Default)]
+pub struct Projecting {
+    directory: Directory,
+    numbers: HashMap<String, u32>,
+    shapes: HashMap<Shape, u16>,
+    /// The shapes in the order of their numbers.
+    ordered: Vec<Shape>,
+    points: Vec<u8>,
+    count: usize,
+    summary: Option<Summary>,
+}
+
+/// A block that was read back.
+pub struct Block {
+    shapes: Vec<Shape>,
+    points: Vec<u8>,
+}
+
+/// One decision of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Point {
+    pub seq: u64,
+    pub occurred: Instant,
+    pub recorded: Instant,
+    shape: u16,
+}
+
+impl Projecting {
+    /// Takes the next line, ascending in seq; returns a block's bytes once one is full.
+    pub fn take(&mut self, line: &Line) -> Option<Vec<u8>> {
+        let shape = self.shape(&line.said);
+        let (occurred, recorded) = (line.occurred_at.at, line.recorded_at);
+        self.summarise(line.seq, occurred, recorded, &shape);
+        let next = self.ordered.len() as u16;
+        let number = *self.shapes.entry(shape.clone()).or_insert(next);
+        if number == next {
+            self.ordered.push(shape);
+        }
+        self.points.extend(line.seq.to_le_bytes());
+        self.points.extend(occurred.0.to_le_bytes());
+        self.points.extend(recorded.0.to_le_bytes());
+        self.points.extend(number.to_le_bytes());
+        self.count += 1;
+        (self.count == BLOCK).then(|| self.close())
+    }
+
+    /// The last block, if anything is left for one, and the directory's bytes.
+    pub fn finish(mut self) -> (Option<Vec<u8>>, Vec<u8>) {
+        let last = (self.count > 0).then(|| self.close());
+        let summaries: Vec<_> = self.directory.summaries.iter().map(summary_tuple).collect();
+        (last, codec::encode(&(self.directory.names, summaries)))
+    }
+
+    fn close(&mut self) -> Vec<u8> {
+        let mut summary = self.summary.take().expect("a block is not empty");
+        summary.names.sort_unstable();
+        summary.names.dedup();
+        self.directory.summaries.push(summary);
+        self.shapes.clear();
+        self.count = 0;
+        codec::encode(&(std::mem::take(&mut self.ordered), std::mem::take(&mut self.points)))
+    }
+
+    fn summarise(&mut self, seq: u64, occurred: Instant, recorded: Instant, shape: &Shape) {
+        let summary = self.summary.get_or_insert_with(|| Summary {
+            seqs: (seq, seq),
+            occurred: (occurred, occurred),
+            recorded: (recorded, recorded),
+            conformances: 0,
+            known: 0,
+            today: 0,
+            names: Vec::new(),
+        });
+        summary.seqs.1 = seq;
+        summary.occurred = (summary.occurred.0.min(occurred), summary.occurred.1.max(occurred));
+        summary.recorded = (summary.recorded.0.min(recorded), summary.recorded.1.max(recorded));
+        summary.conformances |= 1 << shape.1;
+        summary.known |= 1 << shape.3.0;
+        summary.today |= 1 << shape.4.0;
+        if self.shapes.contains_key(shape) {
+            return;
+        }
+        for (_, rules, findings, versions) in [&shape.3, &shape.4] {
+            summary.names.extend(rules.iter().flat_map(|&(id, policy, version)| [id, policy, version]));
+            summary.names.extend(findings);
+            summary.names.extend(versions.iter().flat_map(|&(policy, version)| [policy, version]));
+        }
+    }
+
+    fn shape(&mut self, said: &Said) -> Shape {
+        let (known, today) = (self.view(&said.known), self.view(&said.today));
+        (said.outcome.map(|it| it as u8), said.conformance as u8, said.integrity as u8, known, today)
+    }
+
+    fn view(&mut self, view: &SaidView) -> ViewShape {
+        let mut number = |name: Option<&str>| name.map_or(NONE, |name| self.number(name));
+        let rules = view.rules.iter().map(|rule| (number(Some(rule.id)), number(rule.policy), number(rule.version)));
+        let rules = rules.collect();
+        let findings = view.findings.iter().map(|&id| number(Some(id))).collect();
+        let versions = view.versions.iter().map(|&(policy, version)| (number(Some(policy)), number(Some(version))));
+        (view.verdict as u8, rules, findings, versions.collect())
+    }
+
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = self.directory.names.len() as u32;
+        self.directory.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+}
+
+type SummaryTuple = ((u64, u64), (i64, i64), (i64, i64), (u8, u8, u8), Vec<u32>);
+
+fn summary_tuple(summary: &Summary) -> SummaryTuple {
+    let Summary { seqs, occurred, recorded, conformances, known, today, names } = summary;
+    let pair = |(first, last): (Instant, Instant)| (first.0, last.0);
+    (*seqs, pair(*occurred), pair(*recorded), (*conformances, *known, *today), names.clone())
+}
+
+impl Directory {
+    /// From its bytes; `None` if they are none.
+    pub fn read(bytes: &[u8]) -> Option<Directory> {
+        let (names, summaries): (Vec<String>, Vec<SummaryTuple>) = codec::decode(bytes, "a directory").ok()?;
+        let pair = |(first, last): (i64, i64)| (Instant(first), Instant(last));
+        let summary = |(seqs, occurred, recorded, (conformances, known, today), names): SummaryTuple| Summary {
+            seqs,
+            occurred: pair(occurred),
+            recorded: pair(recorded),
+            conformances,
+            known,
+            today,
+            names,
+        };
+        Some(Directory { names, summaries: summaries.into_iter().map(summary).collect() })
+    }
+
+    /// The block that holds the decision at `seq`, if it is one.
+    pub fn block_of(&self, seq: u64) -> Option<usize> {
+        let block = self.summaries.partition_point(|summary| summary.seqs.1 < seq);
+        self.summaries.get(block).filter(|summary| summary.seqs.0 <= seq).map(|_| block)
+    }
+}
+
+impl Block {
+    /// From its bytes; `None` if they are none, or name what is not there.
+    pub fn read(bytes: &[u8], names: &[String]) -> Option<Block> {
+        let (shapes, points): (Vec<Shape>, Vec<u8>) = codec::decode(bytes, "a block").ok()?;
+        let block = Block { shapes, points };
+        let shapes = block.shapes.iter().all(|shape| said(shape, names).is_some());
+        let points = block.points.len().is_multiple_of(POINT);
+        let known = |ix| (block.point(ix).shape as usize) < block.shapes.len();
+        (shapes && points && (0..block.len()).all(known)).then_some(block)
+    }
+
+    /// How many decisions it holds.
+    pub fn len(&self) -> usize {
+        self.points.len() / POINT
+    }
+
+    /// True if it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// One of them, ascending in seq.
+    pub fn point(&self, ix: usize) -> Point {
+        let bytes = &self.points[ix * POINT..][..POINT];
+        let eight = |at: usize| bytes[at..at + 8].try_into().expect("eight bytes");
+        Point {
+            seq: u64::from_le_bytes(eight(0)),
+            occurred: Instant(i64::from_le_bytes(eight(8))),
+            recorded: Instant(i64::from_le_bytes(eight(16))),
+            shape: u16::from_le_bytes([bytes[24], bytes[25]]),
+        }
+    }
+
+    /// Which of them is the decision at `seq`.
+    pub fn find(&self, seq: u64) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.point(middle).seq < seq { low = middle + 1 } else { high = middle }
+        }
+        (low < self.len() && self.point(low).seq == seq).then_some(low)
+    }
+
+    /// For each shape, whether `takes` takes what it says.
+    pub fn taken(&self, names: &[String], takes: impl Fn(&Said) -> bool) -> Vec<bool> {
+        self.shapes.iter().map(|shape| said(shape, names).is_some_and(|said| takes(&said))).collect()
+    }
+
+    /// True if what is said of a decision was taken.
+    pub fn is_taken(point: Point, taken: &[bool]) -> bool {
+        taken[point.shape as usize]
+    }
+
+    /// What is said of a decision.
+    pub fn said<'a>(&self, point: Point, names: &'a [String]) -> Said<'a> {
+        said(&self.shapes[point.shape as usize], names).expect("looked at when the block was read")
+    }
+}
+
+fn said<'a>(shape: &Shape, names: &'a [String]) -> Option<Said<'a>> {
+    Some(Said {
+        outcome: match shape.0 {
+            Some(number) => Some(*Outcome::ALL.get(number as usize)?),
+            None => None,
+        },
+        conformance: *Conformance::ALL.get(shape.1 as usize)?,
+        integrity: *Integrity::ALL.get(shape.2 as usize)?,
+        known: view(&shape.3, names)?,
+        today: view(&shape.4, names)?,
+    })
+}
+
+fn view<'a>((verdict, rules, findings, versions): &ViewShape, names: &'a [String]) -> Option<SaidView<'a>> {
+    let name = |number: u32| names.get(number as usize).map(String::as_str);
+    let optional = |number: u32| if number == NONE { Some(None) } else { name(number).map(Some) };
+    let rule = |&(id, policy, version): &RuleShape| {
+        Some(SaidRule { id: name(id)?, policy: optional(policy)?, version: optional(version)? })
+    };
+    Some(SaidView {
+        verdict: *Verdict::ALL.get(*verdict as usize)?,
+        rules: rules.iter().map(rule).collect::<Option<_>>()?,
+        findings: findings.iter().map(|&id| name(id)).collect::<Option<_>>()?,
+        versions: versions.iter().map(|&(p, v)| Some((name(p)?, name(v)?))).collect::<Option<_>>()?,
+    })
+}

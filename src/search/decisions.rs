@@ -1,0 +1,247 @@
+//! Decisions by what they say and what is said of them.
+
+use super::SearchError;
+use super::keep::{keep, kept_label};
+use super::page::{Page, Turned};
+use crate::fact::Kind;
+use crate::judge::{self, Ask, Memos};
+use crate::ledger::{By, Kept, Ledger, LedgerError, Loaded, Look};
+use crate::merkle::TreeSize;
+use crate::query::{Block, Directory, Filter, Line, row};
+use crate::replay;
+use crate::timeline::{NodeIx, World};
+use std::ops::ControlFlow;
+
+/// What is worth saying while it takes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Everything is judged now: no verdicts are kept for the ledger as it stands.
+    Judging,
+    /// They are kept from now on.
+    Kept,
+    /// They cannot be.
+    NotKept,
+}
+
+/// Pages longer than this are not worth gathering each decision's evidence by itself.
+const FEW: usize = 200;
+/// Decisions judged before it is seen whether the page is full.
+const BATCH: usize = 1 << 14;
+
+/// What a page is handed to; it may end it.
+type Visit<'v> = &'v mut dyn FnMut(&Line) -> ControlFlow<()>;
+
+/// The decisions that `filter` takes, a page of them, as the ledger stands.
+///
+/// With `refresh`, all are judged anew, and kept.
+pub fn decisions(
+    ledger: &Ledger,
+    filter: &Filter,
+    page: &Page,
+    refresh: bool,
+    tell: &mut dyn FnMut(How),
+    visit: Visit,
+) -> Result<Turned, SearchError> {
+    let (size, root) = ledger.standing()?;
+    if ledger.is_indexed() && !refresh {
+        let kept = ledger.kept_verdicts(&kept_label(), size, root);
+        if let Some((directory, kept)) = kept.and_then(|kept| Some((Directory::read(kept.directory())?, kept))) {
+            let mut search = Search { look: ledger.look()?, directory, kept, filter, page, size, block: None };
+            // Damage to what was kept is no damage to the ledger: it is made again.
+            if let Some(turned) = search.run(visit)? {
+                return Ok(turned);
+            }
+        } else if is_narrow(filter) && !filter.asks_for_verdicts() && page.limit <= FEW {
+            return gathered(ledger, filter, page, size, visit);
+        }
+    }
+    tell(How::Judging);
+    let loaded = ledger.load()?;
+    tell(if keep(ledger, &loaded)? { How::Kept } else { How::NotKept });
+    let turned = judged(&loaded, filter, page, visit)?;
+    // The process ends soon: taking the world apart, string by string, would only cost time.
+    std::mem::forget(loaded);
+    Ok(turned)
+}
+
+/// The same out of a ledger that was loaded whole, as it stood at whatever moment.
+pub fn judged(loaded: &Loaded, filter: &Filter, page: &Page, visit: Visit) -> Result<Turned, SearchError> {
+    if let Some(bad) = &loaded.bad {
+        return Err(SearchError::Tampered(bad.clone()));
+    }
+    let world = &loaded.world;
+    let is_in_question = |&node: &NodeIx| {
+        let node = world.node(node);
+        page.reaches(node.seq) && filter.span.holds(node.at.at, node.recorded)
+    };
+    let all: Vec<NodeIx> = world.decisions().filter(is_in_question).collect();
+    let all: Vec<NodeIx> = page.turn(all.into_iter()).collect();
+    let mut turned = Turned::default();
+    for batch in all.chunks(BATCH) {
+        let map = |_: &World, judgement| {
+            let line = Line::of(&row(world, &judgement));
+            filter.takes(&line).then_some(line)
+        };
+        let mut ended = ControlFlow::Continue(());
+        replay::replay(world, batch, map, |line| {
+            if let Some(line) = line.filter(|_| ended.is_continue()) {
+                ended = hand_out(&mut turned, page, &line, visit);
+            }
+        });
+        if ended.is_break() {
+            break;
+        }
+    }
+    Ok(turned)
+}
+
+fn hand_out(turned: &mut Turned, page: &Page, line: &Line, visit: Visit) -> ControlFlow<()> {
+    if turned.takes(page, line.seq) { visit(line) } else { ControlFlow::Break(()) }
+}
+
+fn is_narrow(filter: &Filter) -> bool {
+    !filter.accounts.is_empty() || !filter.advertisers.is_empty()
+}
+
+/// The seqs that accounts and advertisers leave, ascending: others than decisions among them.
+fn candidates(look: &Look, filter: &Filter) -> Result<Vec<u64>, LedgerError> {
+    let all = |names: &[String], by: fn(&str) -> By<'_>| {
+        let mut seqs = Vec::new();
+        for name in names {
+            seqs.extend(look.find(by(name))?);
+        }
+        seqs.sort_unstable();
+        seqs.dedup();
+        Ok::<_, LedgerError>(seqs)
+    };
+    let accounts = all(&filter.accounts, |name| By::Account(name))?;
+    let advertisers = all(&filter.advertisers, |name| By::Advertiser(name))?;
+    Ok(match (filter.accounts.is_empty(), filter.advertisers.is_empty()) {
+        (false, true) => accounts,
+        (true, false) => advertisers,
+        _ => accounts.into_iter().filter(|seq| advertisers.binary_search(seq).is_ok()).collect(),
+    })
+}
+
+/// A page of candidates, each judged by what was gathered for it alone.
+fn gathered(
+    ledger: &Ledger,
+    filter: &Filter,
+    page: &Page,
+    size: TreeSize,
+    visit: Visit,
+) -> Result<Turned, SearchError> {
+    let look = ledger.look()?;
+    let mut turned = Turned::default();
+    let seqs = candidates(&look, filter)?;
+    for seq in page.turn(seqs.into_iter()).filter(|&seq| seq < size.0 && page.reaches(seq)) {
+        let entry = look.expect(seq)?;
+        let header = &entry.header;
+        if header.kind != Kind::DecisionMade || !filter.span.holds(header.occurred_at.at, header.recorded_at) {
+            continue;
+        }
+        let mut world = World::default();
+        for exhibit in ledger.gather(seq, size)?.values() {
+            world.add(&exhibit.entry);
+        }
+        world.finish();
+        let decision = world.locate(seq).expect("it was gathered");
+        let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
+        let line = Line::of(&row(&world, &judgement));
+        if filter.takes(&line) && hand_out(&mut turned, page, &line, visit).is_break() {
+            break;
+        }
+    }
+    Ok(turned)
+}
+
+/// A search by index and kept verdicts.
+struct Search<'a> {
+    look: Look<'a>,
+    directory: Directory,
+    kept: Kept,
+    filter: &'a Filter,
+    page: &'a Page,
+    size: TreeSize,
+    /// The block that was read last, its number, and which of its shapes the filter takes.
+    block: Option<(usize, Block, Vec<bool>)>,
+}
+
+impl Search<'_> {
+    /// `None` where a block is not what was kept.
+    fn run(&mut self, visit: Visit) -> Result<Option<Turned>, SearchError> {
+        if is_narrow(self.filter) { self.by_index(visit) } else { self.by_verdict(visit) }
+    }
+
+    fn by_index(&mut self, visit: Visit) -> Result<Option<Turned>, SearchError> {
+        let mut turned = Turned::default();
+        let seqs = candidates(&self.look, self.filter)?;
+        let (page, size) = (self.page, self.size);
+        for seq in page.turn(seqs.into_iter()).filter(|&seq| seq < size.0 && page.reaches(seq)) {
+            let Some(number) = self.directory.block_of(seq) else { continue };
+            if !self.filter.may_take(&self.directory.summaries[number], &self.directory.names) {
+                continue;
+            }
+            if self.open(number).is_none() {
+                return Ok(None);
+            }
+            let (_, block, _) = self.block.as_ref().expect("just read");
+            let Some(ix) = block.find(seq) else { continue };
+            if self.try_point(ix, &mut turned, visit)?.is_break() {
+                break;
+            }
+        }
+        Ok(Some(turned))
+    }
+
+    fn by_verdict(&mut self, visit: Visit) -> Result<Option<Turned>, SearchError> {
+        let mut turned = Turned::default();
+        let page = self.page;
+        for number in page.turn(0..self.directory.summaries.len()) {
+            let summary = &self.directory.summaries[number];
+            let behind = if page.newest { summary.seqs.0 } else { summary.seqs.1 };
+            if !page.reaches(behind) || !self.filter.may_take(summary, &self.directory.names) {
+                continue;
+            }
+            if self.open(number).is_none() {
+                return Ok(None);
+            }
+            let len = self.block.as_ref().map_or(0, |(_, block, _)| block.len());
+            for ix in page.turn(0..len) {
+                if self.try_point(ix, &mut turned, visit)?.is_break() {
+                    return Ok(Some(turned));
+                }
+            }
+        }
+        Ok(Some(turned))
+    }
+
+    /// Reads a block, unless it is the one at hand.
+    fn open(&mut self, number: usize) -> Option<()> {
+        if self.block.as_ref().is_some_and(|(held, ..)| *held == number) {
+            return Some(());
+        }
+        let block = Block::read(&self.kept.block(number)?, &self.directory.names)?;
+        let taken = block.taken(&self.directory.names, |said| self.filter.takes_said(said));
+        self.block = Some((number, block, taken));
+        Some(())
+    }
+
+    /// Hands out one decision of the block at hand, if it is one of those.
+    fn try_point(&self, ix: usize, turned: &mut Turned, visit: Visit) -> Result<ControlFlow<()>, SearchError> {
+        let (_, block, taken) = self.block.as_ref().expect("a block is at hand");
+        let point = block.point(ix);
+        let is_in_question = self.page.reaches(point.seq)
+            && self.filter.span.holds(point.occurred, point.recorded)
+            && Block::is_taken(point, taken);
+        if !is_in_question {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let entry = self.look.expect(point.seq)?;
+        let line = Line::of_entry(&entry, block.said(point, &self.directory.names));
+        if !self.filter.takes_body(&line) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        Ok(hand_out(turned, self.page, &line, visit))
+    }
+}

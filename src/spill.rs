@@ -1,0 +1,236 @@
+//! What does not fit into memory: records in piles, in a file without a name that is gone with whoever holds it.
+//!
+//! What was sealed in a ledger must not lie about in plain because somebody reads it. INVARIANT (this process only): a
+//! spill is sealed under a random key that stands nowhere but in memory, so what a disk keeps of it can never be read
+//! again. A piece is sealed under its number, and no number twice. Deliberately absent: what a record means; order.
+
+use crate::disk::{Disk, DiskFile};
+use crate::keyring::PassingKey;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes gathered before they are written.
+const PIECE: usize = 64 << 10;
+
+/// A file of pieces.
+pub struct Spill {
+    file: Box<dyn DiskFile>,
+    key: PassingKey,
+    pieces: AtomicU64,
+    len: AtomicU64,
+}
+
+/// Where a piece stands.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    number: u64,
+    offset: u64,
+    len: usize,
+}
+
+/// Records in the order in which they came; the last of them in memory.
+#[derive(Default)]
+pub struct Pile {
+    pieces: Vec<Piece>,
+    last: Vec<u8>,
+}
+
+impl Spill {
+    /// An empty one, where `disk` keeps such files.
+    pub fn new(disk: &dyn Disk) -> io::Result<Spill> {
+        let (pieces, len) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Spill { file: disk.scratch()?, key: PassingKey::fresh(), pieces, len })
+    }
+
+    fn write(&self, bytes: Vec<u8>) -> io::Result<Piece> {
+        let number = self.pieces.fetch_add(1, Ordering::Relaxed);
+        let sealed = self.key.seal(number, bytes);
+        let offset = self.len.fetch_add(sealed.len() as u64, Ordering::Relaxed);
+        self.file.write_all_at(&sealed, offset)?;
+        Ok(Piece { number, offset, len: sealed.len() })
+    }
+
+    fn read(&self, piece: Piece) -> io::Result<Vec<u8>> {
+        let mut sealed = vec![0; piece.len];
+        self.file.read_exact_at(&mut sealed, piece.offset)?;
+        let changed = || io::Error::new(io::ErrorKind::InvalidData, "what was put aside was changed");
+        self.key.unseal(piece.number, sealed).ok_or_else(changed)
+    }
+}
+
+impl Pile {
+    /// Adds a record under a key.
+    pub fn push(&mut self, spill: &Spill, key: u64, record: &[u8]) -> io::Result<()> {
+        if self.last.capacity() == 0 {
+            self.last.reserve(PIECE);
+        }
+        self.last.extend((record.len() as u32).to_le_bytes());
+        self.last.extend(key.to_le_bytes());
+        self.last.extend_from_slice(record);
+        if self.last.len() >= PIECE - 512 {
+            self.settle(spill)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is in memory.
+    pub fn settle(&mut self, spill: &Spill) -> io::Result<()> {
+        if !self.last.is_empty() {
+            self.pieces.push(spill.write(std::mem::take(&mut self.last))?);
+        }
+        Ok(())
+    }
+
+    /// Its pieces: the last is the one in memory.
+    pub fn pieces<'a>(&'a self, spill: &'a Spill) -> impl Iterator<Item = io::Result<Records>> + 'a {
+        let written = self.pieces.iter().map(|&piece| Ok(Records { bytes: spill.read(piece)?, next: 0 }));
+        written.chain(std::iter::once_with(|| Ok(Records { bytes: self.last.clone(), next: 0 })))
+    }
+
+    /// All of it as one piece, ascending in keys.
+    pub fn sorted(&self, spill: &Spill) -> io::Result<Records> {
+        let (mut bytes, mut order) = (Vec::new(), Vec::new());
+        for piece in self.pieces(spill) {
+            let mut records = piece?;
+            let mut start = 0;
+            while let Some((key, _)) = records.take() {
+                order.push((key, bytes.len() + start..bytes.len() + records.next));
+                start = records.next;
+            }
+            bytes.append(&mut records.bytes);
+        }
+        order.sort_by_key(|(key, _)| *key);
+        let mut sorted = Vec::with_capacity(bytes.len());
+        order.into_iter().for_each(|(_, place)| sorted.extend_from_slice(&bytes[place]));
+        Ok(Records { bytes: sorted, next: 0 })
+    }
+}
+
+/// The length and the key before a record.
+const PREFIX: usize = 12;
+
+/// The records of a piece.
+#[derive(Default)]
+pub struct Records {
+    bytes: Vec<u8>,
+    /// Where the next one begins.
+    next: usize,
+}
+
+impl Records {
+    /// The next record, and its key.
+    pub fn take(&mut self) -> Option<(u64, &[u8])> {
+        let (key, place) = self.place(self.next)?;
+        self.next = place.end;
+        Some((key, &self.bytes[place]))
+    }
+
+    fn place(&self, at: usize) -> Option<(u64, Range<usize>)> {
+        let (len, key) = self.bytes.get(at..at + PREFIX)?.split_at(4);
+        let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
+        let key = u64::from_le_bytes(key.try_into().expect("eight bytes"));
+        Some((key, at + PREFIX..at + PREFIX + len))
+    }
+}
+
+/// Records that ascend in their keys.
+pub struct Run<'a> {
+    rest: Box<dyn Iterator<Item = io::Result<Records>> + 'a>,
+    records: Records,
+}
+
+impl<'a> Run<'a> {
+    /// A pile whose keys ascended as they came, read piece by piece.
+    pub fn of(pile: &'a Pile, spill: &'a Spill) -> Run<'a> {
+        Run { rest: Box::new(pile.pieces(spill)), records: Records::default() }
+    }
+
+    /// Records in memory.
+    pub fn held(records: Records) -> Run<'a> {
+        Run { rest: Box::new(std::iter::empty()), records }
+    }
+
+    /// The key of the next record, the pieces before it let go.
+    fn key(&mut self) -> io::Result<Option<u64>> {
+        loop {
+            if let Some((key, _)) = self.records.place(self.records.next) {
+                return Ok(Some(key));
+            }
+            match self.rest.next() {
+                Some(records) => self.records = records?,
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Runs as one, ascending in keys.
+pub struct Merged<'a> {
+    runs: Vec<Run<'a>>,
+    heads: BinaryHeap<Reverse<(u64, usize)>>,
+    /// The run whose record was taken last.
+    taken: Option<usize>,
+}
+
+impl<'a> Merged<'a> {
+    /// Of so many runs.
+    pub fn new(mut runs: Vec<Run<'a>>) -> io::Result<Merged<'a>> {
+        let mut heads = BinaryHeap::new();
+        for (number, run) in runs.iter_mut().enumerate() {
+            heads.extend(run.key()?.map(|key| Reverse((key, number))));
+        }
+        Ok(Merged { runs, heads, taken: None })
+    }
+
+    /// The next record: the number of its run, its key, and its bytes.
+    pub fn take(&mut self) -> io::Result<Option<(usize, u64, &[u8])>> {
+        if let Some(number) = self.taken.take() {
+            self.heads.extend(self.runs[number].key()?.map(|key| Reverse((key, number))));
+        }
+        let Some(Reverse((_, number))) = self.heads.pop() else { return Ok(None) };
+        self.taken = Some(number);
+        Ok(self.runs[number].records.take().map(|(key, record)| (number, key, record)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    fn records(runs: Vec<Run>) -> Vec<(u64, Vec<u8>)> {
+        let (mut all, mut merged) = (Vec::new(), Merged::new(runs).expect("sound"));
+        while let Some((_, key, record)) = merged.take().expect("sound") {
+            all.push((key, record.to_vec()));
+        }
+        all
+    }
+
+    #[test]
+    fn piles_give_back_what_was_put_on_them_and_leave_nothing_readable() {
+        let spill = Spill::new(&RealDisk).expect("a file");
+        let mut piles = [Pile::default(), Pile::default(), Pile::default()];
+        let record = |key: u64| (key, format!("a secret {key} {}", "x".repeat(key as usize % 300)).into_bytes());
+        for key in 0..6000 {
+            piles[key as usize % 2].push(&spill, key, &record(key).1).expect("sound");
+            // Seven is no divisor of 6000: every key once, in no order.
+            let other = key * 7 % 6000 + 6000;
+            piles[2].push(&spill, other, &record(other).1).expect("sound");
+        }
+        piles[1].settle(&spill).expect("sound");
+        let run = |pile: &'_ Pile| records(vec![Run::of(pile, &spill)]);
+        assert_eq!(run(&piles[0]), (0..6000).step_by(2).map(record).collect::<Vec<_>>());
+        let (one, two) = (Run::of(&piles[0], &spill), Run::of(&piles[1], &spill));
+        let three = Run::held(piles[2].sorted(&spill).expect("sound"));
+        assert_eq!(records(vec![two, three, one]), (0..12_000).map(record).collect::<Vec<_>>());
+        assert!(piles[0].pieces.len() > 2);
+        let mut stored = vec![0; spill.file.len().expect("sound") as usize];
+        spill.file.read_exact_at(&mut stored, 0).expect("sound");
+        assert!(!stored.windows(8).any(|bytes| bytes == b"a secret"));
+        spill.file.write_all_at(&[stored[100] ^ 1], 100).expect("sound");
+        assert!(piles.iter().any(|pile| pile.pieces(&spill).any(|piece| piece.is_err())), "a changed byte is noticed");
+    }
+}

@@ -1,0 +1,85 @@
+//! What the population generator says of its decisions, held against what a replay finds: conformance, and every rule that
+//! denies or leaves a doubt, in either view. Neither knows the other.
+
+mod common;
+
+use common::{Scratch, check_ledger, replay_of};
+use inforce::ledger::Clock;
+use inforce::wire;
+use inforce_population::{Breach, MILLION, Population};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A ledger of a population, and what is expected of each decision by its id.
+fn recorded(population: &Population) -> (Scratch, BTreeMap<String, Value>) {
+    let (mut lines, mut truth) = (Vec::new(), Vec::new());
+    let summary = population.write(&mut lines, Some(&mut truth)).expect("written");
+    let lines: Vec<&str> = std::str::from_utf8(&lines).expect("UTF-8").lines().collect();
+    assert_eq!(lines.len() as u64, summary.facts);
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    for lines in lines.chunks(4096) {
+        let facts = lines.iter().map(|line| wire::parse(line).unwrap_or_else(|error| panic!("{error}: {line}")));
+        for outcome in ledger.append_each(facts.collect(), Clock::Ledger).expect("appended") {
+            assert!(!outcome.expect("a fact that can be recorded").duplicate);
+        }
+    }
+    ledger.close().expect("closed");
+    let expected = |line: &str| -> Value { serde_json::from_str(line).expect("JSON") };
+    let expected = std::str::from_utf8(&truth).expect("UTF-8").lines().map(expected);
+    (scratch, expected.map(|each| (each["id"].as_str().expect("an id").to_owned(), each)).collect())
+}
+
+/// The rules of a view, each once.
+fn rules(judged: &Value, view: &str) -> BTreeSet<String> {
+    let rules = judged[view]["rules"].as_array().expect("a list");
+    rules.iter().map(|rule| rule["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+fn hold(population: &Population) -> (Scratch, Vec<Value>) {
+    let (scratch, truth) = recorded(population);
+    let judged = replay_of(&scratch.read());
+    assert_eq!(judged.len(), truth.len());
+    for each in &judged {
+        let expected = &truth[each["decision"]["id"].as_str().expect("an id")];
+        assert_eq!(each["conformance"], expected["conformance"], "{expected} but {each}");
+        for view in ["known", "true"] {
+            let named: BTreeSet<String> = serde_json::from_value(expected[view].clone()).expect("names");
+            assert_eq!(rules(each, view), named, "{view}: {expected} but {each}");
+        }
+    }
+    (scratch, judged)
+}
+
+#[test]
+fn every_decision_of_a_population_is_judged_as_it_was_made() {
+    let mut population = Population::new(4_600, 600, 7, 30.0, true);
+    population.breaches.push((Breach::ErasedSource, MILLION / 200));
+    let (scratch, judged) = hold(&population);
+    let known = |rule: &str| judged.iter().filter(|each| rules(each, "known").contains(rule)).count();
+    for breach in Breach::all().filter(|&breach| breach != Breach::LateFact) {
+        assert!(known(breach.name()) > 0, "{} never fired", breach.name());
+    }
+    let late = judged.iter().filter(|each| each["conformance"] == "late_breach").count();
+    assert!(late > 0);
+    // What `check_ledger` judges by plain Cedar takes a minute at this size: the next test has it.
+    assert_eq!(scratch.read().verify().expect("verifies").problems, []);
+}
+
+#[test]
+fn without_overlays_and_breaches_nothing_is_wrong() {
+    let (scratch, judged) = hold(&Population::new(1_000, 128, 3, 0.0, false));
+    assert!(judged.iter().all(|each| each["conformance"] == "conforming" || each["conformance"] == "out_of_scope"));
+    check_ledger(&scratch);
+}
+
+#[test]
+fn the_same_arguments_give_the_same_bytes() {
+    let written = |seed| {
+        let mut lines = Vec::new();
+        let summary = Population::new(300, 128, seed, 50.0, true).write(&mut lines, None).expect("written");
+        (lines, summary)
+    };
+    assert_eq!(written(1), written(1));
+    assert_ne!(written(1), written(2));
+}

@@ -1,0 +1,81 @@
+//! One caller, a thousand facts a call, each call durable before the next; and what the disk alone would take.
+
+use crate::Sizes;
+use crate::events::Events;
+use crate::row::{Held, Row};
+use crate::store::{self, bytes};
+use inforce::ledger::Ledger;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Facts a call.
+pub const GROUP: u64 = 1000;
+
+/// What was measured.
+pub struct Appended {
+    /// Facts a second.
+    pub rate: f64,
+    /// The same bytes, written and synced a group at a time and nothing else.
+    pub floor: f64,
+}
+
+/// The rows.
+pub fn rows(sizes: &Sizes, appended: &Appended, fresh: &Appended) -> Vec<Row> {
+    let held = Held::Rate { floor: appended.floor, goal: 0.5 };
+    let told = |rate, name: String| Row::new(name, "facts/s", rate, Held::Told);
+    vec![
+        Row::new("append: groups of 1,000, sealed, indexed", "facts/s", appended.rate, held),
+        told(fresh.rate, format!("append: each fact the first of its account, {} of them", sizes.accounts)),
+    ]
+}
+
+/// Appends one fact about each account, then `sizes.append` about any of them.
+pub fn measure(sizes: &Sizes) -> io::Result<(Appended, Appended)> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("ledger");
+    store::create(&path)?;
+    let ledger = Ledger::open(&path).map_err(io::Error::other)?;
+    let journal = path.join("journal");
+    let mut measured = Vec::new();
+    for (mut events, facts) in
+        [(Events::in_turn(sizes.accounts), sizes.accounts), (Events::new(sizes.accounts, sizes.accounts), sizes.append)]
+    {
+        let before = bytes(&journal)?;
+        let groups = facts / GROUP;
+        let mut took = Duration::ZERO;
+        for _ in 0..groups {
+            let facts = events.group(GROUP);
+            let begun = Instant::now();
+            ledger.append(facts).map_err(io::Error::other)?;
+            took += begun.elapsed();
+        }
+        let len = (bytes(&journal)? - before) / groups;
+        let floor = bare(&dir.path().join("floor"), &journal.join("00000000.seg"), len as usize, groups)?;
+        let all = (groups * GROUP) as f64;
+        measured.push(Appended { rate: all / took.as_secs_f64(), floor: all / floor.as_secs_f64() });
+    }
+    ledger.close().map_err(io::Error::other)?;
+    let appended = measured.pop().expect("two were pushed");
+    Ok((appended, measured.pop().expect("two were pushed")))
+}
+
+/// Writes `groups` times `len` bytes of what `source` holds to a new file, each followed by a sync.
+fn bare(path: &Path, source: &Path, len: usize, groups: u64) -> io::Result<Duration> {
+    let mut content = std::fs::read(source)?;
+    while content.len() < 2 * len {
+        content.extend_from_within(..);
+    }
+    let mut file = File::create(path)?;
+    let mut took = Duration::ZERO;
+    for group in 0..groups as usize {
+        let start = group * len % (content.len() - len);
+        let begun = Instant::now();
+        file.write_all(&content[start..start + len])?;
+        file.sync_data()?;
+        took += begun.elapsed();
+    }
+    std::fs::remove_file(path)?;
+    Ok(took)
+}

@@ -1,0 +1,76 @@
+//! Sixteen callers, one fact each, acknowledged when durable; beside them one thread that does nothing but sync.
+
+use crate::Sizes;
+use crate::events::Events;
+use crate::row::{Held, Row, quantile};
+use crate::store;
+use inforce::ledger::Ledger;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+const CALLERS: u64 = 16;
+/// The bytes of an entry, as the floor writes them.
+const ENTRY: u64 = 334;
+
+/// The rows.
+pub fn rows(sizes: &Sizes) -> io::Result<Vec<Row>> {
+    let each = sizes.calls;
+    // Before and after, since the disk is not always the same.
+    let before = sync_time(each)?;
+    let (rate, mut waits) = measure(sizes, each)?;
+    let bare = (before + sync_time(each)?).as_secs_f64() / 2.0;
+    let held = Held::Rate { floor: CALLERS as f64 / bare, goal: 0.75 };
+    let p99 = quantile(&mut waits, 0.99) / bare;
+    Ok(vec![
+        Row::new("callers: 16 at once, one fact each", "facts/s", rate, held),
+        Row::new("callers: 99 of 100 acknowledged within", "fdatasyncs", p99, Held::Limit(4.0)),
+        Row::new("callers: a bare fdatasync", "ms", bare * 1e3, Held::Told),
+    ])
+}
+
+/// Facts a second, and how long each caller waited each time.
+fn measure(sizes: &Sizes, each: u64) -> io::Result<(f64, Vec<f64>)> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("ledger");
+    store::create(&path)?;
+    let ledger = Ledger::open(&path).map_err(io::Error::other)?;
+    let begun = Instant::now();
+    let waits = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let mut events = Events::new(sizes.accounts, caller * 100_000_000);
+                let ledger = &ledger;
+                scope.spawn(move || -> io::Result<Vec<f64>> {
+                    (0..each)
+                        .map(|_| {
+                            let fact = events.group(1);
+                            let begun = Instant::now();
+                            ledger.append(fact).map_err(io::Error::other)?;
+                            Ok(begun.elapsed().as_secs_f64())
+                        })
+                        .collect()
+                })
+            })
+            .collect();
+        callers.into_iter().map(|caller| caller.join().expect("no caller panics")).collect::<io::Result<Vec<_>>>()
+    })?;
+    let rate = (CALLERS * each) as f64 / begun.elapsed().as_secs_f64();
+    ledger.close().map_err(io::Error::other)?;
+    Ok((rate, waits.concat()))
+}
+
+/// How long it takes to write an entry's bytes into a file of zeros and sync it.
+fn sync_time(times: u64) -> io::Result<Duration> {
+    let dir = tempfile::tempdir()?;
+    let file = std::fs::File::create(dir.path().join("zeros"))?;
+    file.write_all_at(&vec![0; (times * ENTRY) as usize], 0)?;
+    file.sync_all()?;
+    let entry = [7; ENTRY as usize];
+    let begun = Instant::now();
+    for place in 0..times {
+        file.write_all_at(&entry, place * ENTRY)?;
+        file.sync_data()?;
+    }
+    Ok(begun.elapsed() / times as u32)
+}
