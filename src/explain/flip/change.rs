@@ -79,7 +79,10 @@ impl Edit {
                 if was.header.occurred_at != now.header.occurred_at {
                     after["recordedtime"] = recorded(now);
                 }
-                let fields: Vec<Value> = ["time", "data"].into_iter().flat_map(|name| differing(name, &before[name], &after[name])).collect();
+                let fields: Vec<Value> = ["time", "data"]
+                    .into_iter()
+                    .flat_map(|name| differing(name, &before[name], &after[name]))
+                    .collect();
                 json!({ "op": "change", "fact": reference(was), "fields": fields, "event": after })
             }
             Edit::Add { now, before } => {
@@ -101,14 +104,19 @@ impl Edit {
         match self {
             Edit::Change { .. } => {
                 let fields = object["fields"].as_array().into_iter().flatten();
-                let field = |each: &Value| format!("{} {} → {}", text(&each["field"]), text(&each["from"]), text(&each["to"]));
+                let field =
+                    |each: &Value| format!("{} {} → {}", text(&each["field"]), text(&each["from"]), text(&each["to"]));
                 let fields: Vec<String> = fields.map(field).collect();
                 format!("{}: {}", name(&object["fact"]), fields.join(", "))
             }
             Edit::Add { .. } => {
                 let event = &object["event"];
                 let [kind, subject, time] = ["type", "subject", "time"].map(|member| text(&event[member]));
-                format!("a fact more before {}: {kind} of {subject} at {time}, {}", name(&object["before"]), clean(&event["data"].to_string()))
+                format!(
+                    "a fact more before {}: {kind} of {subject} at {time}, {}",
+                    name(&object["before"]),
+                    clean(&event["data"].to_string())
+                )
             }
             Edit::LeaveOut { .. } => format!("{}: not recorded", name(&object["fact"])),
             Edit::InTime { .. } => format!("{}: recorded before {}", name(&object["fact"]), name(&object["before"])),
@@ -126,7 +134,8 @@ impl Change {
     /// True if both change the same entry.
     pub fn touches(&self, other: &Change) -> bool {
         let own: BTreeSet<u64> = self.edits.iter().filter_map(Edit::replaces).collect();
-        self.kind == other.kind && own.is_empty() || other.edits.iter().filter_map(Edit::replaces).any(|place| own.contains(&place))
+        self.kind == other.kind && own.is_empty()
+            || other.edits.iter().filter_map(Edit::replaces).any(|place| own.contains(&place))
     }
 
     /// True if it is a wider change of the kind of `other`, or the same.
@@ -136,7 +145,11 @@ impl Change {
 }
 
 fn text(value: &Value) -> String {
-    clean(&value.as_str().map_or_else(|| if value.is_null() { "(none)".to_owned() } else { value.to_string() }, str::to_owned))
+    clean(
+        &value
+            .as_str()
+            .map_or_else(|| if value.is_null() { "(none)".to_owned() } else { value.to_string() }, str::to_owned),
+    )
 }
 
 fn event(entry: &Entry) -> Value {
@@ -166,7 +179,8 @@ fn differing(path: &str, before: &Value, after: &Value) -> Vec<Value> {
         _ if before == after => Vec::new(),
         (Value::Object(one), Value::Object(other)) => {
             let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-            let each = |name: &&String| differing(&format!("{path}.{name}"), &before[name.as_str()], &after[name.as_str()]);
+            let each =
+                |name: &&String| differing(&format!("{path}.{name}"), &before[name.as_str()], &after[name.as_str()]);
             names.iter().flat_map(each).collect()
         }
         _ => vec![json!({ "field": path, "from": before, "to": after })],
@@ -241,11 +255,19 @@ impl<'a> List<'a> {
             let kind = entry.header.kind;
             let late_policy = matches!(entry.record.as_ref().map(|record| &record.body), Some(Body::PolicyAdopted(body))
                 if entry.header.seq > around.decision.header.seq && body.in_force_from.at <= around.decision.header.occurred_at.at);
-            let may_move = !matches!(kind, Kind::InteractionRecorded | Kind::SignalDerived | Kind::ActivityRecorded | Kind::DecisionMade | Kind::VerdictAttested);
+            let may_move = !matches!(
+                kind,
+                Kind::InteractionRecorded
+                    | Kind::SignalDerived
+                    | Kind::ActivityRecorded
+                    | Kind::DecisionMade
+                    | Kind::VerdictAttested
+            );
             if !(may_move && around.is_late(entry) || late_policy) {
                 continue;
             }
-            let cites_later = |link: &Link| matches!(link, Link::Resolved { seq, .. } if *seq > around.decision.header.seq);
+            let cites_later =
+                |link: &Link| matches!(link, Link::Resolved { seq, .. } if *seq > around.decision.header.seq);
             if entry.header.links.iter().any(cites_later) {
                 continue;
             }
@@ -253,7 +275,11 @@ impl<'a> List<'a> {
             now.header.seq = around.decision.header.seq - ROOM_BEFORE;
             now.header.recorded_at = around.decision.header.recorded_at;
             let words = format!("{} had been recorded before the decision", named(entry));
-            self.push("in_time", words, vec![Edit::InTime { was: entry.clone(), now, before: around.decision.clone() }]);
+            self.push(
+                "in_time",
+                words,
+                vec![Edit::InTime { was: entry.clone(), now, before: around.decision.clone() }],
+            );
         }
     }
 
@@ -299,7 +325,8 @@ impl<'a> List<'a> {
 
     fn times(&mut self) {
         let around = self.around;
-        let starts: BTreeMap<Instant, Time> = around.versions.iter().map(|version| (version.use_from.at, version.use_from)).collect();
+        let starts: BTreeMap<Instant, Time> =
+            around.versions.iter().map(|version| (version.use_from.at, version.use_from)).collect();
         for &start in starts.values() {
             let mut every = Vec::new();
             for &used in &around.uses {
@@ -313,30 +340,49 @@ impl<'a> List<'a> {
                     every.push(edit.clone());
                     self.push("time", format!("{} had been held at {late} or later", named(used)), vec![edit]);
                 } else if own.at > early.at && around.permitted {
-                    self.push("time", format!("{} had been held at {early} or earlier", named(used)), vec![moved(used, early)]);
+                    self.push(
+                        "time",
+                        format!("{} had been held at {early} or earlier", named(used)),
+                        vec![moved(used, early)],
+                    );
                 }
             }
             self.push_every("time", &format!("all its chats had been held at {start} or later"), every);
         }
         let decided = around.decision.header.occurred_at;
-        let from: BTreeMap<Instant, Time> = around.versions.iter().map(|version| (version.in_force_from.at, version.in_force_from)).collect();
+        let from: BTreeMap<Instant, Time> =
+            around.versions.iter().map(|version| (version.in_force_from.at, version.in_force_from)).collect();
         for &start in from.values().filter(|start| start.at > decided.at) {
-            self.push("time", format!("the decision had been made at {start} or later"), vec![moved(around.decision, start)]);
+            self.push(
+                "time",
+                format!("the decision had been made at {start} or later"),
+                vec![moved(around.decision, start)],
+            );
         }
     }
 
     fn labels(&mut self) {
         let around = self.around;
         let mut every = Vec::new();
-        let targets: BTreeSet<u64> = around.of(&[Kind::InteractionLabelled]).filter(|(entry, _)| around.is_seen(entry)).flat_map(|(entry, _)| resolved(entry)).collect();
+        let targets: BTreeSet<u64> = around
+            .of(&[Kind::InteractionLabelled])
+            .filter(|(entry, _)| around.is_seen(entry))
+            .flat_map(|(entry, _)| resolved(entry))
+            .collect();
         for &used in &around.uses {
             if around.forbidden && !targets.contains(&used.header.seq) {
                 let edit = self.label(used, Categories::default());
                 every.push(edit.clone());
-                self.push("label", format!("{} had been labelled, and with nothing sensitive", named(used)), vec![edit]);
+                self.push(
+                    "label",
+                    format!("{} had been labelled, and with nothing sensitive", named(used)),
+                    vec![edit],
+                );
             }
         }
-        for (entry, body) in around.of(&[Kind::InteractionLabelled, Kind::SignalDerived]).filter(|(entry, _)| around.is_seen(entry)) {
+        for (entry, body) in
+            around.of(&[Kind::InteractionLabelled, Kind::SignalDerived]).filter(|(entry, _)| around.is_seen(entry))
+        {
             let sensitive = match body {
                 Body::InteractionLabelled(body) => body.sensitive,
                 Body::SignalDerived(body) => body.sensitive,
@@ -362,7 +408,8 @@ impl<'a> List<'a> {
 
     fn label(&mut self, used: &Entry, sensitive: Categories) -> Edit {
         let id = used.record.as_ref().expect("read").id.clone();
-        let labeller = Program { name: "what-if".to_owned(), version: "1".to_owned(), digest: Digest([0; 32]), provider: None };
+        let labeller =
+            Program { name: "what-if".to_owned(), version: "1".to_owned(), digest: Digest([0; 32]), provider: None };
         let body = InteractionLabelled { target: id, sensitive, topics: Vec::new(), labeller };
         let link = Link::Resolved { seq: used.header.seq, hash: used.hash };
         let decision = self.around.decision;
@@ -374,17 +421,27 @@ impl<'a> List<'a> {
         let mut owners: BTreeMap<crate::codec::StreamId, &Entry> = BTreeMap::new();
         for entry in std::iter::once(around.decision).chain(around.uses.iter().copied()) {
             let held = owners.entry(stream(entry)).or_insert(entry);
-            if entry.header.kind == Kind::InteractionRecorded && (held.header.kind != entry.header.kind || entry.header.seq < held.header.seq) {
+            if entry.header.kind == Kind::InteractionRecorded
+                && (held.header.kind != entry.header.kind || entry.header.seq < held.header.seq)
+            {
                 *held = entry;
             }
         }
         let own = stream(around.decision);
         let linking = [Kind::AccountLinked, Kind::AccountUnlinked];
-        let of_owners: Vec<(&Entry, &Body)> = around.of(&linking).filter(|(entry, _)| owners.contains_key(&stream(entry)) && around.is_seen(entry)).collect();
-        let others: Vec<&Entry> = owners.iter().filter(|(stream, _)| **stream != own).map(|(_, entry)| *entry).collect();
+        let of_owners: Vec<(&Entry, &Body)> = around
+            .of(&linking)
+            .filter(|(entry, _)| owners.contains_key(&stream(entry)) && around.is_seen(entry))
+            .collect();
+        let others: Vec<&Entry> =
+            owners.iter().filter(|(stream, _)| **stream != own).map(|(_, entry)| *entry).collect();
         if around.forbidden {
             for (entry, _) in of_owners.iter().filter(|(entry, _)| entry.header.kind == Kind::AccountUnlinked) {
-                self.push("link", format!("{} had not been", named(entry)), vec![Edit::LeaveOut { was: (*entry).clone() }]);
+                self.push(
+                    "link",
+                    format!("{} had not been", named(entry)),
+                    vec![Edit::LeaveOut { was: (*entry).clone() }],
+                );
             }
             let mut centers: BTreeSet<String> = of_owners.iter().filter_map(|(_, body)| center(body)).collect();
             centers.insert("what-if".to_owned());
@@ -396,7 +453,11 @@ impl<'a> List<'a> {
         }
         if around.permitted {
             for (entry, _) in of_owners.iter().filter(|(entry, _)| entry.header.kind == Kind::AccountLinked) {
-                self.push("link", format!("{} had not been", named(entry)), vec![Edit::LeaveOut { was: (*entry).clone() }]);
+                self.push(
+                    "link",
+                    format!("{} had not been", named(entry)),
+                    vec![Edit::LeaveOut { was: (*entry).clone() }],
+                );
             }
         }
     }
@@ -428,7 +489,12 @@ impl<'a> List<'a> {
                 *held = used;
             }
         }
-        let policies: BTreeMap<&str, Option<Digest>> = around.versions.iter().filter(|version| version.is_platform).map(|version| (version.name.0.as_str(), version.notice_sha256)).collect();
+        let policies: BTreeMap<&str, Option<Digest>> = around
+            .versions
+            .iter()
+            .filter(|version| version.is_platform)
+            .map(|version| (version.name.0.as_str(), version.notice_sha256))
+            .collect();
         for (policy, content_sha256) in policies.into_iter().filter(|_| around.forbidden) {
             let mut every = Vec::new();
             for &used in first.values() {
@@ -442,14 +508,24 @@ impl<'a> List<'a> {
                 };
                 let edit = self.add(used, used, used.header.occurred_at, Body::NoticeRecorded(notice), Vec::new());
                 every.push(edit.clone());
-                self.push("notice", format!("{} had been told of the policy before {}", subject(used), named(used)), vec![edit]);
+                self.push(
+                    "notice",
+                    format!("{} had been told of the policy before {}", subject(used), named(used)),
+                    vec![edit],
+                );
             }
             self.push_every("notice", "every account had been told of the policy before its chats", every);
         }
         let mut every = Vec::new();
         for (entry, body) in around.of(&[Kind::NoticeRecorded]).filter(|(entry, _)| around.is_seen(entry)) {
             let Body::NoticeRecorded(notice) = body else { continue };
-            let to = |status| changed(entry, |body| if let Body::NoticeRecorded(notice) = body { notice.status = status });
+            let to = |status| {
+                changed(entry, |body| {
+                    if let Body::NoticeRecorded(notice) = body {
+                        notice.status = status
+                    }
+                })
+            };
             if notice.status.reached() && around.permitted {
                 let edit = to(NoticeStatus::Bounced);
                 every.push(edit.clone());
@@ -471,26 +547,50 @@ impl<'a> List<'a> {
                     Some(undone) => undone,
                     None => continue,
                 },
-                Body::AgeObserved(AgeBand::Minor) => (Body::AgeObserved(AgeBand::Adult), "known to be an adult".to_owned()),
+                Body::AgeObserved(AgeBand::Minor) => {
+                    (Body::AgeObserved(AgeBand::Adult), "known to be an adult".to_owned())
+                }
                 _ => continue,
             };
             let once = (subject(entry), entry.header.kind as u8, words.clone());
             if around.is_seen(entry) && lifted.insert(once) {
                 let edit = self.add_now(entry, undone);
-                self.push("choice", format!("{} had been {words} by the time of the decision", subject(entry)), vec![edit]);
+                self.push(
+                    "choice",
+                    format!("{} had been {words} by the time of the decision", subject(entry)),
+                    vec![edit],
+                );
             }
         }
-        let consent = |state| Body::ConsentRecorded(ConsentRecorded { purpose: "personalised_ads".to_owned(), state, evidence: None });
+        let consent = |state| {
+            Body::ConsentRecorded(ConsentRecorded { purpose: "personalised_ads".to_owned(), state, evidence: None })
+        };
         let mut more: Vec<(Body, &str)> = Vec::new();
         if around.forbidden {
             more.push((consent(ConsentState::Given), "the person had consented to personalised ads"));
             more.push((Body::AgeObserved(AgeBand::Adult), "the person had been known to be an adult"));
         }
         if around.permitted {
-            let set = |control, value: &str| Body::PreferenceChanged(PreferenceChanged { control, value: value.to_owned() });
+            let set =
+                |control, value: &str| Body::PreferenceChanged(PreferenceChanged { control, value: value.to_owned() });
             let topic = if around.body.purpose == Purpose::Ads { Control::TopicLimit } else { Control::FeedSeeLess };
-            more.extend(around.body.item.topics.iter().take(3).map(|value| (set(topic, value), "the person had limited a topic of it")));
-            more.extend(around.body.item.advertiser.iter().map(|value| (set(Control::AdvertiserBlock, value), "the person had blocked the advertiser")));
+            more.extend(
+                around
+                    .body
+                    .item
+                    .topics
+                    .iter()
+                    .take(3)
+                    .map(|value| (set(topic, value), "the person had limited a topic of it")),
+            );
+            more.extend(
+                around
+                    .body
+                    .item
+                    .advertiser
+                    .iter()
+                    .map(|value| (set(Control::AdvertiserBlock, value), "the person had blocked the advertiser")),
+            );
             more.push((set(Control::Gpc, "on"), "the person had turned Global Privacy Control on"));
             more.push((consent(ConsentState::Withdrawn), "the person had withdrawn consent to personalised ads"));
             more.push((Body::AgeObserved(AgeBand::Minor), "the person had been known to be a minor"));
@@ -501,7 +601,11 @@ impl<'a> List<'a> {
         }
         for (entry, body) in around.of(&[Kind::SubjectErased]) {
             if around.forbidden && *body == Body::SubjectErased(Scope::Content) {
-                self.push("choice", format!("{} had not been asked for", named(entry)), vec![Edit::LeaveOut { was: entry.clone() }]);
+                self.push(
+                    "choice",
+                    format!("{} had not been asked for", named(entry)),
+                    vec![Edit::LeaveOut { was: entry.clone() }],
+                );
             }
         }
     }
@@ -511,23 +615,33 @@ impl<'a> List<'a> {
         let mut every = Vec::new();
         for &used in &around.uses {
             let Body::InteractionRecorded(body) = &used.record.as_ref().expect("read").body else { continue };
-            let to = |to: bool| changed(used, |body| {
-                if let Body::InteractionRecorded(body) = body {
-                    body.microphone.permission = Some(to);
-                    if to {
-                        (body.microphone.feature_active, body.microphone.indicator) = (Some(true), Some(true));
+            let to = |to: bool| {
+                changed(used, |body| {
+                    if let Body::InteractionRecorded(body) = body {
+                        body.microphone.permission = Some(to);
+                        if to {
+                            (body.microphone.feature_active, body.microphone.indicator) = (Some(true), Some(true));
+                        }
                     }
-                }
-            });
+                })
+            };
             if body.modality != Modality::Voice {
                 continue;
             }
             if around.forbidden {
                 every.push(to(true));
-                self.push("microphone", format!("the microphone had been permitted, on and shown during {}", named(used)), vec![to(true)]);
+                self.push(
+                    "microphone",
+                    format!("the microphone had been permitted, on and shown during {}", named(used)),
+                    vec![to(true)],
+                );
             }
             if around.permitted {
-                self.push("microphone", format!("the microphone had not been permitted during {}", named(used)), vec![to(false)]);
+                self.push(
+                    "microphone",
+                    format!("the microphone had not been permitted during {}", named(used)),
+                    vec![to(false)],
+                );
             }
         }
         self.push_every("microphone", "the microphone had been permitted, on and shown in every chat by voice", every);
@@ -590,8 +704,12 @@ fn resolved(entry: &Entry) -> Option<u64> {
 /// What undoes a preference, and how that reads behind "had been".
 fn undoing(body: &PreferenceChanged) -> Option<(Body, String)> {
     let (control, words) = match body.control {
-        Control::TopicLimit => (Control::TopicUnlimit, format!("free of its limit on the topic {}", clean(&body.value))),
-        Control::AdvertiserBlock => (Control::AdvertiserUnblock, format!("free of its block of {}", clean(&body.value))),
+        Control::TopicLimit => {
+            (Control::TopicUnlimit, format!("free of its limit on the topic {}", clean(&body.value)))
+        }
+        Control::AdvertiserBlock => {
+            (Control::AdvertiserUnblock, format!("free of its block of {}", clean(&body.value)))
+        }
         Control::FeedSeeLess => (Control::FeedReset, format!("free of its wish to see less of {}", clean(&body.value))),
         Control::Gpc if body.value == "on" => {
             let off = PreferenceChanged { control: Control::Gpc, value: "off".to_owned() };
