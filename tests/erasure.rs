@@ -10,8 +10,8 @@ use aho_corasick::AhoCorasick;
 use common::{Scratch, check_ledger, facts, replayed};
 use inforce::checkpoint::Checkpoint;
 use inforce::codec;
-use inforce::explain::{self, Evidence, Wanted};
 use inforce::index::{Field, Index, Term};
+use inforce::explain::{self, Evidence, Wanted};
 use inforce::judge::{self, Ask};
 use inforce::ledger::Ledger;
 use inforce::merkle::{self, NodeHash, TreeSize};
@@ -156,9 +156,7 @@ fn in_runs(scratch: &Scratch, needles: &[&Needles]) -> Vec<String> {
     let path = scratch.path().join("index");
     let index = path.is_dir().then(|| Index::read(&path).expect("readable"));
     let holds = |name: &&str| {
-        let Some(["term", what, mark]) = name.split(" of ").collect::<Vec<_>>().first_chunk().copied() else {
-            return false;
-        };
+        let Some(["term", what, mark]) = name.split(" of ").collect::<Vec<_>>().first_chunk().copied() else { return false };
         let field = if what == "advertiser" { Field::Advertiser } else { Field::Conversation };
         let term = Term::new(field, format!("{what}-{mark}").as_bytes());
         index.as_ref().is_some_and(|index| !index.find(term).expect("whole").is_empty())

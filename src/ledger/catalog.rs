@@ -331,7 +331,11 @@ impl Catalog {
     }
 
     /// Asks once more over an index that was made anew, where it turns out to be damaged.
-    fn healed<T>(&self, keyring: &Keyring, ask: impl Fn() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    fn healed<T>(
+        &self,
+        keyring: &Keyring,
+        ask: impl Fn() -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
         match ask() {
             Err(LedgerError::Index(error)) => {
                 tracing::warn!("{error}; it is rebuilt now");

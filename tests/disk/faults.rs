@@ -11,13 +11,7 @@ use std::sync::Arc;
 const DIR: &str = "/data/ledger";
 
 fn options(disk: FaultyDisk, index: &Path) -> Options {
-    Options {
-        disk: Arc::new(disk),
-        index: Some(index.to_owned()),
-        segment_len: SEGMENT_LEN,
-        run_len: 3,
-        ..Options::default()
-    }
+    Options { disk: Arc::new(disk), index: Some(index.to_owned()), segment_len: SEGMENT_LEN, run_len: 3, ..Options::default() }
 }
 
 /// The calls of a life without a fault.

@@ -9,9 +9,12 @@
 
 mod around;
 mod change;
+mod edit;
+mod person;
+mod uses;
 mod words;
 
-pub use change::{Change, Edit};
+pub use edit::{Change, Edit};
 
 use crate::entry::Entry;
 use crate::judge::{self, Ask, Judged, Judgement, Memos, Verdict};
