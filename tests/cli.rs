@@ -368,6 +368,46 @@ fn usage_and_missing_ledgers_are_told_apart() {
 }
 
 #[test]
+fn sql_is_handed_to_the_program_beside_then_to_the_one_on_path_or_says_how_to_build_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = |name: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir(&path).expect("made");
+        path
+    };
+    let (own, on_path) = (folder("own"), folder("path"));
+    let inforce = own.join("inforce");
+    std::fs::copy(env!("CARGO_BIN_EXE_inforce"), &inforce).expect("copied");
+    let program = |place: &Path| {
+        let path = place.join("inforce-sql");
+        let says = format!("#!/bin/sh\necho {}: \"$INFORCE_LEDGER\" \"$@\"\nexit 4\n", place.display());
+        std::fs::write(&path, says).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
+    };
+    let run = |args: &[&str]| {
+        let mut command = Command::new(&inforce);
+        command.args(args).env("PATH", &on_path).env("INFORCE_LEDGER", "from/env");
+        command.output().expect("it runs")
+    };
+    let missing = run(&["sql", "--json", "SELECT 1"]);
+    assert_eq!(code(&missing), 1);
+    assert!(errors(&missing).contains("--manifest-path tools/sql/Cargo.toml"), "{}", errors(&missing));
+    // A folder of that name is no program.
+    std::fs::create_dir(own.join("inforce-sql")).expect("made");
+    program(&on_path);
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let found = run(&["sql", "--ledger", "DIR", "--as-of", "3", "SELECT 1", "--json"]);
+    assert_eq!(code(&found), 4, "its own exit code");
+    let expected = format!("{}: from/env --ledger DIR --as-of 3 SELECT 1 --json", on_path.display());
+    assert_eq!(said(&found), expected);
+    std::fs::remove_dir(own.join("inforce-sql")).expect("removed");
+    program(&own);
+    assert_eq!(said(&run(&["sql", "--help"])), format!("{}: from/env --help", own.display()));
+    assert_eq!(said(&run(&["export", "--csv", "OUT"])), format!("{}: from/env export --csv OUT", own.display()));
+}
+
+#[test]
 fn keys_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let cli = Cli::new();

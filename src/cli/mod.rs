@@ -31,6 +31,7 @@ mod restore;
 mod retain;
 mod salvage;
 mod sample;
+mod sql;
 mod status;
 mod table;
 mod verify;
@@ -38,6 +39,7 @@ mod verify_bundle;
 mod whatif;
 mod witness;
 
+pub use as_of::AsOf;
 pub use exit::{CliError, Exit};
 
 use clap::{Args, Parser, Subcommand};
@@ -128,6 +130,10 @@ enum Command {
     Retain(retain::Retain),
     /// Copy what verifies of a damaged ledger into a new one, and report what became of every entry.
     Salvage(salvage::Salvage),
+    /// Ask in SQL: facts, uses, and verdicts of both views as tables.
+    Sql(sql::Sql),
+    /// Write every table as files of Parquet or CSV.
+    Export(sql::Export),
     /// Say how the ledger stands: entries, checkpoint, bytes, writer.
     Status(status::StatusArgs),
 }
@@ -190,6 +196,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Restore(args) => restore::run(args),
         Command::Retain(args) => retain::run(args),
         Command::Salvage(args) => salvage::run(args),
+        Command::Sql(args) => sql::run(args),
+        Command::Export(args) => sql::export(args),
         Command::Status(args) => status::run(args),
     }
 }

@@ -107,7 +107,7 @@ pub fn each_entry(
 }
 
 /// Of every entry all but the text of chats.
-const WHOLE: Wanted<()> = Wanted { content: Content::Leave, whole: true, keep: |_| () };
+pub const WHOLE: Wanted<()> = Wanted { content: Content::Leave, whole: true, keep: |_| () };
 
 impl Ledger {
     /// A pass whose entries are gathered in what `start` makes. Beside a writer an erasure may be carried out between

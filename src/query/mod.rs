@@ -14,6 +14,7 @@ mod projection;
 mod row;
 mod sample;
 mod sample_file;
+mod used;
 mod whatif;
 
 pub use attribute::{CONFIDENCE, most_failing, size_for};
@@ -27,4 +28,5 @@ pub use projection::{BLOCK, Block, Directory, Point, Projecting, REVISION, Summa
 pub use row::{FindingRow, Row, RuleRow, ViewRow, row};
 pub use sample::{By, Drawn, MAX_SEED, Member, Population, check_seed, effective, stratum};
 pub use sample_file::{Bound, Chosen, FORMAT as SAMPLE_FORMAT, Overall, Recipe, SampleFile, Size, Stratum, Whole};
+pub use used::{UseRow, uses};
 pub use whatif::{Cell, Change, RuleChange, Verdicts, WhatIf, compare, verdicts};
