@@ -134,7 +134,10 @@ mod tests {
         let leaf = |n: u64| merkle::leaf(&EntryHash(*blake3::hash(&n.to_le_bytes()).as_bytes()));
         let (dir, leaves) = (tempfile::tempdir().expect("a folder"), (0..count).map(leaf).collect::<Vec<_>>());
         let mut tree = Tree::open(Arc::new(RealDisk), dir.path()).expect("made");
-        leaves.chunks(part).for_each(|part| tree.append(part).expect("written"));
+        leaves.chunks(part).for_each(|part| {
+            let grown = tree.grown(part.iter().copied());
+            tree.grow(grown).expect("written");
+        });
         (dir, leaves)
     }
 

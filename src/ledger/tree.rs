@@ -64,10 +64,9 @@ impl Tree {
 
     /// Makes durable what was written.
     pub fn sync(&self) -> Result<(), LedgerError> {
-        let synced = |(level, file): (usize, &Box<dyn DiskFile>)| {
+        self.files.iter().enumerate().try_for_each(|(level, file)| {
             file.sync_data().map_err(|error| LedgerError::Io(self.path(level), error))
-        };
-        self.files.iter().enumerate().try_for_each(synced)
+        })
     }
 
     /// The tree so far.
