@@ -77,7 +77,9 @@ fn flip(args: &Explain) -> Result<Exit, CliError> {
     let flips = explain::flips(&entries, seq).ok_or_else(gone)?;
     let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
     if (flips.known, flips.today) != (judgement.known.verdict, judgement.today.verdict) {
-        return Err(CliError::Failed(format!("entry {seq}: what was gathered does not carry the verdict; please report this")));
+        return Err(CliError::Failed(format!(
+            "entry {seq}: what was gathered does not carry the verdict; please report this"
+        )));
     }
     let mut out = anstream::stdout().lock();
     match args.common.json {

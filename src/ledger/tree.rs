@@ -64,10 +64,10 @@ impl Tree {
 
     /// Makes durable what was written.
     pub fn sync(&self) -> Result<(), LedgerError> {
-        let synced = |(level, file): (usize, &Box<dyn DiskFile>)| {
-            file.sync_data().map_err(|error| LedgerError::Io(self.path(level), error))
-        };
-        self.files.iter().enumerate().try_for_each(synced)
+        self.files
+            .iter()
+            .enumerate()
+            .try_for_each(|(level, file)| file.sync_data().map_err(|error| LedgerError::Io(self.path(level), error)))
     }
 
     /// The tree so far.

@@ -115,7 +115,9 @@ fn recorded(report: &Report) -> Markup {
 
 fn complete(report: &Report) -> Markup {
     let complete = &report.completeness;
-    let share = |part: u64, all: u64| if all == 0 { String::new() } else { format!(" ({})", percent(part as f64 / all as f64)) };
+    let share = |part: u64, all: u64| {
+        if all == 0 { String::new() } else { format!(" ({})", percent(part as f64 / all as f64)) }
+    };
     let sum = |counts: &Counts| counts.values().sum::<u64>();
     html! {
         p { "Entries are numbered without a gap, and every hash was checked before anything was counted." }
@@ -139,7 +141,8 @@ fn conformance(report: &Report) -> Markup {
         return html! { p { "No decision was made." } };
     }
     let told = |counts: &Counts| {
-        let parts: Vec<String> = counts.iter().map(|(name, count)| format!("{} {}", number(*count), plain(name))).collect();
+        let parts: Vec<String> =
+            counts.iter().map(|(name, count)| format!("{} {}", number(*count), plain(name))).collect();
         parts.join(", ")
     };
     let groups = [("Decisions by region", "Region", &report.regions), ("Decisions by app", "App", &report.apps)];
@@ -344,7 +347,7 @@ fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut shown = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             shown.push('\u{2009}');
         }
         shown.push(digit);

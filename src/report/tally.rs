@@ -234,7 +234,8 @@ fn weeks(mut found: BTreeMap<i64, Week>) -> Vec<Week> {
 fn titles(world: &World) -> BTreeMap<String, String> {
     let own = crate::judge::JudgeRule::ALL.iter().map(|rule| (rule.name().to_owned(), rule.title().to_owned()));
     let compiled = world.policies.iter().flat_map(|line| &line.versions).filter_map(|each| each.compiled.as_ref().ok());
-    let policies = compiled.flat_map(|compiled| compiled.rules().iter().map(|rule| (rule.id.clone(), rule.title.clone())));
+    let policies =
+        compiled.flat_map(|compiled| compiled.rules().iter().map(|rule| (rule.id.clone(), rule.title.clone())));
     own.chain(policies).collect()
 }
 

@@ -111,7 +111,11 @@ fn every_flip_of_the_cases_comes_true_once_it_is_recorded() {
             let Some(flips) = flips(&ledger, seq) else { continue };
             assert!(!flips.to_text().is_empty() && flips.tried <= explain::FLIP_LIMIT);
             found += check(events, clock, &flips, title);
-            flips.flips.iter().flat_map(|flip| &flip.changes).for_each(|change| *kinds.entry(change.kind.to_owned()).or_default() += 1);
+            flips
+                .flips
+                .iter()
+                .flat_map(|flip| &flip.changes)
+                .for_each(|change| *kinds.entry(change.kind.to_owned()).or_default() += 1);
             if flips.flips.is_empty() {
                 without.insert(format!("{title}: {:?}", flips.standing));
             }

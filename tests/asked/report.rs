@@ -63,7 +63,8 @@ fn every_count_is_the_one_that_replay_gives() {
         assert_eq!(members(&whole), naive(&judged), "seed {seed}");
         // Facts: as they were handed in, each once; what was erased tells its kind all the same.
         let mut seen = BTreeSet::new();
-        let recorded: Vec<&Value> = events.iter().filter(|event| seen.insert((event["source"].to_string(), event["id"].to_string()))).collect();
+        let recorded: Vec<&Value> =
+            events.iter().filter(|event| seen.insert((event["source"].to_string(), event["id"].to_string()))).collect();
         let mut kinds = Counts::new();
         recorded.iter().for_each(|event| count(&mut kinds, &event["type"]));
         assert_eq!(whole["recorded"]["kinds"], json!(kinds), "seed {seed}");
@@ -71,7 +72,10 @@ fn every_count_is_the_one_that_replay_gives() {
         // Parts add up to the whole.
         for groups in ["regions", "apps"] {
             let groups = whole[groups].as_object().expect("groups");
-            assert_eq!(groups.values().map(|each| each["decisions"].as_u64().expect("a number")).sum::<u64>(), judged.len() as u64);
+            assert_eq!(
+                groups.values().map(|each| each["decisions"].as_u64().expect("a number")).sum::<u64>(),
+                judged.len() as u64
+            );
         }
         let weeks = whole["weeks"].as_array().expect("weeks");
         assert_eq!(weeks.iter().map(|week| sum(&week["conformance"])).sum::<u64>(), judged.len() as u64);
@@ -83,7 +87,10 @@ fn every_count_is_the_one_that_replay_gives() {
             let broken = broken.filter(|line| ids(&line["known"]["rules"]).contains(name)).count();
             assert_eq!(rule["broken"], broken, "{name}");
             let of_periods = whole["periods"].as_array().expect("periods").iter().filter(|each| each["rule"] == name);
-            assert_eq!(of_periods.map(|each| each["decisions"].as_u64().expect("a number")).sum::<u64>(), broken as u64);
+            assert_eq!(
+                of_periods.map(|each| each["decisions"].as_u64().expect("a number")).sum::<u64>(),
+                broken as u64
+            );
         }
         late(&whole, &judged);
         if seed % 2 == 0 {
@@ -105,7 +112,10 @@ fn every_count_is_the_one_that_replay_gives() {
 /// Late facts are those that `late-fact` names, each once, with its lag.
 fn late(whole: &Value, judged: &[Value]) {
     let findings = judged.iter().flat_map(|line| line["true"]["findings"].as_array().expect("a list"));
-    let refs: Vec<&Value> = findings.filter(|finding| finding["id"] == "late-fact").flat_map(|finding| finding["refs"].as_array().expect("refs")).collect();
+    let refs: Vec<&Value> = findings
+        .filter(|finding| finding["id"] == "late-fact")
+        .flat_map(|finding| finding["refs"].as_array().expect("refs"))
+        .collect();
     let lines = whole["late_facts"].as_array().expect("lines");
     assert_eq!(lines.iter().map(|line| line["decisions"].as_u64().expect("a number")).sum::<u64>(), refs.len() as u64);
     let lags = |list: Vec<i64>| list.into_iter().collect::<BTreeSet<_>>();

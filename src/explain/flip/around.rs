@@ -43,7 +43,8 @@ pub fn spread(entries: &[Entry]) -> Vec<Entry> {
 pub fn world(base: &[Entry], edits: &[&Edit]) -> World {
     let gone: BTreeSet<u64> = edits.iter().filter_map(|edit| edit.replaces()).collect();
     let kept = base.iter().filter(|entry| !gone.contains(&entry.header.seq)).map(Cow::Borrowed);
-    let mut all: Vec<Cow<Entry>> = kept.chain(edits.iter().filter_map(|edit| edit.entry()).map(Cow::Borrowed)).collect();
+    let mut all: Vec<Cow<Entry>> =
+        kept.chain(edits.iter().filter_map(|edit| edit.entry()).map(Cow::Borrowed)).collect();
     // Two facts put before the same entry stand in the order in which they were put there.
     all.sort_by_key(|entry| entry.header.seq);
     let (mut world, mut last, mut recorded) = (World::default(), None, crate::fact::Instant(0));
@@ -91,10 +92,13 @@ impl<'a> Around<'a> {
         let decision = at(place(seq))?;
         let Body::DecisionMade(body) = &decision.record.as_ref()?.body else { return None };
         let views = [&judgement.known, &judgement.today];
-        let used: BTreeSet<NodeIx> = views.iter().flat_map(|view| view.use_versions.iter().map(|(node, _)| *node)).collect();
+        let used: BTreeSet<NodeIx> =
+            views.iter().flat_map(|view| view.use_versions.iter().map(|(node, _)| *node)).collect();
         let uses = used.into_iter().filter_map(|node| at(world.node(node).seq)).filter(|entry| entry.record.is_some());
         let mut judging: BTreeSet<_> = views.iter().flat_map(|view| view.versions.iter().copied()).collect();
-        judging.extend(views.iter().flat_map(|view| view.use_versions.iter().flat_map(|(_, versions)| versions.iter().copied())));
+        judging.extend(
+            views.iter().flat_map(|view| view.use_versions.iter().flat_map(|(_, versions)| versions.iter().copied())),
+        );
         let versions = judging.into_iter().filter_map(|ix| {
             let version = version_of(world, ix);
             let params = &version.compiled.as_ref().ok()?.params;

@@ -9,9 +9,12 @@
 
 mod around;
 mod change;
+mod edit;
+mod person;
+mod uses;
 mod words;
 
-pub use change::{Change, Edit};
+pub use edit::{Change, Edit};
 
 use crate::entry::Entry;
 use crate::judge::{self, Ask, Judged, Judgement, Memos, Verdict};
@@ -101,7 +104,8 @@ pub fn flips(entries: &[Entry], seq: u64) -> Option<Flips> {
         known: verdicts.0,
         today: verdicts.1,
         flips: found,
-        standing: stands.map(|view| view.into_iter().map(|(rule, _)| rule).collect::<BTreeSet<_>>().into_iter().collect()),
+        standing: stands
+            .map(|view| view.into_iter().map(|(rule, _)| rule).collect::<BTreeSet<_>>().into_iter().collect()),
         tried,
         cut,
     })
@@ -131,7 +135,9 @@ struct Search<'a> {
 impl Search<'_> {
     fn attempt(&mut self, changes: Vec<Change>) -> Tried {
         // A change of everything of a kind says nothing where a single one of it already does.
-        let said = |flip: &Flip| flip.changes.len() == changes.len() && changes.iter().zip(&flip.changes).all(|(new, old)| new.widens(old));
+        let said = |flip: &Flip| {
+            flip.changes.len() == changes.len() && changes.iter().zip(&flip.changes).all(|(new, old)| new.widens(old))
+        };
         if self.found.iter().any(said) {
             return Tried::Nothing;
         }
@@ -164,7 +170,8 @@ fn standing(world: &World, judged: &Judged) -> Standing {
 /// A world of the entries with some edits, and the decision judged in it.
 fn judged(base: &[Entry], seq: u64, edits: &[&Edit]) -> Option<(World, Judgement)> {
     let world = around::world(base, edits);
-    let decision = world.locate(around::place(seq)).filter(|&ix| world.node(ix).kind == crate::fact::Kind::DecisionMade)?;
+    let decision =
+        world.locate(around::place(seq)).filter(|&ix| world.node(ix).kind == crate::fact::Kind::DecisionMade)?;
     let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
     Some((world, judgement))
 }

@@ -1,8 +1,8 @@
 //! What flips a verdict, for the person affected and for whoever keeps the records.
 
 use super::{Flip, Flips, LIMIT};
-use crate::explain::wrap::wrapped;
 use crate::explain::words::list;
+use crate::explain::wrap::wrapped;
 use crate::judge::Verdict;
 
 /// Flips shown; all of them are in the JSON.
@@ -29,7 +29,9 @@ pub fn text(flips: &Flips) -> String {
         let same = view == "as known today" && flips.standing[0] == flips.standing[1];
         if rules.len() > 1 && !same && !flips.flips.iter().any(allows) {
             let view = if flips.standing[0] == flips.standing[1] { "" } else { view };
-            out += &format!("\nNo single change makes it allowed: each of these stands alone {view}: {}.\n", list(rules)).replace(" :", ":");
+            out +=
+                &format!("\nNo single change makes it allowed: each of these stands alone {view}: {}.\n", list(rules))
+                    .replace(" :", ":");
         }
     }
     out
