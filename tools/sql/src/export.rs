@@ -112,8 +112,8 @@ pub fn check(dir: &Path) -> Result<(), SqlError> {
 }
 
 fn check_place(ledger: &Path, dir: &Path, parent: &Path) -> Result<(), SqlError> {
-    match fs::read_dir(dir) {
-        Ok(mut found) if found.next().is_some() => return Err(SqlError::NotEmpty(dir.to_owned())),
+    match fs::read_dir(dir).map(|mut found| found.next().is_some()) {
+        Ok(true) => return Err(SqlError::NotEmpty(dir.to_owned())),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(SqlError::File(dir.to_owned(), error));
         }
