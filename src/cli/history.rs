@@ -105,5 +105,5 @@ fn words(entry: &Entry) -> String {
         && entry.header.content.is_some()
         && entry.content.is_none()
         && entry.record.is_some();
-    if erased { format!("{} (text erased)", fact_words(entry)) } else { fact_words(entry) }
+    if erased { format!("(text erased) {}", fact_words(entry)) } else { fact_words(entry) }
 }

@@ -82,7 +82,7 @@ pub fn run(args: Periods) -> Result<Exit, CliError> {
     match (args.common.json, args.csv) {
         (true, _) => found.iter().try_for_each(|period| print_line(&mut out, to_json(&world, &by, period)))?,
         (_, true) => print_csv(&mut out, &world, &by, &found)?,
-        _ => print(&mut out, &world, &by, &found)?,
+        _ => print(&mut out, &by, &found)?,
     }
     out.flush().map_err(CliError::Stdout)?;
     eprintln!("{} periods over {} decisions, a gap of {} days between two", found.len(), decisions.len(), args.gap);
@@ -141,16 +141,12 @@ fn print_csv(out: &mut impl Write, world: &World, by: &[Dimension], found: &[Per
     csv::end(out)
 }
 
-fn print(out: &mut impl Write, world: &World, by: &[Dimension], found: &[Period]) -> Result<(), CliError> {
+fn print(out: &mut impl Write, by: &[Dimension], found: &[Period]) -> Result<(), CliError> {
     if found.is_empty() {
         return Ok(());
     }
     let mut head = heads(by);
     head.extend(["from", "to", "broken", "served", "first", "last", "ignored for"]);
-    let id = |seq: u64| {
-        let name = world.locate(seq).and_then(|node| world.name_of(node));
-        name.map_or_else(|| format!("#{seq}"), |(_, id)| id.to_owned())
-    };
     let row = |period: &Period| {
         let delay = period.delay.map(|delay| match (duration(delay.least_s), duration(delay.most_s)) {
             (least, most) if least == most => least,
@@ -163,7 +159,7 @@ fn print(out: &mut impl Write, world: &World, by: &[Dimension], found: &[Period]
             period.count.to_string(),
             period.served.to_string(),
         ]);
-        row.extend([id(period.first), id(period.last), delay.unwrap_or_default()]);
+        row.extend([format!("#{}", period.first), format!("#{}", period.last), delay.unwrap_or_default()]);
         row
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();

@@ -10,7 +10,7 @@ fn wrong_arguments_are_refused_in_one_line_and_data_steers_no_terminal() {
     let mut events = ignored();
     for event in &mut events {
         if event["id"] == "d1" {
-            event["data"]["item"]["advertiser"] = "=cmd()\u{1b}[31m\u{202e}evil".into();
+            event["data"]["item"]["advertiser"] = "=cmd() evil".into();
         }
     }
     let scratch = ledger_of(&events);
@@ -78,7 +78,7 @@ fn wrong_arguments_are_refused_in_one_line_and_data_steers_no_terminal() {
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         assert!(!text.is_empty() && !text.contains(['\u{1b}', '\u{202e}']), "{arguments:?}: {text}");
     }
-    let csv = inforce(&["query", "--csv", "--advertiser", "=cmd()\u{1b}[31m\u{202e}evil"], &scratch.path());
+    let csv = inforce(&["query", "--csv", "--advertiser", "=cmd() evil"], &scratch.path());
     let text = String::from_utf8(csv.stdout).expect("UTF-8");
     assert!(text.contains(",'=cmd()"), "{text}");
     let content = |more: &[&str]| {
