@@ -39,7 +39,9 @@ fn a_large_population_is_judged_in_parts_as_it_is_as_a_whole() {
         let scratch = Scratch::new();
         let ledger = scratch.open();
         for events in events.chunks(1000) {
-            import(&ledger, events, Clock::Recorded).into_iter().for_each(|outcome| assert!(outcome.is_ok(), "{outcome:?}"));
+            import(&ledger, events, Clock::Recorded)
+                .into_iter()
+                .for_each(|outcome| assert!(outcome.is_ok(), "{outcome:?}"));
         }
         ledger.close().expect("closed");
         let whole = common::replay_of(&scratch.read());
