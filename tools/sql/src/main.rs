@@ -7,7 +7,7 @@ use inforce_sql::export::{Format, export};
 use inforce_sql::output::{Form, print};
 use inforce_sql::query;
 use inforce_sql::source::Source;
-use std::io::{self, BufWriter, IsTerminal, Read};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -352,7 +352,7 @@ fn the_program_prints_tables_csv_and_json_and_keeps_to_its_memory() {
             events::decision("d", "facebook/a", "s"),
             late,
         ],
-        Clock::System,
+        Clock::Ledger,
     );
     ledger.close().expect("closed");
     let path = scratch.path();
@@ -415,7 +415,7 @@ fn of_what_was_destroyed_only_the_header_is_left() {
         &ledger,
         &[vec![events::policy("p")], of(a, "a").to_vec(), of(b, "b").to_vec(), vec![events::erased("e", a, "all")]]
             .concat(),
-        Clock::System,
+        Clock::Ledger,
     );
     ledger.close().expect("closed");
     let path = scratch.path();
