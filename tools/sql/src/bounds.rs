@@ -55,7 +55,9 @@ impl Bounds {
     /// The bounds that all of these conditions make, each of which [`Bounds::take`] takes.
     pub fn of(conditions: &[Expr]) -> Bounds {
         let mut bounds = Bounds::default();
-        conditions.iter().for_each(|condition| drop(bounds.take(condition)));
+        for condition in conditions {
+            bounds.take(condition);
+        }
         bounds
     }
 

@@ -121,7 +121,9 @@ fn one_line(error: &DataFusionError) -> String {
     let line = message.lines().next().unwrap_or_default().trim();
     let mut letters = line.chars();
     match letters.next() {
-        Some(first) if !line.starts_with("SQL") => format!("the query: {}{}", first.to_lowercase(), letters.as_str()),
+        Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
+            format!("the query: {}{}", first.to_lowercase(), letters.as_str())
+        }
         _ => format!("the query: {line}"),
     }
 }

@@ -7,7 +7,7 @@ use inforce_sql::export::{Format, export};
 use inforce_sql::output::{Form, print};
 use inforce_sql::query;
 use inforce_sql::source::Source;
-use std::io::{self, BufWriter, IsTerminal, Read};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    ask: Option<Ask>,
+    ask: Ask,
 }
 
 #[derive(Args)]
@@ -54,7 +54,7 @@ struct Ask {
     memory: usize,
     /// The query; `-` reads it from stdin.
     #[arg(value_name = "SQL")]
-    sql: String,
+    sql: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -92,8 +92,7 @@ fn main() -> ExitCode {
     };
     let done = match cli {
         Cli { command: Some(Command::Export(args)), .. } => write_export(args),
-        Cli { ask: Some(args), .. } => ask(args),
-        _ => Err(SqlError::Usage("no query: expected SQL in one argument, or `-` to read it from stdin".to_owned())),
+        Cli { ask: args, .. } => ask(args),
     };
     match done {
         Ok(()) | Err(SqlError::ClosedPipe) => Exit::Done.into(),
@@ -106,9 +105,13 @@ fn main() -> ExitCode {
 
 fn ask(args: Ask) -> Result<(), SqlError> {
     let begun = std::time::Instant::now();
-    let sql = match args.sql.as_str() {
-        "-" => io::read_to_string(io::stdin().lock()).map_err(SqlError::file("stdin".as_ref()))?,
-        sql => sql.to_owned(),
+    let sql = match args.sql.as_deref() {
+        None => {
+            let expected = "no query: expected SQL in one argument, or `-` to read it from stdin";
+            return Err(SqlError::Usage(expected.to_owned()));
+        }
+        Some("-") => io::read_to_string(io::stdin().lock()).map_err(SqlError::file("stdin".as_ref()))?,
+        Some(sql) => sql.to_owned(),
     };
     let form = match (args.json, args.csv) {
         (true, _) => Form::Json,

@@ -60,7 +60,9 @@ pub async fn over_export(dir: &Path, pool: Arc<dyn MemoryPool>) -> Result<Sessio
 fn session(pool: Arc<dyn MemoryPool>) -> Result<SessionContext, SqlError> {
     let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()?;
-    let config = SessionConfig::new().with_information_schema(true);
+    // The generic dialect takes a comma before a word such as `view` for the end of a list.
+    let config =
+        SessionConfig::new().with_information_schema(true).set_str("datafusion.sql_parser.dialect", "PostgreSQL");
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 
