@@ -82,6 +82,7 @@ fn every_question_is_answered_as_the_document_says() {
     let ledger = scratch.path().join("ledger");
     let made = Command::new(env!("CARGO_BIN_EXE_inforce")).args(["demo", "--json", "--ledger"]).arg(&ledger).output();
     assert!(made.expect("runs").status.success());
+    run("inforce query --refresh", &ledger, scratch.path());
     let text = std::fs::read_to_string(document()).expect("the document");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let (all, mut wrong) = (asked(&text), Vec::new());

@@ -1,6 +1,7 @@
 //! Admission: what becomes of each fact that is handed in. Nothing is changed here.
 
 use super::catalog::Catalog;
+use super::side_by_side::map_all;
 use super::{Clock, LedgerError};
 use crate::codec::{self, EntryHash, Identity, Link, StreamId};
 use crate::entry::Entry;
@@ -9,7 +10,6 @@ use crate::index::{Field, Term};
 use crate::keyring::Keyring;
 use crate::wire::Refusal;
 use foldhash::HashMap;
-use rayon::prelude::*;
 
 /// A fact that will be appended with this seq.
 pub struct Admitted {
@@ -183,7 +183,7 @@ impl Admission {
 
 /// Looks up facts and what they refer to; changes nothing.
 pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
-    facts.par_iter().with_min_len(64).map(|fact| look_up(fact, catalog, keyring)).collect()
+    map_all(facts.iter().collect(), |fact| look_up(fact, catalog, keyring)).into_iter().collect()
 }
 
 /// Looks up a fact and what it refers to.

@@ -40,6 +40,7 @@ mod resume;
 mod retain;
 mod salvage;
 mod shelf;
+mod side_by_side;
 mod stage;
 mod status;
 mod stored;

@@ -118,14 +118,15 @@ impl Entries<'_> {
         if !(0..).zip(&ids).all(|(number, id)| id.0 == number) {
             return Ok(false);
         }
+        let Some((_, Location { segment: last, .. }, _)) = self.read(covered - 1)? else { return Ok(false) };
         let mut next = 0;
         for (at, &id) in ids.iter().enumerate() {
-            let first = journal::read_first_seq(self.disk, &self.journal, id)?;
-            let begins = match first {
-                Some(first) if at == 0 || first < covered => first,
+            if id > last {
                 // What is not covered is read.
-                _ => return Ok(at > 0),
-            };
+                return Ok(true);
+            }
+            let first = journal::read_first_seq(self.disk, &self.journal, id)?;
+            let Some(begins) = first.filter(|&first| first < covered) else { return Ok(false) };
             let stands = self.read(begins)?.is_some_and(|(_, location, _)| location == journal::first_location(id));
             if !stands || (at > 0 && (begins <= next || !self.ends(ids[at - 1], begins - 1)?)) {
                 return Ok(false);

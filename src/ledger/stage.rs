@@ -2,6 +2,7 @@
 
 use super::admission::Admitted;
 use super::heads::Heads;
+use super::side_by_side::map_all;
 use crate::codec::{self, EntryHash, Header, Link, Record, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Kind, Moment, Time};
@@ -9,7 +10,6 @@ use crate::index::{Field, Term};
 use crate::journal::Frame;
 use crate::keyring::{EntryKey, Keyring, KeyringError, Part, Slot};
 use crate::merkle::{self, NodeHash};
-use rayon::prelude::*;
 
 /// An entry, its leaf in the tree, and what it can be found by.
 pub struct Staged {
@@ -49,15 +49,10 @@ pub fn stage(
 ) -> Result<(Vec<Staged>, Vec<Frame>), KeyringError> {
     let slots = slots(&admitted, keyring)?;
     let keyring: &Keyring = keyring;
-    let sealed: Vec<(Admitted, Sealed)> = admitted
-        .into_par_iter()
-        .zip(slots)
-        .with_min_len(64)
-        .map(|(mut one, slot)| {
-            let sealed = seal(&mut one, slot, keyring);
-            (one, sealed)
-        })
-        .collect();
+    let sealed = map_all(admitted.into_iter().zip(slots).collect(), |(mut one, slot): (Admitted, _)| {
+        let sealed = seal(&mut one, slot, keyring);
+        (one, sealed)
+    });
     let mut chained: Vec<Chained> = Vec::with_capacity(sealed.len());
     let first_seq = sealed.first().map_or(0, |(one, ..)| one.seq) - hashes.len() as u64;
     for (mut one, sealed) in sealed {
@@ -70,20 +65,20 @@ pub fn stage(
         heads.take(&next.entry);
         chained.push(next);
     }
-    let framed = chained.into_par_iter().with_min_len(64).map(|Chained { mut entry, header, body, content, terms }| {
+    let framed = map_all(chained, |Chained { mut entry, header, body, content, terms }| {
         // What it says is done with here, on whichever thread, but for what an erasure is still to do.
         entry.record = entry.record.filter(|record| record.body.kind() == Kind::SubjectErased);
         let leaf = merkle::leaf(&entry.hash);
         (Staged { entry, leaf, terms }, Frame::new(&header, &body, &content))
     });
-    Ok(framed.unzip())
+    Ok(framed.into_iter().unzip())
 }
 
 /// The slot of each fact's account: most have one, and those who have none get theirs in order.
 fn slots(admitted: &[Admitted], keyring: &mut Keyring) -> Result<Vec<Option<Slot>>, KeyringError> {
     let is_account = |one: &Admitted| !matches!(one.fact.kind(), Kind::PolicyAdopted | Kind::VerdictAttested);
     let known = |one: &Admitted| is_account(one).then(|| keyring.slot_of(&one.fact.subject)).flatten();
-    let known: Vec<Option<Slot>> = admitted.par_iter().with_min_len(64).map(known).collect();
+    let known = map_all(admitted.iter().collect(), known);
     let claimed = admitted.iter().zip(known).map(|(one, known)| match known {
         None if is_account(one) => keyring.claim(&one.fact.subject).map(Some),
         known => Ok(known),

@@ -5,6 +5,7 @@ use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::clock::Watch;
 use super::metrics::Commits;
+use super::side_by_side::side_by_side;
 use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::disk::Lock;
@@ -400,18 +401,6 @@ impl Writer {
         let signed = tree::read_checkpoint(&*self.options.disk, &Paths(&self.dir).checkpoint(), &self.config);
         signed.is_ok_and(|signed| signed.head() == head) && self.anchor.as_ref().is_none_or(|anchor| anchor.is_at(head))
     }
-}
-
-/// Groups smaller than this are not worth another thread.
-const WORTH_A_THREAD: usize = 64;
-
-/// Does both, at the same time where there is enough to do: one of the two waits for the disk.
-fn side_by_side<A: Send, B: Send>(
-    entries: usize,
-    one: impl FnOnce() -> A + Send,
-    other: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    if entries < WORTH_A_THREAD { (one(), other()) } else { rayon::join(one, other) }
 }
 
 /// Overwrites keys; doing it again changes nothing.
