@@ -31,6 +31,7 @@ mod parts;
 mod pass;
 mod prove;
 mod publish;
+mod queue;
 mod read;
 mod reading;
 mod rechain;
@@ -82,6 +83,7 @@ use crate::keyring::Keyring;
 use crate::statement::{Statement, StatementError};
 use crate::wire::Refusal;
 use held::Held;
+use queue::Queue;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use writer::{Request, Writer};
@@ -99,7 +101,7 @@ pub struct Ledger {
     /// The index, where it was opened for looking things up.
     reader: Option<Mutex<Index>>,
     /// What callers have handed in and nobody has committed yet.
-    queue: Mutex<Vec<Arc<Request>>>,
+    queue: Queue,
     /// Given back behind everything that they guard.
     _locks: Vec<Box<dyn Lock>>,
 }
@@ -234,7 +236,7 @@ impl Ledger {
             keyring: RwLock::new(keyring),
             writer: None,
             reader: None,
-            queue: Mutex::new(Vec::new()),
+            queue: Queue::default(),
             _locks: Vec::new(),
         }
     }
@@ -270,17 +272,15 @@ impl Ledger {
         self.submit(Request::new(facts, clock, false, Vec::new()))
     }
 
-    /// Hands a request in. Whoever gets the writer next commits everything that waits, so that callers share a sync.
+    /// Hands a request in. Whoever leads commits everything that waits, so that callers share a sync.
     fn submit(&self, request: Request) -> Result<Vec<Result<Receipt, Refusal>>, LedgerError> {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
         request.check_size()?;
         let request = Arc::new(request);
-        self.queue.lock().expect("no holder panics").push(request.clone());
-        let mut writer = writer.lock().map_err(|_| LedgerError::Poisoned("a writer panicked".to_owned()))?;
-        if !request.is_done() {
-            let waiting = std::mem::take(&mut *self.queue.lock().expect("no holder panics"));
-            writer.commit(&self.keyring, &waiting);
-        }
+        self.queue.hand_in(&request, |waiting| {
+            self.locked(writer)?.commit(&self.keyring, waiting);
+            Ok(())
+        });
         request.take()
     }
 

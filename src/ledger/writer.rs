@@ -17,7 +17,7 @@ use crate::keyring::Keyring;
 use crate::merkle::{TreeHead, TreeSize};
 use crate::wire::Refusal;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 /// What became of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +60,30 @@ pub struct Request {
     /// True if the ledger itself says it: only then may it hold attested verdicts.
     own: bool,
     expected: Vec<Expected>,
-    outcomes: Mutex<Option<Outcomes>>,
+    state: Mutex<RequestState>,
+    woken: Condvar,
+}
+
+/// What its caller waits for.
+enum RequestState {
+    Waiting,
+    /// Nobody else leads: its caller is to.
+    Leads,
+    Answered(Outcomes),
+    Taken,
 }
 
 impl Request {
     pub fn new(facts: Vec<Fact>, clock: Clock, whole: bool, expected: Vec<Expected>) -> Request {
-        Request { facts: Mutex::new(facts), clock, whole, own: false, expected, outcomes: Mutex::new(None) }
+        Request {
+            facts: Mutex::new(facts),
+            clock,
+            whole,
+            own: false,
+            expected,
+            state: Mutex::new(RequestState::Waiting),
+            woken: Condvar::new(),
+        }
     }
 
     /// The same, said by the ledger itself.
@@ -81,16 +99,44 @@ impl Request {
         if bytes > MOST { Err(LedgerError::TooLarge(bytes, MOST)) } else { Ok(()) }
     }
 
-    pub fn is_done(&self) -> bool {
-        self.outcomes.lock().expect("no holder panics").is_some()
+    /// Waits until it is answered, or its caller is to lead: then true.
+    pub fn wait(&self) -> bool {
+        let state = self.state.lock().expect("no holder panics");
+        let state = self.woken.wait_while(state, |state| matches!(state, RequestState::Waiting));
+        matches!(*state.expect("no holder panics"), RequestState::Leads)
     }
 
+    /// Has its caller lead, unless it was answered.
+    pub fn lead(&self) {
+        self.change(|state| matches!(state, RequestState::Waiting), RequestState::Leads);
+    }
+
+    /// Answers it, unless it was answered before.
+    pub fn answer(&self, outcomes: Outcomes) {
+        let waits = |state: &RequestState| matches!(state, RequestState::Waiting | RequestState::Leads);
+        self.change(waits, RequestState::Answered(outcomes));
+    }
+
+    /// Nothing more is appended: says why, unless it was answered before.
+    pub fn refuse(&self, why: &str) {
+        self.answer(Err(LedgerError::Poisoned(why.to_owned())));
+    }
+
+    fn change(&self, from: impl Fn(&RequestState) -> bool, to: RequestState) {
+        let mut state = self.state.lock().expect("no holder panics");
+        if from(&state) {
+            *state = to;
+            self.woken.notify_one();
+        }
+    }
+
+    /// The answer.
     pub fn take(&self) -> Outcomes {
-        self.outcomes.lock().expect("no holder panics").take().expect("the writer answers every request that it took")
-    }
-
-    fn answer(&self, outcomes: Outcomes) {
-        *self.outcomes.lock().expect("no holder panics") = Some(outcomes);
+        let mut state = self.state.lock().expect("no holder panics");
+        match std::mem::replace(&mut *state, RequestState::Taken) {
+            RequestState::Answered(outcomes) => outcomes,
+            _ => unreachable!("the writer answers every request that it took, once"),
+        }
     }
 }
 
@@ -159,8 +205,9 @@ impl Writer {
     }
 
     /// Commits everything that waits, in one group where it can, and answers each request.
-    pub fn commit(&mut self, keyring: &RwLock<Keyring>, requests: &[Arc<Request>]) {
+    pub fn commit(&mut self, keyring: &RwLock<Keyring>, waiting: &dyn Fn() -> Vec<Arc<Request>>) {
         let mut keyring = keyring.write().expect("no holder panics");
+        let requests = &waiting();
         self.catch_up(&mut keyring);
         let mut batch = self.batch();
         for request in requests {

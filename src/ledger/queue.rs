@@ -1,0 +1,95 @@
+//! Callers who wait: one of them leads, commits what everybody handed in, and passes the lead on.
+//!
+//! INVARIANT (answered): a request that was handed in is answered by whoever took it out of the queue, even if that one
+//! panics; and while something waits, somebody leads.
+
+use super::LedgerError;
+use super::writer::Request;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// For how long whoever leads waits for the callers of the group before, who are often back at once: less than a sync takes.
+const PATIENCE: Duration = Duration::from_micros(100);
+
+/// What waits.
+#[derive(Default)]
+pub struct Queue(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Arc<Request>>,
+    is_led: bool,
+    /// How many the last one who led took.
+    last: usize,
+}
+
+impl Queue {
+    /// Hands a request in, and comes back once it is answered, by another caller or by `commit`, which is called for all
+    /// that waits.
+    pub fn hand_in(
+        &self,
+        request: &Arc<Request>,
+        commit: impl FnOnce(&dyn Fn() -> Vec<Arc<Request>>) -> Result<(), LedgerError>,
+    ) {
+        let leads = {
+            let mut state = self.0.lock().expect("no holder panics");
+            state.waiting.push(request.clone());
+            !std::mem::replace(&mut state.is_led, true)
+        };
+        if !leads && !request.wait() {
+            return;
+        }
+        let lead = Lead { queue: self, taken: Mutex::new(Vec::new()) };
+        if let Err(error) = commit(&|| lead.take()) {
+            // What could not even be begun is refused to everybody who waits.
+            let why = error.to_string();
+            let refused = lead.take_at_once();
+            request.answer(Err(error));
+            refused.iter().for_each(|one| one.refuse(&why));
+        }
+    }
+}
+
+/// Who leads. Given back however it ends.
+struct Lead<'a> {
+    queue: &'a Queue,
+    taken: Mutex<Vec<Arc<Request>>>,
+}
+
+impl Lead<'_> {
+    /// All that waits, once as many are there as the last time, or nobody came for a while.
+    fn take(&self) -> Vec<Arc<Request>> {
+        let (begun, waits) = (Instant::now(), || {
+            let state = self.queue.0.lock().expect("no holder panics");
+            state.waiting.len() < state.last
+        });
+        while waits() && begun.elapsed() < PATIENCE {
+            std::thread::yield_now();
+        }
+        self.take_at_once()
+    }
+
+    fn take_at_once(&self) -> Vec<Arc<Request>> {
+        let mut state = self.queue.0.lock().expect("no holder panics");
+        let taken = std::mem::take(&mut state.waiting);
+        state.last = taken.len();
+        self.taken.lock().expect("no holder panics").extend(taken.iter().cloned());
+        taken
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        // Only a panic leaves one of them without an answer.
+        let taken = std::mem::take(&mut *self.taken.lock().expect("no holder panics"));
+        taken.iter().for_each(|one| one.refuse("a writer panicked"));
+        let next = {
+            let mut state = self.queue.0.lock().expect("no holder panics");
+            state.is_led = !state.waiting.is_empty();
+            state.waiting.first().cloned()
+        };
+        if let Some(next) = next {
+            next.lead();
+        }
+    }
+}
