@@ -3,7 +3,7 @@
 //! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash of which 40 bits are
 //! kept, so whoever asks checks what it finds. Postings gather in memory and are written as sorted runs, each once; runs
 //! of one size are merged, a piece with every entry that is added, so that a look-up asks few of them. Memory is bounded
-//! but for what no run holds yet: filters beyond [`FILTERS`] bytes are read where they stand.
+//! but for what no run holds yet: filters beyond `FILTERS` bytes are read where they stand.
 //!
 //! A run is durable before it counts, and says itself what it covers: what a killed process leaves behind is what no run
 //! covers, and nothing more. A page that is not what was written is an error, never an answer.

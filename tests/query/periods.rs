@@ -8,6 +8,9 @@ use inforce::query::{self, Asked, Dimension};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A rule, and what it is told apart by.
+type Group = (String, Vec<String>);
+
 #[test]
 fn periods_are_those_of_a_naive_fold() {
     let events = population(6, 220);
@@ -30,7 +33,7 @@ fn periods_are_those_of_a_naive_fold() {
         (7, true, vec![]),
     ] {
         // Rule and group, with the times of decisions that broke it.
-        let mut broken: BTreeMap<(String, Vec<String>), Vec<(i64, u64)>> = BTreeMap::new();
+        let mut broken: BTreeMap<Group, Vec<(i64, u64)>> = BTreeMap::new();
         let mut served: BTreeMap<Vec<String>, Vec<i64>> = BTreeMap::new();
         for verdict in verdicts.iter().filter(|verdict| verdict["outcome"] == "served") {
             let event = by_id[verdict["decision"]["id"].as_str().expect("an id")];

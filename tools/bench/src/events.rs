@@ -38,7 +38,7 @@ impl Events {
         self.next += 1;
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // The four facts of a decision are about one account.
-        let chance = if n % 4 == 0 || self.in_turn { self.random >> 24 } else { (self.random ^ n) >> 24 };
+        let chance = if n.is_multiple_of(4) || self.in_turn { self.random >> 24 } else { (self.random ^ n) >> 24 };
         let account = if self.in_turn { n % self.accounts } else { chance % self.accounts };
         let group = n / 4;
         let (kind, data) = match n % 4 {

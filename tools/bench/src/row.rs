@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 pub enum Held {
     /// At least so much of the floor, where more is better.
     Rate { floor: f64, goal: f64 },
-    /// The same where less is better.
-    Time { floor: f64, goal: f64 },
+    /// Told beside a floor, where less is better.
+    Time { floor: f64 },
     /// At most this.
     Limit(f64),
     /// Nothing: it is told beside others.
@@ -33,7 +33,7 @@ impl Row {
     /// What was measured beside it.
     pub fn floor(&self) -> Option<f64> {
         match self.held {
-            Held::Rate { floor, .. } | Held::Time { floor, .. } => Some(floor),
+            Held::Rate { floor, .. } | Held::Time { floor } => Some(floor),
             Held::Limit(_) | Held::Told => None,
         }
     }
@@ -41,8 +41,8 @@ impl Row {
     /// Of the ratio where there is a floor, else of the figure itself.
     pub fn goal(&self) -> Option<f64> {
         match self.held {
-            Held::Rate { goal, .. } | Held::Time { goal, .. } | Held::Limit(goal) => Some(goal),
-            Held::Told => None,
+            Held::Rate { goal, .. } | Held::Limit(goal) => Some(goal),
+            Held::Time { .. } | Held::Told => None,
         }
     }
 
@@ -50,7 +50,7 @@ impl Row {
     pub fn ratio(&self) -> Option<f64> {
         match self.held {
             Held::Rate { floor, .. } => Some(self.ours / floor),
-            Held::Time { floor, .. } => Some(floor / self.ours),
+            Held::Time { floor } => Some(floor / self.ours),
             Held::Limit(limit) => Some(limit / self.ours),
             Held::Told => None,
         }
@@ -120,10 +120,10 @@ mod tests {
     #[test]
     fn a_ratio_that_goes_up_is_better() {
         let rate = Row::new("rate", "/s", 60.0, Held::Rate { floor: 100.0, goal: 0.5 });
-        let time = Row::new("time", "s", 3.0, Held::Time { floor: 1.0, goal: 0.5 });
+        let time = Row::new("time", "s", 3.0, Held::Time { floor: 1.0 });
         let limit = Row::new("limit", "s", 0.1, Held::Limit(0.2));
         assert_eq!((rate.ratio(), rate.holds()), (Some(0.6), true));
-        assert_eq!((time.ratio().map(|ratio| (ratio * 3.0).round()), time.holds()), (Some(1.0), false));
+        assert_eq!((time.ratio().map(|ratio| (ratio * 3.0).round()), time.holds()), (Some(1.0), true));
         assert_eq!((limit.ratio(), limit.wanted(), limit.holds()), (Some(2.0), Some(1.0), true));
         assert!(Row::new("told", "s", 1.0, Held::Told).holds());
         assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
