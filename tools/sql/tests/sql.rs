@@ -9,8 +9,6 @@ mod population;
 use common::{Scratch, check_ledger, events, import, replay_of};
 use inforce::cli::AsOf;
 use inforce::ledger::Clock;
-use inforce::replay;
-use inforce::report::{self, Span, Tally, Tree};
 use inforce_sql::export::{Format, export};
 use inforce_sql::output::{Form, print};
 use inforce_sql::query;
@@ -605,106 +603,4 @@ fn the_examples_of_the_document_run() {
         answered += usize::from(!ask(&scratch.path(), example).is_empty());
     }
     assert!(answered * 2 > examples.len(), "{answered} of {} give rows", examples.len());
-}
-
-/// The report of the whole ledger, as `report --json` prints it.
-fn reported(ledger: &inforce::ledger::Ledger) -> Value {
-    let world = ledger.load().expect("read").world;
-    let decisions: Vec<_> = world.decisions().collect();
-    let mut tally = Tally::new(&world, "test", Span::default(), Tree::default());
-    replay::replay(&world, &decisions, |world, judgement| report::judged(world, &judgement), |each| tally.take(&each));
-    serde_json::to_value(tally.finish(0)).expect("strings and numbers")
-}
-
-/// Counts of a report as those of a query are: names and numbers.
-fn flat(counts: &Value) -> Counts {
-    let counts = counts.as_object().expect("counts").iter();
-    counts.map(|(name, n)| (name.clone(), n.as_u64().expect("a count"))).collect()
-}
-
-/// Counts a group, and the groups' names before them.
-fn grouped<'a>(groups: impl Iterator<Item = (&'a str, &'a Value)>) -> Counts {
-    let each = groups.flat_map(|(group, counts)| flat(counts).into_iter().map(move |(name, n)| (format!("{group} {name}"), n)));
-    each.collect()
-}
-
-#[test]
-fn every_count_of_a_report_is_the_one_that_sql_gives() {
-    let of_view = |view: &str| {
-        [
-            ("verdicts", format!("SELECT verdict, count(*) AS n FROM verdicts WHERE view = '{view}' GROUP BY 1")),
-            ("rules", format!("SELECT rule, count(DISTINCT seq) AS n FROM rules_fired WHERE view = '{view}' GROUP BY 1")),
-            ("findings", format!("SELECT finding, count(*) AS n FROM findings WHERE view = '{view}' GROUP BY 1")),
-        ]
-    };
-    let mut told = 0;
-    for seed in 8..14 {
-        let scratch = random(seed);
-        let report = reported(&scratch.read());
-        let sql = |sql: &str| counted(ask(&scratch.path(), sql));
-        let list = |member: &str| report[member].as_array().expect("a list").clone();
-        let mut same = |name: &str, query: &str, counts: Counts| {
-            told += counts.len();
-            assert_eq!(sql(query), counts, "seed {seed}, {name}: {query}");
-        };
-        for view in ["known", "true"] {
-            for (member, query) in of_view(view) {
-                same(member, &query, flat(&report[view][member]));
-            }
-        }
-        let complete = &report["completeness"];
-        for (name, query, counts) in [
-            ("kinds", "SELECT kind, count(*) AS n FROM entries GROUP BY 1", &report["recorded"]["kinds"]),
-            ("conformance", "SELECT conformance, count(*) AS n FROM decisions GROUP BY 1", &report["conformance"]),
-            ("integrity", "SELECT integrity, count(*) AS n FROM decisions GROUP BY 1", &report["integrity"]),
-            ("outcomes", "SELECT coalesce(outcome, 'erased') AS o, count(*) AS n FROM decisions GROUP BY 1", &report["outcomes"]),
-            ("unresolved", "SELECT kind, sum(unresolved) AS n FROM entries GROUP BY 1 HAVING sum(unresolved) > 0", &complete["unresolved"]),
-            ("destroyed", "SELECT kind, count(*) AS n FROM entries WHERE destroyed GROUP BY 1", &complete["destroyed"]),
-            (
-                "unproven",
-                "SELECT rule, count(DISTINCT seq) AS n FROM rules_fired \
-                 WHERE view = 'known' AND outcome = 'indeterminate' AND conformance = 'unproven' GROUP BY 1",
-                &complete["unproven"]["why"],
-            ),
-        ] {
-            same(name, query, flat(counts));
-        }
-        for (member, column) in [("regions", "region"), ("apps", "app")] {
-            let groups = report[member].as_object().expect("groups");
-            let counts = grouped(groups.iter().map(|(name, group)| (name.as_str(), &group["conformance"])));
-            let query = format!("SELECT coalesce({column}, '') AS a, conformance AS b, count(*) AS n FROM decisions GROUP BY 1, 2");
-            same(member, &query, counts);
-        }
-        let weeks = list("weeks");
-        let day = |week: &Value| week["week"].as_str().expect("a day")[..10].to_owned();
-        for (member, query) in [
-            ("conformance", "SELECT to_char(date_trunc('week', occurred_at), '%Y-%m-%d') AS a, conformance AS b, count(*) AS n FROM decisions GROUP BY 1, 2"),
-            ("rules", "SELECT to_char(date_trunc('week', occurred_at), '%Y-%m-%d') AS a, rule AS b, count(DISTINCT seq) AS n FROM rules_fired WHERE view = 'known' GROUP BY 1, 2"),
-        ] {
-            let days: Vec<String> = weeks.iter().map(day).collect();
-            same(member, query, grouped(days.iter().map(String::as_str).zip(weeks.iter().map(|week| &week[member]))));
-        }
-        let broken = list("rules").into_iter().map(|line| (line["rule"].as_str().expect("an id").to_owned(), line["broken"].as_u64().expect("a count")));
-        same(
-            "broken",
-            "SELECT r.rule, count(DISTINCT r.seq) AS n FROM rules_fired r JOIN decisions d USING (seq) \
-             WHERE r.view = 'known' AND r.outcome = 'deny' AND d.outcome = 'served' GROUP BY 1",
-            broken.filter(|(_, n)| *n > 0).collect(),
-        );
-        let mut notices = Counts::new();
-        for line in list("notices") {
-            for (status, n) in flat(&line["statuses"]) {
-                let [policy, channel] = ["policy", "channel"].map(|name| line[name].as_str().expect("text"));
-                *notices.entry(format!("{policy} {channel} {status}")).or_default() += n;
-            }
-        }
-        same("notices", "SELECT policy AS a, channel AS b, status AS c, count(*) AS n FROM notices WHERE policy IS NOT NULL GROUP BY 1, 2, 3", notices);
-        let one = |query: &str| ask(&scratch.path(), query)[0]["n"].as_u64().expect("a count");
-        assert_eq!(one("SELECT count(*) AS n FROM decisions"), report["decisions"]);
-        assert_eq!(one("SELECT count(*) AS n FROM entries"), report["recorded"]["entries"]);
-        assert_eq!(one("SELECT count(*) AS n FROM interactions"), complete["interactions"]);
-        assert_eq!(one("SELECT count(*) AS n FROM policies WHERE backdated"), list("policies").iter().filter(|line| line["backdated"] == true).count() as u64);
-        assert_eq!(one("SELECT count(*) AS n FROM entries WHERE kind = 'inforce.subject.erased'"), list("erasures").len() as u64);
-    }
-    assert!(told > 200, "{told}");
 }
