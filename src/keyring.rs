@@ -32,6 +32,8 @@ const REDO_LEN: usize = 8 + SLOT_LEN + 4;
 const SLOT_LEN: usize = 128;
 /// Slots made at a time: 512 KiB of them.
 const BLOCK: usize = 4096;
+/// A table is filled in so many parts, as a power of two: one fits a processor's cache.
+const PARTS_LOG: u32 = 8;
 
 /// Why the keyring could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,32 +105,92 @@ impl Slots {
         (&mut self.0[slot.0 as usize / BLOCK][start..start + SLOT_LEN]).try_into().expect("a slot's bytes")
     }
 
-    /// Everything in the first `count` slots of a file, if each of them is whole.
-    fn read(file: &dyn DiskFile, count: usize) -> io::Result<Option<Slots>> {
-        let read = |number: usize| -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-            let mut block = Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN));
-            block.resize(BLOCK.min(count - number * BLOCK) * SLOT_LEN, 0);
-            file.read_exact_at(&mut block, offset(Slot((number * BLOCK) as u32)))?;
-            Ok(block.chunks_exact(SLOT_LEN).all(is_whole).then_some(block))
+    /// Everything in the first `count` slots of a file, and what it comes to, if each of them is whole.
+    fn read(file: &dyn DiskFile, count: usize) -> io::Result<Option<(Slots, Vec<Census>)>> {
+        let read = |number: usize| -> io::Result<Option<(Zeroizing<Vec<u8>>, Census)>> {
+            let first = Slot((number * BLOCK) as u32);
+            let mut block = Zeroizing::new(vec![0; BLOCK.min(count - number * BLOCK) * SLOT_LEN]);
+            file.read_exact_at(&mut block, offset(first))?;
+            let is_whole = block.chunks_exact(SLOT_LEN).all(is_whole);
+            let census = is_whole.then(|| Census::of(first, &block));
+            Ok(census.map(|census| (block, census)))
         };
         let blocks = (0..count.div_ceil(BLOCK)).into_par_iter().map(read).collect::<io::Result<Option<Vec<_>>>>()?;
-        Ok(blocks.map(Slots))
+        Ok(blocks.map(|blocks| blocks.into_iter().unzip()).map(|(blocks, census)| (Slots(blocks), census)))
     }
 
-    fn iter(&self) -> impl Iterator<Item = (Slot, &[u8])> {
-        let slots = self.0.iter().flat_map(|block| block.chunks_exact(SLOT_LEN));
-        (0..).map(Slot).zip(slots)
+    fn census(&self) -> Vec<Census> {
+        let numbered = self.0.par_iter().enumerate();
+        numbered.map(|(number, block)| Census::of(Slot((number * BLOCK) as u32), block)).collect()
     }
 }
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        self.0.par_iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+/// What the slots of one block come to, told while they are at hand: a million of them do not fit a processor's cache.
+struct Census {
+    owners: Vec<Hashed>,
+    streams: Vec<Hashed>,
+    /// The last slot that was ever used.
+    last_used: Option<Slot>,
+    counts: [u64; 3],
+}
+
+impl Census {
+    fn of(first: Slot, block: &[u8]) -> Census {
+        let mut census = Census { owners: Vec::new(), streams: Vec::new(), last_used: None, counts: [0; 3] };
+        for (slot, bytes) in (first.0..).map(Slot).zip(block.chunks_exact(SLOT_LEN)) {
+            let (is_owned, is_destroyed) = (is_owned(bytes), bytes[FLAGS] & DESTROYED != 0);
+            let since = content_since(bytes);
+            if is_owned {
+                census.owners.push((Table::hash(&bytes[OWNER]), slot));
+            }
+            if !is_destroyed {
+                census.streams.push((Table::hash(&bytes[STREAM]), slot));
+            }
+            if is_owned || is_destroyed || since > 0 {
+                census.last_used = Some(slot);
+                let counts = [u64::from(is_owned || is_destroyed), u64::from(is_destroyed), since];
+                census.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.wrapping_add(count));
+            }
+        }
+        census
+    }
+}
+
+/// A slot, and the hash of one of its fields.
+type Hashed = (u64, Slot);
 
 /// Slots by one of their fields, which is random or a keyed hash: its first bytes are as good as a hash of it.
 struct Table(std::ops::Range<usize>, HashTable<u32>);
 
 impl Table {
-    /// Every slot that `holds`; of two with the same field the later one.
-    fn new(field: std::ops::Range<usize>, slots: &Slots, holds: impl Fn(&[u8]) -> bool) -> Table {
-        let mut table = Table(field, HashTable::with_capacity(slots.len()));
-        slots.iter().filter(|(_, bytes)| holds(bytes)).for_each(|(slot, _)| table.insert(slot, slots));
+    /// All of these slots; of two with the same field the later one.
+    ///
+    /// A table is filled from its beginning to its end, so that what is being filled is in the processor's cache: the place
+    /// of an element is told by the low bits of its hash, as many as the table has room for.
+    fn new<'a>(
+        field: std::ops::Range<usize>,
+        slots: &Slots,
+        hashed: impl Iterator<Item = &'a Hashed> + Clone,
+    ) -> Table {
+        let mut table = Table(field, HashTable::with_capacity(hashed.clone().count()));
+        let bits = (table.1.capacity() + 1).next_power_of_two().ilog2().max(1);
+        let part = |hash: u64| (hash << (64 - bits) >> (64 - PARTS_LOG)) as usize;
+        let mut ends = [0; (1 << PARTS_LOG) + 1];
+        hashed.clone().for_each(|&(hash, _)| ends[part(hash) + 1] += 1);
+        (1..ends.len()).for_each(|part| ends[part] += ends[part - 1]);
+        let mut ordered = vec![(0, Slot(0)); ends[1 << PARTS_LOG]];
+        for &(hash, slot) in hashed {
+            let next = &mut ends[part(hash)];
+            ordered[*next] = (hash, slot);
+            *next += 1;
+        }
+        ordered.into_iter().for_each(|(hash, slot)| table.insert_hashed(hash, slot, slots));
         table
     }
 
@@ -142,11 +204,13 @@ impl Table {
     }
 
     fn insert(&mut self, slot: Slot, slots: &Slots) {
+        self.insert_hashed(Table::hash(&slots.at(slot)[self.0.clone()]), slot, slots);
+    }
+
+    fn insert_hashed(&mut self, hash: u64, slot: Slot, slots: &Slots) {
         let field = self.0.clone();
-        let key = &slots.at(slot)[field.clone()];
-        let is = |other: &u32| slots.at(Slot(*other))[field.clone()] == *key;
-        let hash = |other: &u32| Table::hash(&slots.at(Slot(*other))[field.clone()]);
-        match self.1.entry(Table::hash(key), is, hash) {
+        let of = |slot: u32| &slots.at(Slot(slot))[field.clone()];
+        match self.1.entry(hash, |&other| of(other) == of(slot.0), |&other| Table::hash(of(other))) {
             Entry::Occupied(mut there) => *there.get_mut() = slot.0,
             Entry::Vacant(free) => drop(free.insert(slot.0)),
         }
@@ -219,23 +283,30 @@ impl Keyring {
         check_header(path, &header)?;
         let signing = SigningKey::from_bytes(header[16..48].try_into().expect("32 bytes"));
         let identity = Zeroizing::new(header[48..80].try_into().expect("32 bytes"));
-        let slots = match Slots::read(&*file, ((len - HEADER_LEN) / SLOT_LEN as u64) as usize).map_err(io)? {
-            Some(slots) => slots,
+        let (slots, census) = match Slots::read(&*file, ((len - HEADER_LEN) / SLOT_LEN as u64) as usize).map_err(io)? {
+            Some(read) => read,
             None => {
                 let (bytes, mut slots) = (Zeroizing::new(disk.read(path).map_err(io)?), Slots::default());
                 check_header(path, &bytes)?;
                 each_slot(path, &bytes, |slot| slots.push(slot))?;
-                slots
+                let census = slots.census();
+                (slots, census)
             }
         };
         let (by_owner, by_stream) = rayon::join(
-            || Table::new(OWNER, &slots, |slot| slot[OWNER] != [0; 16]),
-            || Table::new(STREAM, &slots, |slot| slot[FLAGS] & DESTROYED == 0),
+            || Table::new(OWNER, &slots, census.iter().flat_map(|block| &block.owners)),
+            || Table::new(STREAM, &slots, census.iter().flat_map(|block| &block.streams)),
         );
+        let next_free = census.iter().rev().find_map(|block| block.last_used).map_or(0, |slot| slot.0 + 1);
+        let mut counts = [0; 3];
+        for block in &census {
+            counts
+                .iter_mut()
+                .zip(block.counts)
+                .for_each(|(sum, count): (&mut u64, u64)| *sum = sum.wrapping_add(count));
+        }
         let path = path.to_owned();
-        let mut keyring =
-            Keyring { path, file, signing, identity, slots, by_owner, by_stream, next_free: 0, counts: [0; 3] };
-        keyring.count();
+        let keyring = Keyring { path, file, signing, identity, slots, by_owner, by_stream, next_free, counts };
         // Torn, or shown by the system and never written because a sync failed: either way it is written again.
         let redone = read_redo(&header[REDO..REDO + REDO_LEN]).map(|(slot, _)| slot);
         if let Some(slot) = redone.filter(|&slot| writable && slot < keyring.slots.len() as u64) {
@@ -243,19 +314,6 @@ impl Keyring {
             keyring.sync()?;
         }
         Ok(keyring)
-    }
-
-    fn count(&mut self) {
-        let used = |(slot, bytes): (Slot, &[u8])| {
-            let (owned, destroyed) = (bytes[OWNER] != [0; 16], bytes[FLAGS] & DESTROYED != 0);
-            let since = content_since(bytes);
-            (owned || destroyed || since > 0)
-                .then_some((slot, [u64::from(owned || destroyed), u64::from(destroyed), since]))
-        };
-        for (slot, counts) in self.slots.iter().filter_map(used) {
-            self.next_free = slot.0 + 1;
-            self.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.wrapping_add(count));
-        }
     }
 
     /// True if two readings of a keyring hold the same keys, streams and erasures; who owns which may differ.
@@ -591,6 +649,10 @@ fn fresh_slot() -> Bytes {
 
 fn stream_of(slot: &[u8]) -> StreamId {
     StreamId(slot[STREAM].try_into().expect("16 bytes"))
+}
+
+fn is_owned(slot: &[u8]) -> bool {
+    u128::from_le_bytes(slot[OWNER].try_into().expect("16 bytes")) != 0
 }
 
 fn content_since(slot: &[u8]) -> u64 {

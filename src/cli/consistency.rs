@@ -1,7 +1,7 @@
 //! `inforce consistency`: proves or refutes that one state of a log is the beginning of another.
 
 use super::exit::print_line;
-use super::{CliError, Exit};
+use super::{AsOf, CliError, Exit};
 use crate::checkpoint::{Checkpoint, VerifierKey, decimal};
 use crate::ledger::Ledger;
 use crate::merkle::{NodeHash, TreeHead, TreeSize};
@@ -22,7 +22,7 @@ pub struct Consistency {
     #[arg(long, value_name = "FILE", conflicts_with = "proof")]
     write: Option<PathBuf>,
     /// Check this proof between two checkpoint files, and ask no ledger.
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "as_of")]
     proof: Option<PathBuf>,
     /// The log's public key; the ledger's own if left out.
     #[arg(long, value_name = "VKEY", value_parser = VerifierKey::parse)]
@@ -30,9 +30,11 @@ pub struct Consistency {
     /// The earlier state: a checkpoint's file, or a number of entries.
     #[arg(value_name = "OLD")]
     old: String,
-    /// The later state; the ledger as it stands if left out.
-    #[arg(value_name = "NEW")]
+    /// The later state; the ledger as it stands, or as of a moment, if left out.
+    #[arg(value_name = "NEW", conflicts_with = "as_of")]
     new: Option<String>,
+    #[command(flatten)]
+    as_of: AsOf,
 }
 
 /// What was found: the two states, and the proof or what refutes it.
@@ -117,9 +119,10 @@ fn prove(args: &Consistency) -> Result<Finding, CliError> {
     let ledger = Ledger::open_read_only(dir)?;
     let key = args.key.clone().unwrap_or_else(|| ledger.verifier_key());
     let (old_size, old_root) = state(&args.old, &key)?;
-    let (new_size, new_root) = match &args.new {
-        Some(text) => state(text, &key)?,
-        None => (TreeSize(ledger.size()?), None),
+    let (new_size, new_root) = match (&args.new, args.as_of.moment(&ledger)?) {
+        (Some(text), _) => state(text, &key)?,
+        (None, Some(moment)) => (moment.size, moment.root),
+        (None, None) => (TreeSize(ledger.size()?), None),
     };
     let (roots, held) = ledger.roots_in_journal(&[old_size, new_size])?;
     let signed_or_held =

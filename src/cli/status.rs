@@ -1,9 +1,10 @@
 //! `inforce status`
 
 use super::exit::print_line;
-use super::{CliError, Common, Exit};
+use super::{AsOf, CliError, Common, Exit};
 use crate::fact::Instant;
-use crate::ledger::{Metrics, Signed, Status};
+use crate::ledger::{Ledger, Metrics, Signed, Status};
+use crate::merkle::TreeSize;
 use serde_json::{Value, json};
 
 /// Arguments of `inforce status`.
@@ -14,9 +15,14 @@ pub struct StatusArgs {
     /// The text format that Prometheus reads.
     #[arg(long, conflicts_with = "json")]
     metrics: bool,
+    #[command(flatten)]
+    as_of: AsOf,
 }
 
 pub fn run(args: StatusArgs) -> Result<Exit, CliError> {
+    if args.as_of.is_given() {
+        return past(&args);
+    }
     let status = Status::read(&args.common.ledger)?;
     let mut out = std::io::stdout().lock();
     if args.metrics {
@@ -25,6 +31,35 @@ pub fn run(args: StatusArgs) -> Result<Exit, CliError> {
         print_line(&mut out, to_json(&status))?;
     } else {
         print_line(&mut out, to_text(&status))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What can be told of a moment in the past: entries stay, while files, signatures and writers are those of today.
+fn past(args: &StatusArgs) -> Result<Exit, CliError> {
+    if args.metrics {
+        return Err(CliError::Usage(
+            "--metrics: expected without --as-of, since files and writers have no past".into(),
+        ));
+    }
+    let ledger = Ledger::open_indexed(&args.common.ledger)?;
+    let size = args.as_of.size(&ledger)?.unwrap_or(TreeSize(0));
+    let last = match size.0.checked_sub(1) {
+        Some(seq) => Some(ledger.look()?.expect(seq)?.header.recorded_at),
+        None => None,
+    };
+    let mut out = std::io::stdout().lock();
+    if args.common.json {
+        let last = last.map(|at| at.to_string());
+        print_line(&mut out, json!({ "origin": ledger.origin(), "entries": size.0, "last_recorded": last }))?;
+    } else {
+        let (held, _) = ledger.standing()?;
+        let last = last.map_or("none".to_owned(), |at| at.to_string());
+        let (origin, entries, held) = (ledger.origin(), size.0, held.0);
+        print_line(
+            &mut out,
+            format!("ledger      {origin}\nentries     {entries}, of {held} today\nlast entry  {last}"),
+        )?;
     }
     Ok(Exit::Done)
 }

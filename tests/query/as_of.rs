@@ -4,6 +4,7 @@ use crate::common::{Scratch, check_ledger, import};
 use crate::log::{self, code, errors, inforce};
 use crate::population::*;
 use inforce::ledger::Clock;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -61,6 +62,17 @@ fn every_command_as_of_a_moment_says_what_it_said_then() {
         let at = ["--as-of", log::text(&checkpoint)];
         let by_file = inforce(&[&["verify", "--json"], &at[..]].concat(), &scratch.path());
         assert_eq!(by_file.stdout, inforce(&["verify", "--json"], &copy.path()).stdout);
+        let status = |ledger: &Path, more: &[&str]| -> Value {
+            let said = inforce(&[&["status", "--json"], more].concat(), ledger);
+            serde_json::from_slice(&said.stdout).unwrap_or_else(|error| panic!("{error}: {}", errors(&said)))
+        };
+        let (found, expected) = (status(&scratch.path(), &at), status(&copy.path(), &[]));
+        for key in ["origin", "entries", "last_recorded"] {
+            assert_eq!(found[key], expected[key], "{key} as of {seq}");
+        }
+        let consistency =
+            |ledger: &Path, more: &[&str]| inforce(&[&["consistency", "1", "--json"], more].concat(), ledger);
+        assert_eq!(consistency(&scratch.path(), &at).stdout, consistency(&copy.path(), &[]).stdout);
         let proof = |ledger: &Path, more: &[&str]| inforce(&[&["proof", "0", "--json"], more].concat(), ledger);
         assert_eq!(proof(&scratch.path(), &at).stdout, proof(&copy.path(), &[]).stdout);
         let (one, other) = (scratch.dir.path().join("one.json"), scratch.dir.path().join("other.json"));
