@@ -28,6 +28,8 @@ const FONT: i32 = 15;
 const DESCENT: i32 = 3;
 /// From one row of rules to the next.
 const ROW: i32 = 44;
+/// Rows that a page of paper has room for, below the policies.
+const ROWS: usize = 12;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Corners: left, top, right, bottom.
@@ -66,7 +68,7 @@ pub fn conformance(weeks: &[Week], policies: &[PolicyLine], counts: &Counts) -> 
     figure("conformance", "Decisions a week by conformance, under the policies in force", &about, |width| {
         let lines = policy_names(policies);
         let columns = (width / 150).max(2);
-        let legend = (shown.len() as i32 + columns - 1) / columns * 18 + 6;
+        let legend = (shown.len() as i32 + columns - 1) / columns * 18 + 12;
         let bands = lines.len() as i32 * (BAND + TEXT + 6) + 8;
         let height = legend + bands + 210 + 24;
         draw(width, height, |area| {
@@ -101,12 +103,21 @@ pub fn conformance(weeks: &[Week], policies: &[PolicyLine], counts: &Counts) -> 
     })
 }
 
-/// Decisions in which each rule fired, a row a rule, a bar a week.
+/// Decisions in which each rule fired, a row a rule, a bar a week; on as many charts as they need.
 pub fn rules(weeks: &[Week], policies: &[PolicyLine], rules: &[RuleLine]) -> Markup {
     let fired: Vec<&RuleLine> = rules.iter().filter(|rule| rule.known > 0).collect();
+    let charts = fired.len().div_ceil(ROWS).max(1);
+    html! {
+        @for (number, fired) in fired.chunks(fired.len().div_ceil(charts).max(1)).enumerate() {
+            (some_rules(&format!("rules-{}", number + 1), weeks, policies, fired))
+        }
+    }
+}
+
+fn some_rules(id: &str, weeks: &[Week], policies: &[PolicyLine], fired: &[&RuleLine]) -> Markup {
     let described: Vec<String> = fired.iter().map(|rule| format!("{} in {}", rule.rule, rule.known)).collect();
     let about = format!("Decisions in which each rule fired: {}.", described.join(", "));
-    figure("rules", "Decisions a week in which each rule fired, known view", &about, |width| {
+    figure(id, "Decisions a week in which each rule fired, known view", &about, |width| {
         let lines = policy_names(policies);
         let bands = lines.len() as i32 * (BAND + TEXT + 6) + 30;
         let height = bands + fired.len() as i32 * ROW + 24;
@@ -273,11 +284,11 @@ fn fill(area: &Area, (left, top, right, bottom): Box4, how: Fill) {
 }
 
 /// Draws both sizes.
-fn figure(name: &str, title: &str, about: &str, one: impl Fn(i32) -> (i32, i32, String)) -> Markup {
+fn figure(id: &str, title: &str, about: &str, one: impl Fn(i32) -> (i32, i32, String)) -> Markup {
     html! {
         figure class="figure" {
             @for (size, width) in WIDTHS {
-                @let id = format!("{name}-{size}");
+                @let id = format!("{id}-{size}");
                 @let (wide, tall, drawn) = one(width);
                 svg class={ "drawing " (size) } role="img" aria-labelledby={ (id) "-title " (id) "-about" }
                     viewBox={ "0 0 " (wide) " " (tall) } width=(wide) height=(tall) xmlns="http://www.w3.org/2000/svg" {
