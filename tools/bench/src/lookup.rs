@@ -19,7 +19,7 @@ const SAMPLE: u64 = 1000;
 /// The rows.
 pub fn rows(store: &Store) -> Result<Vec<Row>, Failed> {
     let measured = measure(&store.path(), store.entries / 10, store.entries * 17 / 100, SAMPLE)?;
-    let Measured { mut account, mut explained, mut bare } = measured;
+    let Measured { mut account, mut explained, mut bare, .. } = measured;
     let limit = |name: &str, values: &mut [f64]| {
         [
             Row::new(format!("lookup: {name}, median"), "ms", quantile(values, 0.5), Held::Limit(1.0)),
@@ -39,6 +39,8 @@ pub struct Measured {
     pub account: Vec<f64>,
     pub explained: Vec<f64>,
     pub bare: Vec<f64>,
+    /// Entries that the explanations were made of.
+    pub gathered: usize,
 }
 
 /// Looks up accounts and decisions, spread over a population with so many accounts and at least so many decisions.
@@ -47,7 +49,7 @@ pub fn measure(path: &Path, accounts: u64, decisions: u64, sample: u64) -> Resul
     let journal = path.join("journal");
     let offsets = Offsets::read(&journal)?;
     let size = ledger.last_checkpoint()?.size;
-    let mut measured = Measured { account: Vec::new(), explained: Vec::new(), bare: Vec::new() };
+    let mut measured = Measured { account: Vec::new(), explained: Vec::new(), bare: Vec::new(), gathered: 0 };
     let sample = sample.min(decisions / 2);
     for number in 0..sample {
         // Half as many persons as accounts, and each has one here.
@@ -66,7 +68,7 @@ pub fn measure(path: &Path, accounts: u64, decisions: u64, sample: u64) -> Resul
         measured.bare.push(ms(begun));
         let id = format!("d{}", number * (decisions / sample));
         let begun = Instant::now();
-        explained(&ledger, &id, size)?;
+        measured.gathered += explained(&ledger, &id, size)?;
         measured.explained.push(ms(begun));
     }
     Ok(measured)
@@ -76,8 +78,8 @@ fn ms(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1e3
 }
 
-/// Finds a decision by its id, judges it from what it can rest on, and explains it in text.
-fn explained(ledger: &Ledger, id: &str, size: inforce::merkle::TreeSize) -> Result<(), Failed> {
+/// Finds a decision by its id, judges it from what it can rest on, and explains it in text. Returns how many entries that was.
+fn explained(ledger: &Ledger, id: &str, size: inforce::merkle::TreeSize) -> Result<usize, Failed> {
     let seq = *ledger.decisions_of(id)?.first().ok_or_else(|| format!("no decision {id}"))?;
     let exhibits = ledger.gather(seq, size)?;
     let mut world = World::default();
@@ -92,7 +94,7 @@ fn explained(ledger: &Ledger, id: &str, size: inforce::merkle::TreeSize) -> Resu
     }
     let text = explain::to_text(&explain::explain(&world, &judgement, &evidence, false), 100);
     assert!(!text.is_empty());
-    Ok(())
+    Ok(exhibits.len())
 }
 
 /// Where every entry stands.
