@@ -22,6 +22,7 @@ use rayon::prelude::*;
 use ring::aead::{self, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use zeroize::{Zeroize, Zeroizing};
 
 const MAGIC: &[u8; 16] = b"inforce keyring\n";
@@ -32,7 +33,12 @@ const REDO_LEN: usize = 8 + SLOT_LEN + 4;
 const SLOT_LEN: usize = 128;
 /// Slots made at a time: 512 KiB of them.
 const BLOCK: usize = 4096;
-/// A table is filled in so many parts, as a power of two: one fits a processor's cache.
+/// Slots read at a time where few are asked for: 4 KiB of them.
+const PIECE: usize = 32;
+/// Blocks that are sorted together there, and into how many parts, as a logarithm: a part is sixteen slots.
+const SORTED: usize = 16;
+const SORTED_PARTS_LOG: u32 = 12;
+/// Parts in which a table is filled, as a logarithm: one of them fits a processor's cache.
 const PARTS_LOG: u32 = 8;
 
 /// Why the keyring could not be used.
@@ -79,118 +85,256 @@ const MADE: u8 = 1;
 const DESTROYED: u8 = 2;
 
 /// Slots in blocks that never grow: a list that grows leaves copies of its keys behind in memory, where no erasure and no
-/// drop would wipe them.
-#[derive(Default)]
-struct Slots(Vec<Zeroizing<Vec<u8>>>);
+/// drop would wipe them. A block may be read only once one of its slots is asked for.
+struct Slots {
+    blocks: Vec<OnceLock<Block>>,
+    /// Slots of a block.
+    unit: usize,
+    len: usize,
+    /// Where blocks that are not in memory stand.
+    stored: Option<Box<dyn DiskFile>>,
+}
+
+type Block = Zeroizing<Vec<u8>>;
+
+const HELD: &str = "whatever is written to is held in memory";
 
 impl Slots {
-    fn len(&self) -> usize {
-        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len() / SLOT_LEN)
+    fn held(blocks: Vec<OnceLock<Block>>, len: usize) -> Slots {
+        Slots { blocks, unit: BLOCK, len, stored: None }
     }
 
     fn push(&mut self, slot: &[u8]) {
-        if self.0.last().is_none_or(|last| last.len() == BLOCK * SLOT_LEN) {
-            self.0.push(Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN)));
+        if self.len.is_multiple_of(self.unit) {
+            self.blocks.push(OnceLock::from(Zeroizing::new(Vec::with_capacity(self.unit * SLOT_LEN))));
         }
-        self.0.last_mut().expect("pushed above").extend(slot);
+        self.blocks.last_mut().and_then(OnceLock::get_mut).expect(HELD).extend(slot);
+        self.len += 1;
     }
 
     fn at(&self, slot: Slot) -> &Bytes {
-        let start = slot.0 as usize % BLOCK * SLOT_LEN;
-        self.0[slot.0 as usize / BLOCK][start..start + SLOT_LEN].try_into().expect("a slot's bytes")
+        let start = slot.0 as usize % self.unit * SLOT_LEN;
+        let block = self.block(slot).expect("a keyring that was just read whole can be read, or `fetch` said why not");
+        block[start..start + SLOT_LEN].try_into().expect("a slot's bytes")
     }
 
     fn at_mut(&mut self, slot: Slot) -> &mut Bytes {
-        let start = slot.0 as usize % BLOCK * SLOT_LEN;
-        (&mut self.0[slot.0 as usize / BLOCK][start..start + SLOT_LEN]).try_into().expect("a slot's bytes")
+        let start = slot.0 as usize % self.unit * SLOT_LEN;
+        let block = self.blocks[slot.0 as usize / self.unit].get_mut().expect(HELD);
+        (&mut block[start..start + SLOT_LEN]).try_into().expect("a slot's bytes")
     }
 
-    /// Everything in the first `count` slots of a file, and what it comes to, if each of them is whole.
-    fn read(file: &dyn DiskFile, count: usize) -> io::Result<Option<(Slots, Vec<Census>)>> {
-        let read = |number: usize| -> io::Result<Option<(Zeroizing<Vec<u8>>, Census)>> {
-            let first = Slot((number * BLOCK) as u32);
-            let mut block = Zeroizing::new(vec![0; BLOCK.min(count - number * BLOCK) * SLOT_LEN]);
-            file.read_exact_at(&mut block, offset(first))?;
-            let is_whole = block.chunks_exact(SLOT_LEN).all(is_whole);
-            let census = is_whole.then(|| Census::of(first, &block));
-            Ok(census.map(|census| (block, census)))
+    /// The block of a slot.
+    fn block(&self, slot: Slot) -> io::Result<&Block> {
+        let number = slot.0 as usize / self.unit;
+        if let Some(block) = self.blocks[number].get() {
+            return Ok(block);
+        }
+        let mut read = Zeroizing::new(Vec::new());
+        let stored = self.stored.as_deref().expect(HELD);
+        match read_block(stored, number, self.unit, self.len, &mut read)? {
+            true => Ok(self.blocks[number].get_or_init(|| read)),
+            false => Err(io::Error::other("it has changed since it was opened")),
+        }
+    }
+
+    /// Everything in the first `len` slots of a file, and what it comes to, if each of them is whole.
+    fn read(file: &dyn DiskFile, len: usize) -> io::Result<Option<(Slots, Vec<Census>)>> {
+        let read = |number: usize| -> io::Result<Option<(OnceLock<Block>, Census)>> {
+            let mut block = Zeroizing::new(Vec::new());
+            let is_whole = read_block(file, number, BLOCK, len, &mut block)?;
+            Ok(is_whole.then(|| Census::of(number, &block)).map(|census| (OnceLock::from(block), census)))
         };
-        let blocks = (0..count.div_ceil(BLOCK)).into_par_iter().map(read).collect::<io::Result<Option<Vec<_>>>>()?;
-        Ok(blocks.map(|blocks| blocks.into_iter().unzip()).map(|(blocks, census)| (Slots(blocks), census)))
+        let blocks = (0..len.div_ceil(BLOCK)).into_par_iter().map(read).collect::<io::Result<Option<Vec<_>>>>()?;
+        let blocks = blocks.map(|blocks| blocks.into_iter().unzip::<_, _, Vec<_>, Vec<_>>());
+        Ok(blocks.map(|(blocks, census)| (Slots::held(blocks, len), census)))
     }
 
-    fn census(&self) -> Vec<Census> {
-        let numbered = self.0.par_iter().enumerate();
-        numbered.map(|(number, block)| Census::of(Slot((number * BLOCK) as u32), block)).collect()
+    /// What the first `len` slots of a file come to, if each of them is whole, and slots that are read when they are asked for.
+    fn skim(file: Box<dyn DiskFile>, len: usize) -> io::Result<Option<(Slots, Vec<Skimmed>)>> {
+        let blocks = len.div_ceil(BLOCK);
+        let read = |first: usize| -> io::Result<Option<Skimmed>> {
+            let (mut block, mut census) = (Zeroizing::new(Vec::new()), Census::default());
+            for number in first..blocks.min(first + SORTED) {
+                if !read_block(&*file, number, BLOCK, len, &mut block)? {
+                    return Ok(None);
+                }
+                census.take(number, &block);
+            }
+            Ok(Some(Skimmed::from(census)))
+        };
+        let firsts = (0..blocks).into_par_iter().step_by(SORTED);
+        let skimmed = firsts.map(read).collect::<io::Result<Option<Vec<_>>>>()?;
+        Ok(skimmed.map(|skimmed| {
+            let blocks = (0..len.div_ceil(PIECE)).map(|_| OnceLock::new()).collect();
+            (Slots { blocks, unit: PIECE, len, stored: Some(file) }, skimmed)
+        }))
+    }
+
+    /// Everything in a keyring's bytes, where a slot is torn.
+    fn mended(path: &Path, bytes: &[u8]) -> Result<(Slots, Vec<Census>), KeyringError> {
+        let mut slots = Slots::held(Vec::new(), 0);
+        check_header(path, bytes)?;
+        each_slot(path, bytes, |slot| slots.push(slot))?;
+        let numbered = slots.blocks.iter().enumerate();
+        let census = numbered.map(|(number, block)| Census::of(number, block.get().expect(HELD))).collect();
+        Ok((slots, census))
     }
 }
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        self.0.par_iter_mut().for_each(Zeroize::zeroize);
+        std::mem::take(&mut self.blocks).into_par_iter().for_each(drop);
     }
 }
 
-/// What the slots of one block come to, told while they are at hand: a million of them do not fit a processor's cache.
+/// Reads a block of `unit` slots among the first `len` of a file; false if one of them is not whole.
+fn read_block(file: &dyn DiskFile, number: usize, unit: usize, len: usize, into: &mut Block) -> io::Result<bool> {
+    if into.is_empty() {
+        // Zeros as the system gives them; and nothing moves when the next block is longer.
+        *into = Zeroizing::new(vec![0; unit * SLOT_LEN]);
+    }
+    into.resize(unit.min(len - number * unit) * SLOT_LEN, 0);
+    file.read_exact_at(into, offset(Slot((number * unit) as u32)))?;
+    Ok(into.chunks_exact(SLOT_LEN).all(is_whole))
+}
+
+/// What the slots of a few blocks come to, told while they are at hand: a million of them do not fit a processor's cache.
+#[derive(Default)]
 struct Census {
     owners: Vec<Hashed>,
     streams: Vec<Hashed>,
-    /// The last slot that was ever used.
-    last_used: Option<Slot>,
+    used: Used,
+}
+
+/// How much of them was ever used.
+#[derive(Default)]
+struct Used {
+    /// The last slot that was.
+    last: Option<Slot>,
     counts: [u64; 3],
 }
 
 impl Census {
-    fn of(first: Slot, block: &[u8]) -> Census {
-        let mut census = Census { owners: Vec::new(), streams: Vec::new(), last_used: None, counts: [0; 3] };
-        for (slot, bytes) in (first.0..).map(Slot).zip(block.chunks_exact(SLOT_LEN)) {
+    fn of(number: usize, block: &[u8]) -> Census {
+        let mut census = Census::default();
+        census.take(number, block);
+        census
+    }
+
+    fn take(&mut self, number: usize, block: &[u8]) {
+        self.owners.reserve(BLOCK);
+        self.streams.reserve(BLOCK);
+        for (slot, bytes) in ((number * BLOCK) as u32..).map(Slot).zip(block.chunks_exact(SLOT_LEN)) {
             let (is_owned, is_destroyed) = (is_owned(bytes), bytes[FLAGS] & DESTROYED != 0);
             let since = content_since(bytes);
             if is_owned {
-                census.owners.push((Table::hash(&bytes[OWNER]), slot));
+                self.owners.push((Table::hash(&bytes[OWNER]), slot));
             }
             if !is_destroyed {
-                census.streams.push((Table::hash(&bytes[STREAM]), slot));
+                self.streams.push((Table::hash(&bytes[STREAM]), slot));
             }
             if is_owned || is_destroyed || since > 0 {
-                census.last_used = Some(slot);
+                self.used.last = Some(slot);
                 let counts = [u64::from(is_owned || is_destroyed), u64::from(is_destroyed), since];
-                census.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.wrapping_add(count));
+                self.used.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.wrapping_add(count));
             }
         }
-        census
     }
 }
 
 /// A slot, and the hash of one of its fields.
 type Hashed = (u64, Slot);
 
+/// What is kept of a few blocks where little is asked.
+struct Skimmed {
+    owners: Sorted,
+    streams: Sorted,
+    used: Used,
+}
+
+impl From<Census> for Skimmed {
+    fn from(census: Census) -> Skimmed {
+        let Census { owners, streams, used } = census;
+        Skimmed { owners: Sorted::new(&owners), streams: Sorted::new(&streams), used }
+    }
+}
+
+/// Slots in parts by the high bits of their hashes, those of a part in the order that they came in.
+struct Sorted {
+    hashes: Vec<u32>,
+    slots: Vec<Slot>,
+    /// Where each part begins, and the last ends.
+    bounds: Vec<u32>,
+}
+
+impl Sorted {
+    fn new(hashed: &[Hashed]) -> Sorted {
+        let (bounds, ordered) = ordered(std::iter::once(hashed), 0, SORTED_PARTS_LOG);
+        let (hashes, slots) = ordered.into_iter().map(|(hash, slot)| ((hash >> 32) as u32, slot)).unzip();
+        Sorted { hashes, slots, bounds: bounds.into_iter().map(|bound| bound as u32).collect() }
+    }
+
+    /// Those that may be of this hash, the last first.
+    fn same(&self, hash: u64) -> impl Iterator<Item = Slot> {
+        let (part, high) = (part(hash, 0, SORTED_PARTS_LOG), (hash >> 32) as u32);
+        let within = self.bounds[part] as usize..self.bounds[part + 1] as usize;
+        within.rev().filter(move |&place| self.hashes[place] == high).map(|place| self.slots[place])
+    }
+}
+
+/// Slots in parts by so many of the highest bits of their hashes, as a logarithm, leaving out those `above`; and where each
+/// part begins and the last ends.
+fn ordered<'a>(
+    hashed: impl Iterator<Item = &'a [Hashed]> + Clone,
+    above: u32,
+    parts_log: u32,
+) -> (Vec<usize>, Vec<Hashed>) {
+    let mut bounds = vec![0; (1 << parts_log) + 1];
+    hashed.clone().flatten().for_each(|&(hash, _)| bounds[part(hash, above, parts_log) + 1] += 1);
+    (1..bounds.len()).for_each(|part| bounds[part] += bounds[part - 1]);
+    let (mut next, mut ordered) = (bounds.clone(), vec![(0, Slot(0)); bounds[1 << parts_log]]);
+    for &(hash, slot) in hashed.flatten() {
+        let next = &mut next[part(hash, above, parts_log)];
+        ordered[*next] = (hash, slot);
+        *next += 1;
+    }
+    (bounds, ordered)
+}
+
+fn part(hash: u64, above: u32, parts_log: u32) -> usize {
+    (hash << above >> (64 - parts_log)) as usize
+}
+
 /// Slots by one of their fields, which is random or a keyed hash: its first bytes are as good as a hash of it.
-struct Table(std::ops::Range<usize>, HashTable<u32>);
+struct Table {
+    field: std::ops::Range<usize>,
+    kind: TableKind,
+}
+
+enum TableKind {
+    Growing(HashTable<u32>),
+    /// By blocks, a few together.
+    Fixed(Vec<Sorted>),
+}
 
 impl Table {
     /// All of these slots; of two with the same field the later one.
     ///
     /// A table is filled from its beginning to its end, so that what is being filled is in the processor's cache: the place
     /// of an element is told by the low bits of its hash, as many as the table has room for.
-    fn new<'a>(
+    fn growing<'a>(
         field: std::ops::Range<usize>,
         slots: &Slots,
-        hashed: impl Iterator<Item = &'a Hashed> + Clone,
+        hashed: impl Iterator<Item = &'a [Hashed]> + Clone,
     ) -> Table {
-        let mut table = Table(field, HashTable::with_capacity(hashed.clone().count()));
-        let bits = (table.1.capacity() + 1).next_power_of_two().ilog2().max(1);
-        let part = |hash: u64| (hash << (64 - bits) >> (64 - PARTS_LOG)) as usize;
-        let mut ends = [0; (1 << PARTS_LOG) + 1];
-        hashed.clone().for_each(|&(hash, _)| ends[part(hash) + 1] += 1);
-        (1..ends.len()).for_each(|part| ends[part] += ends[part - 1]);
-        let mut ordered = vec![(0, Slot(0)); ends[1 << PARTS_LOG]];
-        for &(hash, slot) in hashed {
-            let next = &mut ends[part(hash)];
-            ordered[*next] = (hash, slot);
-            *next += 1;
-        }
-        ordered.into_iter().for_each(|(hash, slot)| table.insert_hashed(hash, slot, slots));
+        let growing = HashTable::with_capacity(hashed.clone().map(<[Hashed]>::len).sum());
+        let bits = (growing.capacity() + 1).next_power_of_two().ilog2().max(1);
+        let mut table = Table { field, kind: TableKind::Growing(growing) };
+        ordered(hashed, 64 - bits, PARTS_LOG)
+            .1
+            .into_iter()
+            .for_each(|(hash, slot)| table.insert_hashed(hash, slot, slots));
         table
     }
 
@@ -199,29 +343,51 @@ impl Table {
     }
 
     fn get(&self, key: &[u8; 16], slots: &Slots) -> Option<Slot> {
-        let is = |slot: &u32| slots.at(Slot(*slot))[self.0.clone()] == *key;
-        self.1.find(Table::hash(key), is).copied().map(Slot)
+        let (hash, is) = (Table::hash(key), |slot: Slot| slots.at(slot)[self.field.clone()] == *key);
+        match &self.kind {
+            TableKind::Growing(table) => table.find(hash, |&slot| is(Slot(slot))).copied().map(Slot),
+            TableKind::Fixed(blocks) => same(blocks, hash).find(|&slot| is(slot)),
+        }
+    }
+
+    /// Has what [`Table::get`] will compare read, if it is not in memory.
+    fn fetch(&self, key: &[u8; 16], slots: &Slots) -> io::Result<()> {
+        match &self.kind {
+            TableKind::Growing(_) => Ok(()),
+            TableKind::Fixed(blocks) => same(blocks, Table::hash(key)).try_for_each(|slot| slots.block(slot).map(drop)),
+        }
     }
 
     fn insert(&mut self, slot: Slot, slots: &Slots) {
-        self.insert_hashed(Table::hash(&slots.at(slot)[self.0.clone()]), slot, slots);
+        self.insert_hashed(Table::hash(&slots.at(slot)[self.field.clone()]), slot, slots);
     }
 
     fn insert_hashed(&mut self, hash: u64, slot: Slot, slots: &Slots) {
-        let field = self.0.clone();
+        let field = self.field.clone();
         let of = |slot: u32| &slots.at(Slot(slot))[field.clone()];
-        match self.1.entry(hash, |&other| of(other) == of(slot.0), |&other| Table::hash(of(other))) {
+        match self.growing_mut().entry(hash, |&other| of(other) == of(slot.0), |&other| Table::hash(of(other))) {
             Entry::Occupied(mut there) => *there.get_mut() = slot.0,
             Entry::Vacant(free) => drop(free.insert(slot.0)),
         }
     }
 
     fn remove(&mut self, slot: Slot, slots: &Slots) {
-        let key = Table::hash(&slots.at(slot)[self.0.clone()]);
-        if let Ok(found) = self.1.find_entry(key, |other| *other == slot.0) {
+        let hash = Table::hash(&slots.at(slot)[self.field.clone()]);
+        if let Ok(found) = self.growing_mut().find_entry(hash, |other| *other == slot.0) {
             found.remove();
         }
     }
+
+    fn growing_mut(&mut self) -> &mut HashTable<u32> {
+        match &mut self.kind {
+            TableKind::Growing(table) => table,
+            TableKind::Fixed(_) => unreachable!("a keyring that is looked into is not written to"),
+        }
+    }
+}
+
+fn same(blocks: &[Sorted], hash: u64) -> impl Iterator<Item = Slot> {
+    blocks.iter().rev().flat_map(move |block| block.same(hash))
 }
 
 /// How far a keyring has got: slots made, slots used up, slots that ever had an owner, slots destroyed, and the sum of the
@@ -235,6 +401,14 @@ impl Standing {
     pub fn is_at_least(&self, earlier: &Standing) -> bool {
         self.0.iter().zip(&earlier.0).all(|(now, then)| now >= then)
     }
+}
+
+/// What a keyring is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Look,
+    Read,
+    Write,
 }
 
 /// Every key of a ledger.
@@ -270,6 +444,17 @@ impl Keyring {
 
     /// Opens a keyring; `writable` where accounts are to be added or erased.
     pub fn open(disk: &dyn Disk, path: &Path, writable: bool) -> Result<Keyring, KeyringError> {
+        Keyring::open_as(disk, path, if writable { Use::Write } else { Use::Read })
+    }
+
+    /// Opens a keyring for few look-ups: checked as a whole, but held in memory no further than it is asked for. To be used
+    /// while nobody writes, and asked by [`Keyring::fetch`] first.
+    pub fn open_to_look(disk: &dyn Disk, path: &Path) -> Result<Keyring, KeyringError> {
+        Keyring::open_as(disk, path, Use::Look)
+    }
+
+    fn open_as(disk: &dyn Disk, path: &Path, used: Use) -> Result<Keyring, KeyringError> {
+        let writable = used == Use::Write;
         let io = |error| KeyringError::Io(path.to_owned(), error);
         let opened = disk.open(path, if writable { Open::Write } else { Open::Read });
         let file = opened.map_err(|error| match error.kind() {
@@ -283,23 +468,37 @@ impl Keyring {
         check_header(path, &header)?;
         let signing = SigningKey::from_bytes(header[16..48].try_into().expect("32 bytes"));
         let identity = Zeroizing::new(header[48..80].try_into().expect("32 bytes"));
-        let (slots, census) = match Slots::read(&*file, ((len - HEADER_LEN) / SLOT_LEN as u64) as usize).map_err(io)? {
-            Some(read) => read,
+        let count = ((len - HEADER_LEN) / SLOT_LEN as u64) as usize;
+        let skimmed = match used {
+            Use::Look => Slots::skim(disk.open(path, Open::Read).map_err(io)?, count).map_err(io)?,
+            Use::Read | Use::Write => None,
+        };
+        let (slots, by_owner, by_stream, used) = match skimmed {
+            Some((slots, skimmed)) => {
+                let (mut owners, mut streams, mut used) = (Vec::new(), Vec::new(), Vec::new());
+                for block in skimmed {
+                    owners.push(block.owners);
+                    streams.push(block.streams);
+                    used.push(block.used);
+                }
+                let table = |field, blocks| Table { field, kind: TableKind::Fixed(blocks) };
+                (slots, table(OWNER, owners), table(STREAM, streams), used)
+            }
             None => {
-                let (bytes, mut slots) = (Zeroizing::new(disk.read(path).map_err(io)?), Slots::default());
-                check_header(path, &bytes)?;
-                each_slot(path, &bytes, |slot| slots.push(slot))?;
-                let census = slots.census();
-                (slots, census)
+                let (slots, census) = match Slots::read(&*file, count).map_err(io)? {
+                    Some(read) => read,
+                    None => Slots::mended(path, &Zeroizing::new(disk.read(path).map_err(io)?))?,
+                };
+                let (by_owner, by_stream) = rayon::join(
+                    || Table::growing(OWNER, &slots, census.iter().map(|block| &block.owners[..])),
+                    || Table::growing(STREAM, &slots, census.iter().map(|block| &block.streams[..])),
+                );
+                (slots, by_owner, by_stream, census.into_iter().map(|block| block.used).collect())
             }
         };
-        let (by_owner, by_stream) = rayon::join(
-            || Table::new(OWNER, &slots, census.iter().flat_map(|block| &block.owners)),
-            || Table::new(STREAM, &slots, census.iter().flat_map(|block| &block.streams)),
-        );
-        let next_free = census.iter().rev().find_map(|block| block.last_used).map_or(0, |slot| slot.0 + 1);
+        let next_free = used.iter().rev().find_map(|block| block.last).map_or(0, |slot| slot.0 + 1);
         let mut counts = [0; 3];
-        for block in &census {
+        for block in &used {
             counts
                 .iter_mut()
                 .zip(block.counts)
@@ -309,7 +508,7 @@ impl Keyring {
         let keyring = Keyring { path, file, signing, identity, slots, by_owner, by_stream, next_free, counts };
         // Torn, or shown by the system and never written because a sync failed: either way it is written again.
         let redone = read_redo(&header[REDO..REDO + REDO_LEN]).map(|(slot, _)| slot);
-        if let Some(slot) = redone.filter(|&slot| writable && slot < keyring.slots.len() as u64) {
+        if let Some(slot) = redone.filter(|&slot| writable && slot < keyring.slots.len as u64) {
             keyring.write(Slot(slot as u32))?;
             keyring.sync()?;
         }
@@ -361,7 +560,7 @@ impl Keyring {
     /// How far it has got.
     pub fn standing(&self) -> Standing {
         let [owned, destroyed, since] = self.counts;
-        Standing([self.slots.len() as u64, u64::from(self.next_free), owned, destroyed, since])
+        Standing([self.slots.len as u64, u64::from(self.next_free), owned, destroyed, since])
     }
 
     /// The key that signs checkpoints.
@@ -372,6 +571,20 @@ impl Keyring {
     /// The key under which identities are hashed.
     pub fn identity_key(&self) -> &[u8; 32] {
         &self.identity
+    }
+
+    /// Has everything about a stream read, where the keyring was opened to look into; says why it cannot be read.
+    pub fn fetch(&self, stream: StreamId) -> Result<(), KeyringError> {
+        self.fetched(self.by_stream.fetch(&stream.0, &self.slots))
+    }
+
+    /// The same for an account.
+    pub fn fetch_account(&self, account: &str) -> Result<(), KeyringError> {
+        self.fetched(self.by_owner.fetch(&self.owner(account), &self.slots))
+    }
+
+    fn fetched(&self, fetched: io::Result<()>) -> Result<(), KeyringError> {
+        fetched.map_err(|error| KeyringError::Io(self.path.clone(), error))
     }
 
     /// The slot of an account that has one.
@@ -395,7 +608,7 @@ impl Keyring {
         if let Some(slot) = self.by_owner.get(&owner, &self.slots) {
             return Ok(slot);
         }
-        if self.next_free as usize == self.slots.len() {
+        if self.next_free as usize == self.slots.len {
             self.provision()?;
         }
         let slot = Slot(self.next_free);
@@ -424,7 +637,7 @@ impl Keyring {
         let bytes = self.slots.at_mut(slot);
         let was_free = bytes[OWNER] == [0; 16] && bytes[FLAGS] & DESTROYED == 0;
         // The first ledgers have the owner under the checksum.
-        let aged = checksum(bytes) != bytes[SUM];
+        let aged = checksum(bytes) != stored_sum(bytes);
         bytes[OWNER].copy_from_slice(&owner);
         if aged {
             put_checksum(bytes);
@@ -437,7 +650,7 @@ impl Keyring {
     /// Makes a block of slots and syncs it, before any of them is used. Its first slot comes last: without it the list
     /// ends before the block, whatever became of the rest.
     fn provision(&mut self) -> Result<(), KeyringError> {
-        let start = Slot(self.slots.len() as u32);
+        let start = Slot(self.slots.len as u32);
         let mut fresh = Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN));
         for _ in 0..BLOCK {
             let mut slot = fresh_slot();
@@ -662,20 +875,24 @@ fn content_since(slot: &[u8]) -> u64 {
 /// True if a slot was made and is what was written; the first ledgers have the owner under the checksum too.
 fn is_whole(slot: &[u8]) -> bool {
     slot[FLAGS] & MADE != 0
-        && (checksum(slot) == slot[SUM] || crc32fast::hash(&slot[..SUM.start]).to_le_bytes() == slot[SUM])
+        && (checksum(slot) == stored_sum(slot) || crc32fast::hash(&slot[..SUM.start]) == stored_sum(slot))
 }
 
 fn put_checksum(slot: &mut Bytes) {
-    let sum = checksum(slot);
+    let sum = checksum(slot).to_le_bytes();
     slot[SUM].copy_from_slice(&sum);
 }
 
+fn stored_sum(slot: &[u8]) -> u32 {
+    u32::from_le_bytes(slot[SUM].try_into().expect("four bytes"))
+}
+
 /// CRC-32 over a slot but for its owner.
-fn checksum(slot: &[u8]) -> [u8; 4] {
+fn checksum(slot: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&slot[..OWNER.start]);
     hasher.update(&slot[OWNER.end..SUM.start]);
-    hasher.finalize().to_le_bytes()
+    hasher.finalize()
 }
 
 fn check_header(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
@@ -748,11 +965,11 @@ mod tests {
 
     #[test]
     fn slots_never_move_in_memory() {
-        let mut slots = Slots::default();
+        let mut slots = Slots::held(Vec::new(), 0);
         slots.push(&fresh_slot());
         let first: *const Bytes = slots.at(Slot(0));
         (1..3 * BLOCK).for_each(|_| slots.push(&fresh_slot()));
-        assert_eq!((slots.len(), std::ptr::eq(first, slots.at(Slot(0)))), (3 * BLOCK, true));
+        assert_eq!((slots.len, std::ptr::eq(first, slots.at(Slot(0)))), (3 * BLOCK, true));
         let last = (Slot(3 * BLOCK as u32 - 1), Slot(BLOCK as u32));
         assert_ne!(slots.at(last.0)[BODY], slots.at(last.1)[BODY]);
     }
@@ -800,6 +1017,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_looked_into_says_the_same_and_says_when_it_cannot_be_read() {
+        let (dir, mut keyring) = keyring();
+        let path = dir.path().join("keyring");
+        let names: Vec<String> = (0..2 * BLOCK + 3).map(|number| format!("facebook/{number}")).collect();
+        let slots: Vec<Slot> = names.iter().map(|name| keyring.claim(name).expect("a slot")).collect();
+        keyring.erase_all(slots[7]).expect("erased");
+        keyring.erase_content(slots[BLOCK], 9).expect("erased");
+        let looked = Keyring::open_to_look(&RealDisk, &path).expect("opens");
+        assert_eq!(looked.standing(), keyring.standing());
+        for (name, &slot) in names.iter().zip(&slots).step_by(5).chain([(&names[7], &slots[7])]) {
+            looked.fetch_account(name).expect("read");
+            assert_eq!(looked.slot_of(name), keyring.slot_of(name), "{name}");
+            looked.fetch(keyring.stream(slot)).expect("read");
+            assert_eq!(looked.slot_of_stream(keyring.stream(slot)), keyring.slot_of_stream(keyring.stream(slot)));
+            assert_eq!(looked.slots.at(slot), keyring.slots.at(slot));
+        }
+        looked.fetch_account("facebook/nobody").expect("nothing to read");
+        assert_eq!(looked.slot_of("facebook/nobody"), None);
+        let later = Keyring::open_to_look(&RealDisk, &path).expect("opens");
+        std::fs::write(&path, &std::fs::read(&path).expect("readable")[..HEADER_LEN as usize]).expect("cut");
+        assert!(matches!(later.fetch_account(&names[0]), Err(KeyringError::Io(..))));
+    }
+
+    #[test]
     fn a_changed_byte_is_noticed_or_made_good() {
         let (dir, mut keyring) = keyring();
         let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
@@ -843,7 +1084,7 @@ mod tests {
                 bytes[REDO..REDO + REDO_LEN].fill(0);
             }
             std::fs::write(&path, &bytes).expect("written");
-            Keyring::open(&RealDisk, &path, false).map(|keyring| keyring.slots.len())
+            Keyring::open(&RealDisk, &path, false).map(|keyring| keyring.slots.len)
         };
         for start in [0, 1, 7, BLOCK - 1, BLOCK + 1, 2 * BLOCK - 2] {
             let damaged = opened(start..start + 1, false);

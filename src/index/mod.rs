@@ -125,7 +125,7 @@ impl Index {
         }
         std::fs::create_dir_all(path).map_err(fail)?;
         let (catalogue, whole) = Catalogue::open(&path.join("catalogue")).map_err(fail)?;
-        let (mut index, rest) = Index::over(path, run_len)?;
+        let (mut index, rest) = Index::over(path, run_len, FILTERS)?;
         let ranges: Vec<Range> = index.runs.iter().map(|run| run.meta.range).collect();
         if whole && catalogue.ranges().map_err(fail)? != ranges {
             tracing::warn!(
@@ -140,13 +140,13 @@ impl Index {
         Ok(index)
     }
 
-    /// Opens the index in `path` for reading; what is added stays in memory.
+    /// Opens the index in `path` for reading; what is added stays in memory. Filters are read where they stand: to read all of
+    /// them first would take longer than most of what is looked up.
     pub fn read(path: &Path) -> Result<Index, IndexError> {
-        Ok(Index::over(path, u64::MAX)?.0)
+        Ok(Index::over(path, u64::MAX, 0)?.0)
     }
 
-    fn over(path: &Path, run_len: u64) -> Result<(Index, Vec<PathBuf>), IndexError> {
-        let mut room = FILTERS;
+    fn over(path: &Path, run_len: u64, mut room: u64) -> Result<(Index, Vec<PathBuf>), IndexError> {
         let (runs, rest) =
             catalogue::runs(path, &mut room).map_err(|error| IndexError(path.to_owned(), error.to_string()))?;
         let covered = runs.last().map_or(0, |run| run.meta.range.end);

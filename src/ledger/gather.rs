@@ -57,12 +57,13 @@ impl Ledger {
     pub fn facts_of(&self, account: &str) -> Result<Vec<Entry>, LedgerError> {
         let shelf = self.shelf()?;
         let keyring = self.keyring.read().expect("no holder panics");
+        keyring.fetch_account(account)?;
         let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
         let (journal, mut found) = (Paths(&self.dir).journal(), Vec::new());
         for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
-            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
+            let entry = shelf.entry(self.disk(), &journal, seq, &keyring)?;
             // A term is a hash, and names others now and then.
-            found.extend(exhibit.map(|exhibit| exhibit.entry).filter(|entry| entry.header.streams[0].stream == stream));
+            found.extend(entry.filter(|entry| entry.header.streams[0].stream == stream));
         }
         Ok(found)
     }

@@ -56,7 +56,7 @@ impl Look<'_> {
     /// The seqs that are named, ascending; a few may not be meant.
     pub fn find(&self, by: By) -> Result<Vec<u64>, LedgerError> {
         let term = match by {
-            By::Account(account) => match self.stream_of(account) {
+            By::Account(account) => match self.stream_of(account)? {
                 Some(stream) => Term::new(Field::Account, &stream.0),
                 None => return Ok(Vec::new()),
             },
@@ -70,8 +70,7 @@ impl Look<'_> {
 
     /// One entry, with the text of a chat where it still exists.
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
-        let exhibit = self.shelf.exhibit(self.ledger.disk(), &self.journal, seq, &self.keyring)?;
-        Ok(exhibit.map(|exhibit| exhibit.entry))
+        self.shelf.entry(self.ledger.disk(), &self.journal, seq, &self.keyring)
     }
 
     /// As [`Look::entry`], where it must be there.
@@ -90,13 +89,14 @@ impl Look<'_> {
     }
 
     /// The stream of an account that is known, since it was last erased.
-    pub fn stream_of(&self, account: &str) -> Option<StreamId> {
-        self.keyring.slot_of(account).map(|slot| self.keyring.stream(slot))
+    pub fn stream_of(&self, account: &str) -> Result<Option<StreamId>, LedgerError> {
+        self.keyring.fetch_account(account)?;
+        Ok(self.keyring.slot_of(account).map(|slot| self.keyring.stream(slot)))
     }
 
     /// Everything about an account and about every account that was ever linked to one of its centers, ascending in seq.
     pub fn person(&self, account: &str, size: TreeSize) -> Result<Vec<Entry>, LedgerError> {
-        let Some(own) = self.stream_of(account) else { return Ok(Vec::new()) };
+        let Some(own) = self.stream_of(account)? else { return Ok(Vec::new()) };
         let own = self.stream(own, Field::Account, size)?;
         let mut seqs: BTreeSet<u64> = own.iter().map(|entry| entry.header.seq).collect();
         let mut found = own;

@@ -199,8 +199,12 @@ impl Ledger {
 
     /// As [`Ledger::open_read_only`], on a disk of the caller's.
     pub fn open_read_only_with(dir: &Path, options: &Options) -> Result<Ledger, LedgerError> {
-        let config = Config::read(&*options.disk, dir)?;
         let keyring = Keyring::open(&*options.disk, &Paths(dir).keyring(), false)?;
+        Ledger::read_only(dir, options, keyring)
+    }
+
+    fn read_only(dir: &Path, options: &Options, keyring: Keyring) -> Result<Ledger, LedgerError> {
+        let config = Config::read(&*options.disk, dir)?;
         config.check_key(&keyring, dir)?;
         let (mut held, failed) = Held::read(&*options.disk, dir, &config);
         match failed {
@@ -218,14 +222,17 @@ impl Ledger {
     pub fn open_indexed(dir: &Path) -> Result<Ledger, LedgerError> {
         // The lock first: keys that are read behind it are not erased while it is held.
         let options = Options::default();
-        let lock = options.disk.share_lock(&Paths(dir).lock());
-        let mut ledger = Ledger::open_read_only_with(dir, &options)?;
-        let Some(lock) = lock else { return Ok(ledger) };
-        if let Some((index, index_lock)) = ledger.open_index()? {
-            ledger._locks = vec![lock, index_lock];
-            ledger.reader = Some(Mutex::new(index));
+        let Some(lock) = options.disk.share_lock(&Paths(dir).lock()) else { return Ledger::open_read_only(dir) };
+        let keyring = Keyring::open_to_look(&*options.disk, &Paths(dir).keyring())?;
+        let mut ledger = Ledger::read_only(dir, &options, keyring)?;
+        match ledger.open_index()? {
+            Some((index, index_lock)) => {
+                ledger._locks = vec![lock, index_lock];
+                ledger.reader = Some(Mutex::new(index));
+                Ok(ledger)
+            }
+            None => Ledger::open_read_only(dir),
         }
-        Ok(ledger)
     }
 
     fn assemble(dir: &Path, options: &Options, config: Config, keyring: Keyring) -> Ledger {

@@ -142,6 +142,12 @@ pub fn seq_of(header: &[u8]) -> Option<u64> {
     codec::decode::<Header>(header, "a header").ok().map(|header| header.seq)
 }
 
+/// The first stream that a header names, if it is one.
+pub fn stream_of(header: &[u8]) -> Option<StreamId> {
+    let header = codec::decode::<Header>(header, "a header").ok()?;
+    header.streams.first().map(|link| link.stream)
+}
+
 /// The identity and hash of an entry, without its body.
 pub fn peek(raw: &RawEntry) -> Result<(Header, EntryHash), BadEntry> {
     let header: Header =

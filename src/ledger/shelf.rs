@@ -9,9 +9,10 @@ use super::load::{self, Extent};
 use super::read::{self, BadEntry, Content};
 use super::{Ledger, LedgerError, Paths, stage};
 use crate::disk::{Disk, Lock};
+use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::index::{Index, Term};
-use crate::journal::{self, Location};
+use crate::journal::{self, Location, RawEntry};
 use crate::keyring::Keyring;
 use foldhash::HashMap;
 use std::path::Path;
@@ -97,11 +98,36 @@ impl Shelf<'_> {
         seq: u64,
         keyring: &Keyring,
     ) -> Result<Option<Exhibit>, LedgerError> {
+        self.read(disk, journal, seq, keyring, |raw| read::exhibit(raw, keyring))
+    }
+
+    /// One entry, with the text of a chat where it still exists.
+    pub fn entry(
+        &self,
+        disk: &dyn Disk,
+        journal: &Path,
+        seq: u64,
+        keyring: &Keyring,
+    ) -> Result<Option<Entry>, LedgerError> {
+        self.read(disk, journal, seq, keyring, |raw| read::open(raw, keyring, Content::Read))
+    }
+
+    fn read<T>(
+        &self,
+        disk: &dyn Disk,
+        journal: &Path,
+        seq: u64,
+        keyring: &Keyring,
+        open: impl FnOnce(&RawEntry) -> Result<T, BadEntry>,
+    ) -> Result<Option<T>, LedgerError> {
         let Some(location) = self.location(seq)? else { return Ok(None) };
         let bytes = journal::read_entry(disk, journal, location)?;
         let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
             .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
-        Ok(Some(read::exhibit(&raw, keyring)?))
+        if let Some(stream) = read::stream_of(raw.header) {
+            keyring.fetch(stream)?;
+        }
+        Ok(Some(open(&raw)?))
     }
 }
 
@@ -182,9 +208,10 @@ fn complete(index: &mut Index, disk: &dyn Disk, journal: &Path, keyring: &Keyrin
         _ => return Err(foreign(journal)),
     };
     // A torn or damaged tail is not this look's matter: what stands before it can be read.
+    let covered = index.covered();
     journal::scan(disk, journal, from, |group, segment| {
         let start = group_start(group, segment);
-        for raw in &group.entries {
+        for raw in group.entries.iter().filter(|raw| raw.seq >= covered) {
             let entry = read::open(raw, keyring, Content::Leave)?;
             catalog::add(index, &entry, Location { segment, offset: raw.offset as u32 }, start)?;
         }

@@ -10,6 +10,7 @@ use crate::merkle::TreeSize;
 use crate::query::{Block, Directory, Filter, Line, row};
 use crate::replay;
 use crate::timeline::{NodeIx, World};
+use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -26,6 +27,8 @@ pub enum How {
 
 /// Pages longer than this are not worth gathering each decision's evidence by itself.
 const FEW: usize = 200;
+/// Blocks of kept verdicts that are read at once.
+const AT_ONCE: usize = 16;
 /// Decisions judged before it is seen whether the page is full.
 const BATCH: usize = 1 << 14;
 
@@ -171,6 +174,13 @@ fn damaged(turned: &Turned) -> Result<Option<Turned>, SearchError> {
     if turned.count == 0 { Ok(None) } else { Err(SearchError::Kept) }
 }
 
+/// A block, and which of its shapes the filter takes; `None` where it is not what was kept.
+fn read(kept: &Kept, directory: &Directory, filter: &Filter, number: usize) -> Option<(Block, Vec<bool>)> {
+    let block = Block::read(&kept.block(number)?, &directory.names)?;
+    let taken = block.taken(&directory.names, |said| filter.takes_said(said));
+    Some((block, taken))
+}
+
 /// A search by index and kept verdicts.
 struct Search<'a> {
     look: Look<'a>,
@@ -201,31 +211,32 @@ impl Search<'_> {
             if self.open(number).is_none() {
                 return damaged(&turned);
             }
-            let (_, block, _) = self.block.as_ref().expect("just read");
+            let (_, block, taken) = self.block.as_ref().expect("just read");
             let Some(ix) = block.find(seq) else { continue };
-            if self.try_point(ix, &mut turned, visit)?.is_break() {
+            if self.try_point(block, taken, ix, &mut turned, visit)?.is_break() {
                 break;
             }
         }
         Ok(Some(turned))
     }
 
-    fn by_verdict(&mut self, visit: Visit) -> Result<Option<Turned>, SearchError> {
-        let mut turned = Turned::default();
-        let page = self.page;
-        for number in page.turn(0..self.directory.summaries.len()) {
-            let summary = &self.directory.summaries[number];
+    fn by_verdict(&self, visit: Visit) -> Result<Option<Turned>, SearchError> {
+        let (mut turned, page) = (Turned::default(), self.page);
+        let (kept, directory, filter) = (&self.kept, &self.directory, self.filter);
+        let numbers = page.turn(0..directory.summaries.len()).filter(|&number| {
+            let summary = &directory.summaries[number];
             let behind = if page.newest { summary.seqs.0 } else { summary.seqs.1 };
-            if !page.reaches(behind) || !self.filter.may_take(summary, &self.directory.names) {
-                continue;
-            }
-            if self.open(number).is_none() {
-                return damaged(&turned);
-            }
-            let len = self.block.as_ref().map_or(0, |(_, block, _)| block.len());
-            for ix in page.turn(0..len) {
-                if self.try_point(ix, &mut turned, visit)?.is_break() {
-                    return Ok(Some(turned));
+            page.reaches(behind) && filter.may_take(summary, &directory.names)
+        });
+        for some in numbers.collect::<Vec<_>>().chunks(AT_ONCE) {
+            let read = |&number: &usize| read(kept, directory, filter, number);
+            let read: Option<Vec<(Block, Vec<bool>)>> = some.par_iter().map(read).collect();
+            let Some(read) = read else { return damaged(&turned) };
+            for (block, taken) in read {
+                for ix in page.turn(0..block.len()) {
+                    if self.try_point(&block, &taken, ix, &mut turned, visit)?.is_break() {
+                        return Ok(Some(turned));
+                    }
                 }
             }
         }
@@ -237,15 +248,20 @@ impl Search<'_> {
         if self.block.as_ref().is_some_and(|(held, ..)| *held == number) {
             return Some(());
         }
-        let block = Block::read(&self.kept.block(number)?, &self.directory.names)?;
-        let taken = block.taken(&self.directory.names, |said| self.filter.takes_said(said));
+        let (block, taken) = read(&self.kept, &self.directory, self.filter, number)?;
         self.block = Some((number, block, taken));
         Some(())
     }
 
-    /// Hands out one decision of the block at hand, if it is one of those.
-    fn try_point(&self, ix: usize, turned: &mut Turned, visit: Visit) -> Result<ControlFlow<()>, SearchError> {
-        let (_, block, taken) = self.block.as_ref().expect("a block is at hand");
+    /// Hands out one decision of a block, if it is one of those.
+    fn try_point(
+        &self,
+        block: &Block,
+        taken: &[bool],
+        ix: usize,
+        turned: &mut Turned,
+        visit: Visit,
+    ) -> Result<ControlFlow<()>, SearchError> {
         let point = block.point(ix);
         let is_in_question = self.page.reaches(point.seq)
             && self.filter.span.holds(point.occurred, point.recorded)
