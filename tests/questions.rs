@@ -45,7 +45,7 @@ fn run(command: &str, ledger: &Path, scratch: &Path) -> Vec<String> {
     let Output { stdout, stderr, .. } = Command::new("bash")
         .args(["-c", command])
         .current_dir(scratch)
-        .envs([("PATH", path.as_str()), ("COLUMNS", "110"), ("NO_COLOR", "1")])
+        .envs([("PATH", path.as_str()), ("COLUMNS", "120"), ("NO_COLOR", "1")])
         .env("INFORCE_LEDGER", ledger)
         .output()
         .expect("bash runs");

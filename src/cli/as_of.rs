@@ -32,6 +32,11 @@ impl AsOf {
         self.as_of.is_some()
     }
 
+    /// The moment as it was said.
+    pub fn said(&self) -> Option<&str> {
+        self.as_of.as_deref()
+    }
+
     /// The moment that is meant; `None` for the ledger as it stands.
     pub fn moment(&self, ledger: &Ledger) -> Result<Option<Moment>, CliError> {
         let Some(text) = &self.as_of else { return Ok(None) };

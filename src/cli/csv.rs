@@ -3,7 +3,7 @@
 //! A cell whose first letter a spreadsheet would take for a formula gets an apostrophe in front: what is in a ledger was
 //! written by others. Whoever needs the exact text takes `--json`.
 
-use super::CliError;
+use super::{CliError, exit};
 use std::io::Write;
 
 /// Writes one row.
@@ -20,7 +20,7 @@ pub fn end<W: Write>(mut out: csv::Writer<W>) -> Result<(), CliError> {
 fn failed(error: csv::Error) -> CliError {
     match error.into_kind() {
         csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe => CliError::ClosedPipe,
-        csv::ErrorKind::Io(error) => CliError::Stdout(error),
+        csv::ErrorKind::Io(error) => exit::stdout(error),
         other => CliError::Failed(format!("{other:?}")),
     }
 }

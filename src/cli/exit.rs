@@ -72,8 +72,13 @@ impl CliError {
 
 /// Writes a line to stdout.
 pub fn print_line(out: &mut impl io::Write, line: impl std::fmt::Display) -> Result<(), CliError> {
-    writeln!(out, "{line}").map_err(|error| match error.kind() {
+    writeln!(out, "{line}").map_err(stdout)
+}
+
+/// Why stdout takes nothing more.
+pub fn stdout(error: io::Error) -> CliError {
+    match error.kind() {
         io::ErrorKind::BrokenPipe => CliError::ClosedPipe,
         _ => CliError::Stdout(error),
-    })
+    }
 }

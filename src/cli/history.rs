@@ -1,7 +1,7 @@
 //! `inforce history`: one person's facts on both clocks, and their state at any moment in either view.
 
 use super::as_of::AsOf;
-use super::exit::print_line;
+use super::exit::{self, print_line};
 use super::query::lag;
 use super::{CliError, Common, Exit, table};
 use crate::entry::Entry;
@@ -61,7 +61,7 @@ pub fn run(args: History) -> Result<Exit, CliError> {
     } else {
         print(&mut out, &args, &state, &own)?;
     }
-    out.flush().map_err(CliError::Stdout)?;
+    out.flush().map_err(exit::stdout)?;
     Ok(Exit::Done)
 }
 

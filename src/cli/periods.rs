@@ -1,12 +1,13 @@
 //! `inforce periods`: when each rule was broken.
 
 use super::as_of::AsOf;
-use super::exit::print_line;
+use super::exit::{self, print_line};
 use super::query::duration;
 use super::{CliError, Common, Exit, csv, table};
+use crate::explain::clean;
 use crate::fact::Instant;
 use crate::ledger::{Ledger, Loaded};
-use crate::query::{Asked, Dimension, Period, Periods as Gathering, row};
+use crate::query::{self, Asked, Dimension, Period, Periods as Gathering, row};
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use serde_json::{Value, json};
@@ -51,6 +52,7 @@ fn dimension(text: &str) -> Result<Dimension, String> {
 }
 
 pub fn run(args: Periods) -> Result<Exit, CliError> {
+    super::replay::check_span(args.since, args.until)?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let Loaded { world, bad, .. } = args.as_of.load(&ledger)?;
     if let Some(bad) = bad {
@@ -84,10 +86,25 @@ pub fn run(args: Periods) -> Result<Exit, CliError> {
         (_, true) => print_csv(&mut out, &world, &by, &found)?,
         _ => print(&mut out, &by, &found)?,
     }
-    out.flush().map_err(CliError::Stdout)?;
+    out.flush().map_err(exit::stdout)?;
     eprintln!("{} periods over {} decisions, a gap of {} days between two", found.len(), decisions.len(), args.gap);
+    tell_unknown(&world, &args.rules);
     std::mem::forget(world);
     Ok(Exit::Done)
+}
+
+/// A misspelt rule was never broken: that is no answer.
+pub(super) fn tell_unknown(world: &World, asked: &[String]) {
+    for id in query::unknown(world, asked) {
+        let mut known: Vec<&str> = query::rules(world).map(|rule| rule.id).collect();
+        known.sort_unstable();
+        known.dedup();
+        anstream::eprintln!(
+            "note: no policy here has a rule `{}`, nor has the judge: expected {}",
+            clean(id),
+            known.join(", ")
+        );
+    }
 }
 
 fn name(world: &World, seq: u64) -> Value {

@@ -1,7 +1,7 @@
 //! `inforce replay --rederive`: what the reference deriver says now, beside what it said then.
 
 use super::CliError;
-use super::exit::print_line;
+use super::exit::{self, print_line};
 use crate::derive::{Again, Rederive, Rederived, Unchecked};
 use crate::ledger::Ledger;
 use crate::wire;
@@ -23,7 +23,7 @@ pub fn run(ledger: &Ledger, json: bool, out: &mut impl Write) -> Result<bool, Cl
     } else {
         differs.iter().take(SHOWN).try_for_each(|one| print_line(out, brief(one)))?;
     }
-    out.flush().map_err(CliError::Stdout)?;
+    out.flush().map_err(exit::stdout)?;
     tell(again.checked(), differs.len(), &found);
     Ok(!differs.is_empty())
 }

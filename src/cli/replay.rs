@@ -1,7 +1,7 @@
 //! `inforce replay`: judges decisions again.
 
 use super::as_of::AsOf;
-use super::exit::print_line;
+use super::exit::{self, print_line};
 use super::{CliError, Common, Exit, in_parts, rederive};
 use crate::attested::Attestations;
 use crate::fact::{Instant, Time};
@@ -48,6 +48,16 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
     Time::parse(text).map(|time| time.at).map_err(|error| error.to_string())
 }
 
+/// A span that ends before it begins is a mistake, not an empty answer.
+pub(super) fn check_span(since: Option<Instant>, until: Option<Instant>) -> Result<(), CliError> {
+    match since.zip(until).filter(|(since, until)| since > until) {
+        Some((since, until)) => {
+            Err(CliError::Usage(format!("--until `{until}` is before --since `{since}`: expected a later time")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// What a replay came to.
 pub(super) struct Outcome {
     pub summary: Summary,
@@ -57,11 +67,12 @@ pub(super) struct Outcome {
 }
 
 pub fn run(args: Replay) -> Result<Exit, CliError> {
+    check_span(args.since, args.until)?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let fits = ledger.expected()?.saturating_mul(BYTES_PER_ENTRY) <= args.memory << 20;
     let outcome = if fits { whole(&args, &ledger, &mut out)? } else { in_parts::run(&args, &ledger, &mut out)? };
-    out.flush().map_err(CliError::Stdout)?;
+    out.flush().map_err(exit::stdout)?;
     let Outcome { summary, bad, took: [read_in, judged_in] } = outcome;
     tell(&summary, bad.as_ref());
     let rate = summary.decisions as f64 / judged_in.as_secs_f64();

@@ -3,14 +3,15 @@
 use super::as_of::AsOf;
 use super::bundle::write;
 use super::exit::print_line;
-use super::replay::instant;
+use super::replay::{check_span, instant};
+use super::verify_bundle::parse_key;
 use super::{CliError, Common, Exit, sample};
-use crate::checkpoint::{Checkpoint, Note};
+use crate::checkpoint::{Cosigned, Note, SignatureLine, VerifierKey};
 use crate::fact::{Instant, Time};
 use crate::ledger::{Ledger, LedgerError, Loaded};
 use crate::query::{self, Recipe};
 use crate::replay;
-use crate::report::{self, Head, Span, Tally, Tree};
+use crate::report::{self, Head, Signer, Span, Tally, Tree};
 use std::path::PathBuf;
 
 /// Arguments of `inforce report`.
@@ -33,11 +34,16 @@ pub struct ReportArgs {
     /// The sample's seed: any line of text.
     #[arg(long, value_name = "TEXT", requires = "sample")]
     seed: Option<String>,
+    /// A witness's public key, or a file that holds it: its cosignature on the checkpoint is verified. May be given again.
+    #[arg(long, value_name = "VKEY")]
+    witness: Vec<String>,
     #[command(flatten)]
     as_of: AsOf,
 }
 
 pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
+    check_span(args.since, args.until)?;
+    let witnesses = args.witness.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let Loaded { world, attested, size, root, bad } = args.as_of.load(&ledger)?;
     if let Some(bad) = bad {
@@ -48,8 +54,14 @@ pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
     let tree = Tree {
         entries: size.0,
         root: root.to_string(),
-        checkpoint: Some(head(&ledger, &ledger.last_note()?)?),
-        cosigned: ledger.witnessed_checkpoint()?.map(|note| head(&ledger, &note)).transpose()?,
+        as_of: args.as_of.said().map(str::to_owned),
+        // One that came after the moment was not there then.
+        checkpoint: Some(head(&ledger, &ledger.last_note()?, &witnesses)?).filter(|head| head.entries <= size.0),
+        cosigned: ledger
+            .witnessed_checkpoint()?
+            .map(|note| head(&ledger, &note, &witnesses))
+            .transpose()?
+            .filter(|head| head.entries <= size.0),
     };
     let mut tally = Tally::new(&world, ledger.origin(), span, tree);
     let decisions: Vec<_> = world.decisions().filter(|&each| span.holds(world.node(each).at.at)).collect();
@@ -84,10 +96,21 @@ pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn head(ledger: &Ledger, note: &str) -> Result<Head, CliError> {
+fn head(ledger: &Ledger, note: &str, witnesses: &[VerifierKey]) -> Result<Head, CliError> {
     let failed = |error| CliError::Failed(format!("the checkpoint: {error}"));
-    let checkpoint = Checkpoint::open(note, &ledger.verifier_key()).map_err(failed)?;
+    let own = ledger.verifier_key();
+    let Cosigned { checkpoint, cosignatures } = Cosigned::open(note, &own, witnesses).map_err(failed)?;
     let lines = Note::parse(note).map_err(failed)?;
-    let signed_by = lines.signatures().iter().map(|line| line.name.clone()).collect();
-    Ok(Head { entries: checkpoint.size.0, root: checkpoint.root.to_string(), signed_by })
+    let signer = |line: &SignatureLine| {
+        let is_of = |key: &VerifierKey| (key.id(), &key.name) == (line.id, &line.name);
+        let cosigned = cosignatures.iter().find(|each| is_of(&each.witness));
+        let at = cosigned.and_then(|each| i64::try_from(each.timestamp).ok()?.checked_mul(1_000_000_000));
+        Signer {
+            name: line.name.clone(),
+            verified: is_of(&own) || cosigned.is_some(),
+            at: at.map(|at| Time::utc(Instant(at)).to_string()),
+        }
+    };
+    let signed_by = lines.signatures().iter().map(signer).collect();
+    Ok(Head { entries: checkpoint.size.0, root: checkpoint.root.to_string(), signed_by, note: note.to_owned() })
 }

@@ -60,9 +60,11 @@ fn cut(text: &str, width: usize) -> String {
     kept + "…"
 }
 
-/// The columns of the terminal, or what reads well where there is none.
+/// The columns of the terminal, or of `COLUMNS` where there is none; where nobody says, nothing is cut.
 pub fn width() -> usize {
-    terminal_size::terminal_size().map_or(120, |(columns, _)| usize::from(columns.0))
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let terminal = terminal_size::terminal_size().map(|(columns, _)| usize::from(columns.0));
+    terminal.or_else(said).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

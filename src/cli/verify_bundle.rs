@@ -72,7 +72,7 @@ fn read_bundle(path: &Path) -> Result<String, CliError> {
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-fn parse_key(text: &str) -> Result<VerifierKey, CliError> {
+pub(super) fn parse_key(text: &str) -> Result<VerifierKey, CliError> {
     let held = if Path::new(text).is_file() { read(Path::new(text))? } else { text.to_owned() };
     VerifierKey::parse(held.trim()).map_err(|error| CliError::Usage(format!("key `{text}`: {error}")))
 }

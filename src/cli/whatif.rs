@@ -47,6 +47,7 @@ pub struct WhatIf {
 const NOTE: &str = "hypothetical: nothing of this is a verdict on record";
 
 pub fn run(args: WhatIf) -> Result<Exit, CliError> {
+    super::replay::check_span(args.since, args.until)?;
     let other = other(&args)?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let start = std::time::Instant::now();

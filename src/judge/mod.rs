@@ -251,8 +251,7 @@ impl Bench<'_> {
         if !versions.iter().any(|&version| version_of(world, version).role == Role::Platform) {
             record.fire(JudgeRule::NoPolicyInForce, None, None, Vec::new());
         }
-        let cited = self.body.cited.filter(|_| !world.hypothetical);
-        if cited.is_some_and(|(id, version)| !versions::is_in_force(world, view, id, version)) {
+        if self.body.cited.is_some_and(|(id, version)| !versions::is_in_force(world, view, id, version)) {
             record.fire(JudgeRule::WrongPolicyCited, None, None, vec![Ref::Entry(self.decision)]);
         }
         if !lineage.faults.is_empty() {

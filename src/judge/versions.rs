@@ -47,9 +47,11 @@ pub fn at_use(
     all
 }
 
-/// True if some policy's version of that name is in force at the decision, whatever its apps.
+/// True if some policy's version of that name is in force at the decision, whatever its apps: one that was adopted, also
+/// where the decision is judged by another.
 pub fn is_in_force(world: &World, view: View, policy: crate::symbols::Sym, name: crate::symbols::Sym) -> bool {
-    world.policies.iter().filter(|line| line.id == policy).any(|line| {
+    let adopted = world.adopted.as_ref().unwrap_or(&world.policies);
+    adopted.iter().filter(|line| line.id == policy).any(|line| {
         line.in_force(view.decision.at, |version| view.sees_version(version.seq))
             .is_some_and(|version| version.name == name)
     })

@@ -42,6 +42,7 @@ pub struct Answer {
 }
 
 /// A policy version, compiled within one set of symbols.
+#[derive(Clone)]
 pub struct Compiled {
     /// Its params.
     pub params: Params,

@@ -29,20 +29,20 @@ pub(super) enum Constant {
 /// Constants by path below `context`.
 pub(super) type Constants = BTreeMap<String, Constant>;
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum TimeTerm {
     Attr(Attr, i64),
     Fixed(i64),
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum SetTerm {
     Attr(Attr),
     Fixed(Vec<Sym>),
 }
 
 /// One reading of the key.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Feature {
     Whole(Attr),
     Order(TimeTerm, TimeTerm),
@@ -53,7 +53,7 @@ enum Feature {
 }
 
 /// The readings of one policy text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Features {
     list: Vec<Feature>,
 }

@@ -87,23 +87,22 @@ impl Filter {
             && (self.kinds.is_empty() || line.kind.is_some_and(|kind| self.kinds.contains(&kind)))
     }
 
-    /// By what is said of it.
+    /// By what is said of it: of either view, if that is asked, but all of one.
     pub fn takes_said(&self, said: &Said) -> bool {
+        let (known, today) = (self.side != Side::True, self.side != Side::Known);
         (self.conformances.is_empty() || self.conformances.contains(&said.conformance))
-            && self.in_views(&self.verdicts, said, |view, wanted| view.verdict == *wanted)
-            && self.in_views(&self.rules, said, |view, wanted| view.rules.iter().any(|rule| rule.id == wanted))
-            && self.in_views(&self.findings, said, |view, wanted| view.findings.contains(&wanted.as_str()))
-            && self.in_views(&self.policies, said, |view, (policy, version)| {
-                let is_it =
-                    |(id, name): &(&str, &str)| id == policy && version.as_ref().is_none_or(|version| version == name);
-                view.versions.iter().any(is_it)
-            })
+            && (known && self.takes_view(&said.known) || today && self.takes_view(&said.today))
     }
 
-    fn in_views<T>(&self, wanted: &[T], said: &Said, has: impl Fn(&SaidView, &T) -> bool) -> bool {
-        let (known, today) = (self.side != Side::True, self.side != Side::Known);
-        wanted.is_empty()
-            || wanted.iter().any(|wanted| known && has(&said.known, wanted) || today && has(&said.today, wanted))
+    fn takes_view(&self, view: &SaidView) -> bool {
+        let is_it = |(policy, version): &(String, Option<String>), (id, name): &(&str, &str)| {
+            id == policy && version.as_ref().is_none_or(|version| version == name)
+        };
+        (self.verdicts.is_empty() || self.verdicts.contains(&view.verdict))
+            && any(&self.rules, view.rules.iter().map(|rule| rule.id))
+            && any(&self.findings, view.findings.iter().copied())
+            && (self.policies.is_empty()
+                || view.versions.iter().any(|version| self.policies.iter().any(|policy| is_it(policy, version))))
     }
 
     /// False if no decision of a block can be one of those.

@@ -162,12 +162,15 @@ pub fn rule_id(world: &World, rule: Rule) -> &str {
 pub fn finding_id(world: &World, finding: FindingId) -> &str {
     match finding {
         FindingId::Policy(ix, number) => policy_rule(world, ix, number),
-        FindingId::BackdatedPolicy => "backdated-policy",
-        FindingId::LateFact => "late-fact",
-        FindingId::RelabelledAfterDecision => "relabelled-after-decision",
-        FindingId::ViewsDiffer => "views-differ",
+        FindingId::BackdatedPolicy => OWN_FINDINGS[0],
+        FindingId::LateFact => OWN_FINDINGS[1],
+        FindingId::RelabelledAfterDecision => OWN_FINDINGS[2],
+        FindingId::ViewsDiffer => OWN_FINDINGS[3],
     }
 }
+
+/// The ids of the judge's own findings.
+pub const OWN_FINDINGS: [&str; 4] = ["backdated-policy", "late-fact", "relabelled-after-decision", "views-differ"];
 
 /// The id of a rule of a policy's text.
 fn policy_rule(world: &World, ix: VersionIx, number: u16) -> &str {

@@ -5,7 +5,9 @@ mod json;
 mod summary;
 
 pub use attested::attestation;
-pub use json::{attested_json, attested_line, finding_id, reference, rule_id, tampered, to_json, to_line};
+pub use json::{
+    OWN_FINDINGS, attested_json, attested_line, finding_id, reference, rule_id, tampered, to_json, to_line,
+};
 pub use summary::Summary;
 
 use crate::judge::{self, Ask, Judgement, Memos};

@@ -22,6 +22,8 @@ const WEEK_NS: i64 = 7 * 86_400 * 1_000_000_000;
 const WIDTHS: [(&str, i32); 2] = [("wide", 920), ("narrow", 340)];
 const LEFT: i32 = 44;
 const BAND: i32 = 14;
+/// From one policy to the next: its name stands close above its band, and far from the one before.
+const PITCH: i32 = BAND + TEXT + 10;
 /// Height of letters; what the library is told is more than what it writes.
 const TEXT: i32 = 12;
 const FONT: i32 = 15;
@@ -65,42 +67,53 @@ pub fn conformance(weeks: &[Week], policies: &[PolicyLine], counts: &Counts) -> 
         Conformance::ALL.iter().copied().filter(|each| counts.contains_key(each.name())).collect();
     let described: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
     let about = format!("{} weeks: {}. The table below says the same.", weeks.len(), described.join(", "));
-    figure("conformance", "Decisions a week by conformance, under the policies in force", &about, |width| {
-        let lines = policy_names(policies);
-        let columns = (width / 150).max(2);
-        let legend = (shown.len() as i32 + columns - 1) / columns * 18 + 12;
-        let bands = lines.len() as i32 * (BAND + TEXT + 6) + 8;
-        let height = legend + bands + 210 + 24;
-        draw(width, height, |area| {
-            for (number, &each) in shown.iter().enumerate() {
-                let number = number as i32;
-                let (x, y) = (LEFT + number % columns * 150, number / columns * 18 + 4);
-                fill(area, (x, y, x + 14, y + 12), fill_of(each));
-                let count = counts[each.name()];
-                text(area, &format!("{} ({count})", each.name().replace('_', " ")), (x + 19, y + 11), &INK, HPos::Left);
-            }
-            let axis = Axis::of(weeks, width);
-            draw_bands(area, &axis, policies, &lines, legend);
-            let most = weeks.iter().map(|week| week.decisions).max().unwrap_or(0).max(1);
-            let (top, bottom) = (legend + bands + 6, height - 24);
-            scale(area, most, top, bottom, width);
-            for (number, week) in weeks.iter().enumerate() {
-                let (left, right) = axis.bar(number);
-                let (mut below, mut foot) = (0, bottom);
-                for each in &shown {
-                    below += week.conformance.get(each.name()).copied().unwrap_or(0);
-                    let head = bottom - (below as i128 * i128::from(bottom - top) / i128::from(most)) as i32;
-                    // One among thousands is still one to be seen.
-                    let head = if week.conformance.contains_key(each.name()) { head.min(foot - 2) } else { head };
-                    if head < foot {
-                        fill(area, (left, head, right, foot), fill_of(*each));
-                    }
-                    foot = foot.min(head);
+    figure(
+        "conformance",
+        "Decisions a week, shown or held back, by conformance, under the policies in force",
+        &about,
+        |width| {
+            let lines = policy_names(policies);
+            let columns = (width / 150).max(2);
+            let legend = (shown.len() as i32 + columns - 1) / columns * 18 + 12;
+            let bands = lines.len() as i32 * PITCH + 8;
+            let height = legend + bands + 210 + 24;
+            draw(width, height, |area| {
+                for (number, &each) in shown.iter().enumerate() {
+                    let number = number as i32;
+                    let (x, y) = (LEFT + number % columns * 150, number / columns * 18 + 4);
+                    fill(area, (x, y, x + 14, y + 12), fill_of(each));
+                    let count = counts[each.name()];
+                    text(
+                        area,
+                        &format!("{} ({count})", each.name().replace('_', " ")),
+                        (x + 19, y + 11),
+                        &INK,
+                        HPos::Left,
+                    );
                 }
-            }
-            axis.label(area, weeks, bottom);
-        })
-    })
+                let axis = Axis::of(weeks, width);
+                draw_bands(area, &axis, policies, &lines, legend);
+                let most = weeks.iter().map(|week| week.decisions).max().unwrap_or(0).max(1);
+                let (top, bottom) = (legend + bands + 6, height - 24);
+                scale(area, most, top, bottom, width);
+                for (number, week) in weeks.iter().enumerate() {
+                    let (left, right) = axis.bar(number);
+                    let (mut below, mut foot) = (0, bottom);
+                    for each in &shown {
+                        below += week.conformance.get(each.name()).copied().unwrap_or(0);
+                        let head = bottom - (below as i128 * i128::from(bottom - top) / i128::from(most)) as i32;
+                        // One among thousands is still one to be seen.
+                        let head = if week.conformance.contains_key(each.name()) { head.min(foot - 2) } else { head };
+                        if head < foot {
+                            fill(area, (left, head, right, foot), fill_of(*each));
+                        }
+                        foot = foot.min(head);
+                    }
+                }
+                axis.label(area, weeks, bottom);
+            })
+        },
+    )
 }
 
 /// Decisions in which each rule fired, a row a rule, a bar a week; on as many charts as they need.
@@ -117,9 +130,9 @@ pub fn rules(weeks: &[Week], policies: &[PolicyLine], rules: &[RuleLine]) -> Mar
 fn some_rules(id: &str, weeks: &[Week], policies: &[PolicyLine], fired: &[&RuleLine]) -> Markup {
     let described: Vec<String> = fired.iter().map(|rule| format!("{} in {}", rule.rule, rule.known)).collect();
     let about = format!("Decisions in which each rule fired: {}.", described.join(", "));
-    figure(id, "Decisions a week in which each rule fired, known view", &about, |width| {
+    figure(id, "Decisions a week, shown or held back, in which each rule fired, known view", &about, |width| {
         let lines = policy_names(policies);
-        let bands = lines.len() as i32 * (BAND + TEXT + 6) + 30;
+        let bands = lines.len() as i32 * PITCH + 30;
         let height = bands + fired.len() as i32 * ROW + 24;
         draw(width, height, |area| {
             fill(area, (LEFT, 4, LEFT + 14, 16), Fill::Solid);
@@ -202,7 +215,7 @@ fn policy_names(policies: &[PolicyLine]) -> Vec<&str> {
 /// A band a policy: which version was in force, told by name, its neighbours by another hatching.
 fn draw_bands(area: &Area, axis: &Axis, policies: &[PolicyLine], names: &[&str], top: i32) {
     for (row, name) in names.iter().enumerate() {
-        let y = top + row as i32 * (BAND + TEXT + 6);
+        let y = top + row as i32 * PITCH;
         text(area, &shortened(name, (axis.right - axis.left) / 7), (axis.left, y + TEXT - 3), &SOFT, HPos::Left);
         let versions = policies.iter().filter(|line| line.policy == *name);
         for (number, line) in versions.enumerate() {
@@ -213,9 +226,9 @@ fn draw_bands(area: &Area, axis: &Axis, policies: &[PolicyLine], names: &[&str],
             }
             let (left, right) = (axis.at(from.0), axis.at(end.0).max(axis.at(from.0) + 3));
             let how = if number % 2 == 0 { Fill::Pale } else { Fill::Empty };
-            fill(area, (left, y + TEXT + 2, right, y + TEXT + 2 + BAND), how);
+            fill(area, (left, y + TEXT, right, y + TEXT + BAND), how);
             let label = shortened(&line.version, (right - left - 8) / 7);
-            text(area, &label, (left + 4, y + TEXT + BAND - 3), &INK, HPos::Left);
+            text(area, &label, (left + 4, y + TEXT + BAND - 4), &INK, HPos::Left);
         }
     }
 }

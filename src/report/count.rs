@@ -69,6 +69,8 @@ pub struct Report {
 pub struct Tree {
     pub entries: u64,
     pub root: String,
+    /// The moment that was asked for, as it was said; none for the ledger as it stands.
+    pub as_of: Option<String>,
     pub checkpoint: Option<Head>,
     pub cosigned: Option<Head>,
 }
@@ -79,8 +81,21 @@ pub struct Tree {
 pub struct Head {
     pub entries: u64,
     pub root: String,
-    /// The names on its signature lines: the ledger's, and those of witnesses.
-    pub signed_by: Vec<String>,
+    /// By its signature lines.
+    pub signed_by: Vec<Signer>,
+    /// The signed note itself, for whoever has other keys.
+    pub note: String,
+}
+
+/// A signature line of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Signer {
+    pub name: String,
+    /// True if the signature holds under a key that was at hand: the ledger's own, or one that was handed in.
+    pub verified: bool,
+    /// When a witness cosigned, by its clock.
+    pub at: Option<String>,
 }
 
 /// Entries that happened in the span.
@@ -166,6 +181,8 @@ pub struct RuleLine {
     pub today: u64,
     /// Decisions that were served although it denied in the known view.
     pub broken: u64,
+    /// Decisions that were served although it fired in the known view, whether it denied or needed a person.
+    pub served: u64,
 }
 
 /// An interval in which a rule was broken.

@@ -2,6 +2,7 @@
 
 use super::chart;
 use super::count::*;
+use crate::fact::Kind;
 use crate::query::SampleFile;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -41,7 +42,8 @@ pub fn to_html(report: &Report) -> String {
                 a class="skip" href="#figures" { "Skip to the figures" }
                 header {
                     h1 { (title) }
-                    p { (span(report)) ". " (number(report.tree.entries)) " entries in the ledger, root "
+                    p { (span(report)) ". " @if let Some(moment) = &report.tree.as_of { "As of " (moment) ": " }
+                        (number(report.tree.entries)) " entries in the ledger, root "
                         code { (&report.tree.root.get(..16).unwrap_or(&report.tree.root)) "…" } }
                     nav aria-label="Sections" { ul { @for (id, name) in SECTIONS { li { a href={ "#" (id) } { (name) } } } } }
                 }
@@ -131,8 +133,11 @@ fn complete(report: &Report) -> Markup {
         }
         @if !complete.unproven.why.is_empty() { (counts("Why decisions are unproven: rules that need a person", "Rule", &complete.unproven.why)) }
         @if !complete.unresolved.is_empty() { (counts("References that lead nowhere, by what cites", "Kind", &complete.unresolved)) }
-        @if !complete.destroyed.is_empty() { (counts("Bodies destroyed", "Kind", &complete.destroyed)) }
-        (by(report, "conformance"))
+        @if !complete.destroyed.is_empty() {
+            (counts("Bodies destroyed", "Kind", &complete.destroyed))
+            @if report.tree.as_of.is_some() { p class="soft" { "What was erased after that moment is gone as well: no command brings it back." } }
+        }
+        (by(report, "completeness"))
     }
 }
 
@@ -178,11 +183,11 @@ fn rules(report: &Report) -> Markup {
             caption { "Decisions in which each rule fired" }
             thead { tr {
                 th scope="col" { "Rule" } th scope="col" { "Outcome" } th scope="col" class="n" { "As known" }
-                th scope="col" class="n" { "As true" } th scope="col" class="n" { "Served all the same" }
+                th scope="col" class="n" { "As true" } th scope="col" class="n" { "Served, known view" }
             } }
             tbody { @for rule in &report.rules { tr {
                 th scope="row" { (&rule.rule) small { (&rule.title) } } td { (if rule.outcome == "deny" { "denies" } else { "needs a person" }) } td class="n" { (number(rule.known)) }
-                td class="n" { (number(rule.today)) } td class="n" { (number(rule.broken)) }
+                td class="n" { (number(rule.today)) } td class="n" { (number(rule.served)) }
             } } }
         }
         @if !report.known.findings.is_empty() { (counts("Findings, known view", "Finding", &report.known.findings)) }
@@ -234,7 +239,9 @@ fn notices(report: &Report) -> Markup {
                 td { @for (place, (status, count)) in line.statuses.iter().enumerate() { @if place > 0 { ", " } (number(*count)) " " (plain(status)) } }
             } } }
         } }
-        (by(report, "recorded"))
+        @let erased = report.completeness.destroyed.get(Kind::NoticeRecorded.name()).copied().unwrap_or(0);
+        @if erased > 0 { p { "Besides, " (several(erased as usize, "notice was", "notices were")) " erased: what they said is not known any more." } }
+        (by(report, "notices"))
     }
 }
 
@@ -250,6 +257,7 @@ fn late(report: &Report) -> Markup {
                 td { (&line.at) small { "recorded " (&line.recorded) } } td class="n" { (duration(line.lag_s)) } td class="n" { (number(line.decisions)) }
             } } }
         } (more(report.late_facts.len())) }
+        (by(report, "late_facts"))
         h3 { "Erasures" }
         p { (several(report.erasures.len(), "erasure", "erasures")) "." }
         @if !report.erasures.is_empty() { table {
@@ -259,7 +267,7 @@ fn late(report: &Report) -> Markup {
                 th scope="row" { (line.seq) } td { (line.scope) } td { (&line.at) small { "recorded " (&line.recorded) } }
             } } }
         } (more(report.erasures.len())) }
-        (by(report, "recorded"))
+        (by(report, "erasures"))
     }
 }
 
@@ -298,7 +306,16 @@ fn tree(report: &Report) -> Markup {
     let tree = &report.tree;
     let head = |head: &Option<Head>, none: &str| match head {
         Some(head) => html! {
-            (number(head.entries)) " entries, root " code class="hash" { (&head.root) } " signed by " (head.signed_by.join(", "))
+            (number(head.entries)) " entries, root " code class="hash" { (&head.root) } " signed by "
+            @for (place, signer) in head.signed_by.iter().enumerate() {
+                @if place > 0 { ", " } (&signer.name)
+                @match (&signer.at, signer.verified) {
+                    (Some(at), true) => { " (verified, at " (at) ")" }
+                    (None, true) => { " (verified)" }
+                    (_, false) => { b { " (not verified: no key of this name was handed in)" } }
+                }
+            }
+            pre { (&head.note) }
         },
         None => html! { (none) },
     };
@@ -308,7 +325,8 @@ fn tree(report: &Report) -> Markup {
             dt { "Last checkpoint" } dd { (head(&tree.checkpoint, "none")) }
             dt { "Last one cosigned" } dd { (head(&tree.cosigned, "none: nobody outside vouches for this ledger")) }
         }
-        p class="soft" { "The ledger's signature was verified. Whose cosignatures are enough is for the reader to say: names are as the note has them." }
+        p class="soft" { "The ledger's signature was verified, and cosignatures whose keys were handed in by " code { "--witness" }
+            ". A name that was not verified proves nothing: anybody can write a line. Whose cosignatures are enough is for the reader to say." }
         (by(report, "tree"))
     }
 }

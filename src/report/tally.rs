@@ -25,6 +25,9 @@ pub fn judged<'w>(world: &'w World, judgement: &Judgement) -> Judged<'w> {
     Judged { row: query::row(world, judgement), late: late.collect() }
 }
 
+/// A rule's id, and the policy and version that it is of.
+type Fired<'w> = (&'w str, Option<(&'w str, &'w str)>);
+
 /// Counts that are being gathered.
 pub struct Tally<'w> {
     world: &'w World,
@@ -33,6 +36,9 @@ pub struct Tally<'w> {
     periods: Periods<'w>,
     weeks: BTreeMap<i64, Week>,
     broken: Counts,
+    served: Counts,
+    /// Rules that fired, with the policy and version that they are of.
+    fired: BTreeSet<Fired<'w>>,
     denying: BTreeSet<String>,
     late: BTreeMap<u64, (i64, u64)>,
 }
@@ -41,6 +47,7 @@ impl<'w> Tally<'w> {
     /// Nothing counted yet.
     pub fn new(world: &'w World, origin: &str, span: Span, tree: Tree) -> Tally<'w> {
         let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
+        let commands = commands(span, tree.as_of.as_deref());
         let report = Report {
             format: FORMAT,
             origin: origin.to_owned(),
@@ -65,15 +72,15 @@ impl<'w> Tally<'w> {
             late_facts: Vec::new(),
             erasures: Vec::new(),
             sample: None,
-            commands: commands(span),
+            commands,
         };
         let periods = Periods::new(world, Asked::default());
-        let (weeks, broken, denying, late) = Default::default();
-        Tally { world, span, report, periods, weeks, broken, denying, late }
+        let (weeks, broken, served, fired, denying, late) = Default::default();
+        Tally { world, span, report, periods, weeks, broken, served, fired, denying, late }
     }
 
     /// Takes the next decision of the span.
-    pub fn take(&mut self, judged: &Judged) {
+    pub fn take(&mut self, judged: &Judged<'w>) {
         let (row, report) = (&judged.row, &mut self.report);
         report.decisions += 1;
         let conformance = row.conformance.name();
@@ -94,6 +101,9 @@ impl<'w> Tally<'w> {
         let fired: BTreeSet<(&str, bool)> = row.known.rules.iter().map(|rule| (rule.id, rule.denies)).collect();
         for id in fired.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>() {
             *week.rules.entry(id.to_owned()).or_default() += 1;
+            if row.outcome == Some(Outcome::Served) {
+                *self.served.entry(id.to_owned()).or_default() += 1;
+            }
         }
         for (id, denies) in fired {
             if denies && row.outcome == Some(Outcome::Served) {
@@ -104,6 +114,7 @@ impl<'w> Tally<'w> {
             }
         }
         let both = row.known.rules.iter().chain(&row.today.rules);
+        self.fired.extend(both.clone().map(|rule| (rule.id, rule.policy.zip(rule.version))));
         self.denying.extend(both.filter(|rule| rule.denies).map(|rule| rule.id.to_owned()));
         for &(seq, lag_s) in &judged.late {
             self.late.entry(seq).or_insert((lag_s, 0)).1 += 1;
@@ -119,7 +130,7 @@ impl<'w> Tally<'w> {
         unproven.decisions = report.conformance.get(Conformance::Unproven.name()).copied().unwrap_or(0);
         unproven.share = (unproven.decisions as f64 / report.decisions.max(1) as f64 * 1e6).round() / 1e6;
         report.weeks = weeks(std::mem::take(&mut self.weeks));
-        let titles = titles(world);
+        let titles = titles(world, &self.fired);
         let ids: BTreeSet<&String> = report.known.rules.keys().chain(report.today.rules.keys()).collect();
         let line = |id: &String| RuleLine {
             rule: id.clone(),
@@ -128,6 +139,7 @@ impl<'w> Tally<'w> {
             known: report.known.rules.get(id).copied().unwrap_or(0),
             today: report.today.rules.get(id).copied().unwrap_or(0),
             broken: self.broken.get(id).copied().unwrap_or(0),
+            served: self.served.get(id).copied().unwrap_or(0),
         };
         report.rules = ids.into_iter().map(line).collect();
         let period = |period: query::Period| PeriodLine {
@@ -230,13 +242,16 @@ fn weeks(mut found: BTreeMap<i64, Week>) -> Vec<Week> {
     (first..=last).step_by(7).map(week).collect()
 }
 
-/// Every rule's title, by id: of the policies in the world, and the judge's own.
-fn titles(world: &World) -> BTreeMap<String, String> {
-    let own = crate::judge::JudgeRule::ALL.iter().map(|rule| (rule.name().to_owned(), rule.title().to_owned()));
-    let compiled = world.policies.iter().flat_map(|line| &line.versions).filter_map(|each| each.compiled.as_ref().ok());
-    let policies =
-        compiled.flat_map(|compiled| compiled.rules().iter().map(|rule| (rule.id.clone(), rule.title.clone())));
-    own.chain(policies).collect()
+/// What the rules that fired say, by id: policies may have rules of one name that say different things.
+fn titles(world: &World, fired: &BTreeSet<Fired>) -> BTreeMap<String, String> {
+    let mut titles: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for rule in query::rules(world).filter(|rule| fired.contains(&(rule.id, rule.of))) {
+        let of_rule = titles.entry(rule.id.to_owned()).or_default();
+        if !of_rule.contains(&rule.title) {
+            of_rule.push(rule.title);
+        }
+    }
+    titles.into_iter().map(|(id, titles)| (id, titles.join("; or: "))).collect()
 }
 
 fn policies(world: &World) -> Vec<PolicyLine> {
@@ -312,15 +327,33 @@ fn erasures(world: &World, span: Span, accounts: &BTreeSet<AccountIx>) -> Vec<Er
     lines
 }
 
-/// How to have each part again.
-fn commands(span: Span) -> BTreeMap<&'static str, String> {
-    let span = span.arguments();
+/// How to have each part again, from something else than a report.
+fn commands(span: Span, as_of: Option<&str>) -> BTreeMap<&'static str, String> {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let as_of = as_of.map(|moment| format!(" --as-of {}", quoted(moment))).unwrap_or_default();
+    let of = |command: &str| format!("inforce {command}{}{as_of}", span.arguments());
     BTreeMap::from([
-        ("tree", "inforce verify --json".to_owned()),
-        ("recorded", format!("inforce report --json{span}")),
-        ("conformance", format!("inforce replay --all --json{span}")),
-        ("periods", format!("inforce periods{span}")),
-        ("policies", "inforce policy list".to_owned()),
-        ("checkpoint", "inforce checkpoint --json".to_owned()),
+        ("tree", format!("inforce verify --json{as_of}")),
+        ("recorded", of("query facts --oldest --limit all --json")),
+        ("notices", of("query facts --kind notice.recorded --oldest --limit all --json")),
+        ("erasures", of("query facts --kind subject.erased --oldest --limit all --json")),
+        ("late_facts", of("query --finding late-fact --view true --oldest --limit all --json")),
+        (
+            "completeness",
+            format!(
+                "inforce sql{as_of} \"SELECT kind, sum(unresolved), count(*) FILTER (WHERE destroyed) FROM entries{} GROUP BY kind\"",
+                bounds(span)
+            ),
+        ),
+        ("conformance", of("replay --all --json")),
+        ("periods", of("periods")),
+        ("policies", format!("inforce policy list{as_of}")),
     ])
+}
+
+/// The span as a condition of SQL, if it has an end.
+fn bounds(span: Span) -> String {
+    let bound = |op: &str, at: Option<Instant>| at.map(|at| format!("occurred_at {op} '{}'", Time::utc(at)));
+    let bounds: Vec<String> = [bound(">=", span.since), bound("<", span.until)].into_iter().flatten().collect();
+    if bounds.is_empty() { String::new() } else { format!(" WHERE {}", bounds.join(" AND ")) }
 }

@@ -3,10 +3,11 @@
 use super::SearchError;
 use super::page::{Page, Turned};
 use crate::entry::Entry;
-use crate::fact::Instant;
+use crate::fact::{Instant, Kind};
 use crate::ledger::{By, Ledger, LedgerError, Look};
 use crate::merkle::TreeSize;
 use crate::query::FactFilter;
+use crate::timeline::World;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
@@ -129,4 +130,17 @@ fn by_reading(
 /// Everything about an account, and about every account that was ever linked to one of its centers.
 pub fn person(ledger: &Ledger, account: &str, size: TreeSize) -> Result<Vec<Entry>, SearchError> {
     Ok(ledger.look()?.person(account, size)?)
+}
+
+/// A world of nothing but the ledger's policies.
+pub fn policies(ledger: &Ledger) -> Result<World, SearchError> {
+    let (look, mut world) = (ledger.look()?, World::default());
+    for seq in look.find(By::Kind(Kind::PolicyAdopted))? {
+        let entry = look.expect(seq)?;
+        if entry.header.kind == Kind::PolicyAdopted {
+            world.add(&entry);
+        }
+    }
+    world.finish();
+    Ok(world)
 }

@@ -13,7 +13,7 @@ mod keep;
 mod page;
 
 pub use decisions::{How, decisions, judged};
-pub use facts::{each_fact, person};
+pub use facts::{each_fact, person, policies};
 pub use keep::{keep, kept_label};
 pub use page::{Page, Turned};
 

@@ -155,8 +155,8 @@ pub struct World {
     by_center: HashMap<Sym, CenterIx>,
     turns: Many<Sym, NodeIx>,
     labels: Many<NodeIx, Label>,
-    /// True if the policies are not those that were in force: what a decision cites then means nothing.
-    pub(crate) hypothetical: bool,
+    /// Every policy as it was adopted, where others stand in their place: what a decision cites is held to these.
+    pub(crate) adopted: Option<Vec<PolicyLine>>,
     latest_decision: Option<Instant>,
 }
 

@@ -6,6 +6,7 @@ use crate::policy::{Compiled, PACKS, Pack, PolicyError};
 use crate::symbols::Sym;
 
 /// One version of a policy.
+#[derive(Clone)]
 pub struct Version {
     /// The version's name.
     pub name: Sym,
@@ -40,6 +41,7 @@ impl Version {
 }
 
 /// Every version of one policy, ascending by (`in_force_from`, seq).
+#[derive(Clone)]
 pub struct PolicyLine {
     /// The policy's id.
     pub id: Sym,
@@ -76,6 +78,7 @@ impl World {
     /// of that policy's versions; a built-in pack, `PACK@built-in`, in place of every platform policy, or as an overlay
     /// beside the others.
     pub fn judge_by(&mut self, name: &str) -> Result<(), String> {
+        let adopted = self.policies.clone();
         let (policy, version) = name.split_once('@').ok_or_else(|| format!("`{name}`: expected `POLICY@VERSION`"))?;
         let line = match version {
             "built-in" => {
@@ -85,6 +88,7 @@ impl World {
             _ => self.take_version(policy, version)?,
         };
         self.judge_by_line(policy, line);
+        self.adopted.get_or_insert(adopted);
         Ok(())
     }
 
@@ -95,6 +99,7 @@ impl World {
         if let Err(error) = &line.versions[0].compiled {
             return Err(error.to_string());
         }
+        self.adopted.get_or_insert_with(|| self.policies.clone());
         let line = self.in_place(line);
         self.judge_by_line(name, line);
         Ok(())
@@ -118,7 +123,6 @@ impl World {
         // What the text can see of its own dates must say the same.
         only.adopted.in_force_from = Time::utc(Instant(0));
         only.compiled = Compiled::new(policy, &only.adopted, &mut self.symbols);
-        self.hypothetical = true;
         self.policies.push(line);
         // Memos are by number: no two versions of a world may share one.
         let versions = self.policies.iter_mut().flat_map(|line| &mut line.versions);

@@ -2,6 +2,7 @@
 
 use super::common::{Scratch, check_ledger, facts, replay_of};
 use super::{demo, object, populated, population, run};
+use inforce::checkpoint::{Note, WitnessKey};
 use inforce::fact::Time;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,4 +206,61 @@ fn luminance(color: &str) -> f64 {
     };
     assert!(color.len() == 7, "{color}");
     0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+}
+
+#[test]
+fn who_cosigned_is_verified_or_said_not_to_be() {
+    let scratch = demo();
+    let witness = WitnessKey::new("w.example/1", [9; 32].into()).expect("a name");
+    let (held, to) = (scratch.path().join("checkpoint"), scratch.path().join("checkpoint.witnessed"));
+    let note = std::fs::read_to_string(held).expect("a checkpoint");
+    let mut note = Note::parse(&note).expect("a note");
+    note.add(witness.cosign(note.text(), 1_700_000_000));
+    let forged = "— ftc.example/w \
+                  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+    std::fs::write(&to, format!("{note}{forged}")).expect("written");
+    let signers = |args: &[&str]| report(&scratch, args)["tree"]["cosigned"]["signed_by"].clone();
+    let own = signers(&[])[0]["name"].clone();
+    let line = |name: Value, verified: bool, at: Value| json!({ "name": name, "verified": verified, "at": at });
+    let forged = line("ftc.example/w".into(), false, Value::Null);
+    let unknown = line("w.example/1".into(), false, Value::Null);
+    assert_eq!(signers(&[]), json!([line(own.clone(), true, Value::Null), unknown, forged]));
+    let known = line("w.example/1".into(), true, "2023-11-14T22:13:20Z".into());
+    let asked = signers(&["--witness", &witness.verifier().to_string()]);
+    assert_eq!(asked, json!([line(own, true, Value::Null), known, forged]));
+    let page = scratch.dir.path().join("page.html");
+    let (_, code) = run(&scratch, &["report", "-o", page.to_str().expect("a name")]);
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(code == 0 && page.contains("not verified: no key of this name was handed in"), "{code}");
+}
+
+#[test]
+fn as_of_a_moment_every_command_of_the_page_names_it() {
+    let scratch = demo();
+    let found = report(&scratch, &["--as-of", "1000", "--since", "2025-12-01T00:00:00Z"]);
+    assert_eq!((&found["tree"]["as_of"], &found["tree"]["checkpoint"]), (&json!("1000"), &Value::Null));
+    for (name, command) in found["commands"].as_object().expect("commands") {
+        let command = command.as_str().expect("text");
+        assert!(command.contains(" --as-of '1000'") && !command.contains("inforce report"), "{name}: {command}");
+        let words: Vec<&str> = command.split(' ').skip(1).map(|word| word.trim_matches('\'')).collect();
+        if words[0] != "sql" {
+            let (output, code) = run(&scratch, &words);
+            assert!([0, 3, 4].contains(&code), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn no_other_policy_cures_a_wrong_citation() {
+    let scratch = demo();
+    for args in
+        [&["--pack", "meta-ai-personalization", "--param", "notice_channels=all"][..], &["--pack", "overlay-minors"]]
+    {
+        let (output, code) = run(&scratch, &[&["whatif", "--json"], args].concat());
+        assert_eq!(code, 0, "{}", String::from_utf8_lossy(&output.stderr));
+        let found = object(&output);
+        let rules = found["known"]["rules"].as_array().expect("a list");
+        let rule = rules.iter().find(|rule| rule["id"] == "wrong-policy-cited").expect("it fired before");
+        assert_eq!((&rule["gone"], &rule["after"]), (&json!(0), &rule["before"]), "{args:?}");
+    }
 }

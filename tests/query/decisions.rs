@@ -21,11 +21,16 @@ fn takes(filter: &Filter, event: &Value, verdict: &Value) -> bool {
         Side::True => vec![&verdict["true"]],
         Side::Either => vec![&verdict["known"], &verdict["true"]],
     };
-    let listed = |wanted: &[String], list: &str| {
-        let has = |view: &&Value, wanted: &String| {
-            view[list].as_array().expect("a list").iter().any(|each| each["id"] == *wanted)
-        };
-        wanted.is_empty() || wanted.iter().any(|wanted| views.iter().any(|view| has(view, wanted)))
+    let listed = |view: &Value, wanted: &[String], list: &str| {
+        let has = |wanted: &String| view[list].as_array().expect("a list").iter().any(|each| each["id"] == *wanted);
+        wanted.is_empty() || wanted.iter().any(has)
+    };
+    // All that is asked of a view holds in one and the same.
+    let in_view = |view: &&Value| {
+        let of = |name: &Verdict| view["verdict"] == name.name();
+        (filter.verdicts.is_empty() || filter.verdicts.iter().any(of))
+            && listed(view, &filter.rules, "rules")
+            && listed(view, &filter.findings, "findings")
     };
     let span = &filter.span;
     let clock = at(if span.by_recording { &event["recordedtime"] } else { &event["time"] });
@@ -41,10 +46,7 @@ fn takes(filter: &Filter, event: &Value, verdict: &Value) -> bool {
         && (filter.kinds.is_empty() || filter.kinds.iter().any(|kind| item["kind"] == kind.name()))
         && (filter.conformances.is_empty()
             || filter.conformances.iter().any(|name| verdict["conformance"] == name.name()))
-        && (filter.verdicts.is_empty()
-            || filter.verdicts.iter().any(|name| views.iter().any(|view| view["verdict"] == name.name())))
-        && listed(&filter.rules, "rules")
-        && listed(&filter.findings, "findings")
+        && views.iter().any(in_view)
 }
 
 pub fn random_filter(random: &mut Random) -> Filter {

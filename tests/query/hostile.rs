@@ -39,6 +39,11 @@ fn wrong_arguments_are_refused_in_one_line_and_data_steers_no_terminal() {
         (&["whatif", "--pack", "meta-ai-personalization", "--param", "tz_basis=moon"], "tz_basis"),
         (&["whatif", "--pack", "meta-ai-personalization@1", "--param", "tz_basis=utc"], "--param"),
         (&["bundle", "d0", "-o", "x", "--as-of", "3"], "checkpoint"),
+        (&["query", "--region", "UK"], "`GB`"),
+        (&["query", "--account", "facebook"], "<app>/<id>"),
+        (&["query", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"], "is before --since"),
+        (&["periods", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"], "is before --since"),
+        (&["report", "--json", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"], "is before"),
     ];
     for (arguments, expected) in cases {
         let output = inforce(arguments, &scratch.path());
@@ -53,23 +58,18 @@ fn wrong_arguments_are_refused_in_one_line_and_data_steers_no_terminal() {
         &["query", "--after", "18446744073709551615", "--oldest"],
         &["query", "--after", "0"],
         &["query", "facts", "--after", "18446744073709551615", "--oldest"],
-        &["query", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"],
-        &[
-            "query",
-            "facts",
-            "--since",
-            "2030-01-01T00:00:00Z",
-            "--until",
-            "2020-01-01T00:00:00Z",
-            "--clock",
-            "recorded",
-        ],
-        &["query", "facts", "--account", "nobody"],
+        &["query", "--since", "2030-01-01T00:00:00Z", "--until", "2030-01-01T00:00:00Z"],
+        &["query", "facts", "--since", "2030-01-01T00:00:00Z", "--clock", "recorded"],
+        &["query", "facts", "--account", "facebook/nobody"],
         &["query", "--as-of", "1971-01-01T00:00:00Z"],
     ];
     for arguments in edges {
         let output = inforce(arguments, &scratch.path());
         assert_eq!((code(&output), output.stdout.len()), (0, 0), "{arguments:?}: {}", errors(&output));
+    }
+    for arguments in [&["query", "--rule", "notice_missing"][..], &["periods", "--rule", "notice_missing"]] {
+        let output = inforce(arguments, &scratch.path());
+        assert!(code(&output) == 0 && errors(&output).contains("notice-missing"), "{arguments:?}: {}", errors(&output));
     }
     for arguments in
         [&["query"][..], &["query", "facts"], &["periods", "--by", "advertiser"], &["history", "facebook/a"]]

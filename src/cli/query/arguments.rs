@@ -2,7 +2,7 @@
 
 use super::Query;
 use crate::cli::CliError;
-use crate::fact::{Conformance, ItemKind, Kind, Verdict};
+use crate::fact::{Account, Conformance, ItemKind, Kind, Region, Verdict};
 use crate::query::{FactFilter, Filter, Side, Span};
 
 pub fn verdict(text: &str) -> Result<Verdict, String> {
@@ -21,6 +21,14 @@ pub fn policy(text: &str) -> Result<(String, Option<String>), String> {
         None if !text.is_empty() => Ok((text.to_owned(), None)),
         _ => Err("expected `POLICY` or `POLICY@VERSION`".to_owned()),
     }
+}
+
+pub fn account(text: &str) -> Result<String, String> {
+    Account::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+pub fn region(text: &str) -> Result<String, String> {
+    Region::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 pub fn side(text: &str) -> Result<Side, String> {

@@ -15,6 +15,10 @@ use std::ops::ControlFlow;
 
 /// Arguments of `inforce query`.
 #[derive(clap::Args)]
+#[command(
+    after_help = "What is looked up is checked entry by entry; that nothing is missing or damaged elsewhere is told by \
+                        `verify`, and by whatever judges everything, such as `--refresh`."
+)]
 pub struct Query {
     #[command(flatten)]
     common: Common,
@@ -25,7 +29,7 @@ pub struct Query {
     #[arg(value_name = "WHAT", default_value = "decisions", value_parser = ["decisions", "facts"])]
     what: String,
     /// Of this account, `<app>/<id>`. As with every option of this kind, several are "or", different kinds are "and".
-    #[arg(long = "account", value_name = "ACCOUNT")]
+    #[arg(long = "account", value_name = "ACCOUNT", value_parser = arguments::account)]
     accounts: Vec<String>,
     /// About items of this advertiser.
     #[arg(long = "advertiser", value_name = "NAME")]
@@ -37,7 +41,7 @@ pub struct Query {
     #[arg(long = "app", value_name = "APP")]
     apps: Vec<String>,
     /// In this region, or on a device there.
-    #[arg(long = "region", value_name = "REGION")]
+    #[arg(long = "region", value_name = "REGION", value_parser = arguments::region)]
     regions: Vec<String>,
     /// Of facts, their kind, such as `account.unlinked`; of decisions, that of the item, such as `reel`.
     #[arg(long = "kind", value_name = "KIND")]
@@ -95,6 +99,7 @@ pub struct Query {
 }
 
 pub fn run(args: Query) -> Result<Exit, CliError> {
+    super::replay::check_span(args.since, args.until)?;
     let page = Page { newest: !args.oldest, limit: args.limit, after: args.after };
     let form = match (args.common.json, args.csv) {
         (true, _) => Form::Json,
@@ -115,6 +120,11 @@ pub fn run(args: Query) -> Result<Exit, CliError> {
     match turned.last.filter(|_| turned.more) {
         Some(last) => eprintln!("{} found; more: --after {last}", turned.count),
         None => eprintln!("{} found", turned.count),
+    }
+    let names = [&args.rules[..], &args.findings[..]].concat();
+    if turned.count == 0 && !names.is_empty() {
+        let world = search::policies(&Ledger::open_indexed(&args.common.ledger)?)?;
+        super::periods::tell_unknown(&world, &names);
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! Decisions and facts as JSON Lines, as CSV, or as a table.
 
-use crate::cli::exit::print_line;
+use crate::cli::exit::{self, print_line};
 use crate::cli::{CliError, csv, table};
 use crate::entry::Entry;
 use crate::fact::{ItemKind, Outcome, Purpose, Time};
@@ -119,7 +119,7 @@ impl Printed {
     /// Prints what is still in memory.
     pub fn end(self) -> Result<(), CliError> {
         match self.out {
-            Out::Json(mut out) => io::Write::flush(&mut out).map_err(CliError::Stdout),
+            Out::Json(mut out) => io::Write::flush(&mut out).map_err(exit::stdout),
             Out::Csv(out) => csv::end(*out),
             Out::Table(_, rows) if rows.is_empty() => Ok(()),
             Out::Table(head, rows) => {
