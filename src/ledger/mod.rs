@@ -199,12 +199,12 @@ impl Ledger {
 
     /// As [`Ledger::open_read_only`], on a disk of the caller's.
     pub fn open_read_only_with(dir: &Path, options: &Options) -> Result<Ledger, LedgerError> {
+        let config = Config::read(&*options.disk, dir)?;
         let keyring = Keyring::open(&*options.disk, &Paths(dir).keyring(), false)?;
-        Ledger::read_only(dir, options, keyring)
+        Ledger::read_only(dir, options, config, keyring)
     }
 
-    fn read_only(dir: &Path, options: &Options, keyring: Keyring) -> Result<Ledger, LedgerError> {
-        let config = Config::read(&*options.disk, dir)?;
+    fn read_only(dir: &Path, options: &Options, config: Config, keyring: Keyring) -> Result<Ledger, LedgerError> {
         config.check_key(&keyring, dir)?;
         let (mut held, failed) = Held::read(&*options.disk, dir, &config);
         match failed {
@@ -223,8 +223,9 @@ impl Ledger {
         // The lock first: keys that are read behind it are not erased while it is held.
         let options = Options::default();
         let Some(lock) = options.disk.share_lock(&Paths(dir).lock()) else { return Ledger::open_read_only(dir) };
+        let config = Config::read(&*options.disk, dir)?;
         let keyring = Keyring::open_to_look(&*options.disk, &Paths(dir).keyring())?;
-        let mut ledger = Ledger::read_only(dir, &options, keyring)?;
+        let mut ledger = Ledger::read_only(dir, &options, config, keyring)?;
         match ledger.open_index()? {
             Some((index, index_lock)) => {
                 ledger._locks = vec![lock, index_lock];
