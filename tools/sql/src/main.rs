@@ -43,6 +43,9 @@ struct Ask {
     parquet: Option<PathBuf>,
     #[command(flatten)]
     as_of: AsOf,
+    /// Read, check and judge everything, also where `inforce query` has kept the verdicts.
+    #[arg(long, conflicts_with = "parquet")]
+    judge: bool,
     /// JSON Lines on stdout, an object a row.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -123,7 +126,9 @@ fn ask(args: Ask) -> Result<(), SqlError> {
         let session = match (&args.parquet, &args.ledger) {
             (Some(dir), _) => query::over_export(dir, pool).await?,
             (None, Some(dir)) => {
-                query::over_ledger(&Arc::new(Source::open(dir, args.as_of.clone(), pool.clone())?), pool)?
+                let source = Source::open(dir, args.as_of.clone(), pool.clone())?;
+                let source = if args.judge { source.judging_anew() } else { source };
+                query::over_ledger(&Arc::new(source), pool)?
             }
             (None, None) => unreachable!("clap asks for one of them"),
         };

@@ -6,6 +6,9 @@ mod common;
 #[path = "../../../tests/oracle/population.rs"]
 mod population;
 
+#[path = "sql/kept.rs"]
+mod kept;
+
 use common::{Scratch, check_ledger, events, import, replay_of};
 use inforce::cli::AsOf;
 use inforce::ledger::Clock;
