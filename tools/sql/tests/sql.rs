@@ -8,6 +8,8 @@ mod population;
 
 #[path = "sql/kept.rs"]
 mod kept;
+#[path = "sql/report.rs"]
+mod report;
 
 use common::{Scratch, check_ledger, events, import, replay_of};
 use inforce::cli::AsOf;
