@@ -119,7 +119,7 @@ fn ask(args: Ask) -> Result<(), SqlError> {
     let form = match (args.json, args.csv) {
         (true, _) => Form::Json,
         (_, true) => Form::Csv,
-        _ => Form::Table,
+        _ => Form::Table(io::stdout().is_terminal().then(inforce::cli::width)),
     };
     let pool = query::memory(args.memory << 20);
     let rows = query::runtime()?.block_on(async {
@@ -138,7 +138,7 @@ fn ask(args: Ask) -> Result<(), SqlError> {
         std::mem::forget(session);
         Ok::<u64, SqlError>(rows)
     })?;
-    if form == Form::Table || io::stderr().is_terminal() {
+    if matches!(form, Form::Table(_)) || io::stderr().is_terminal() {
         let noun = if rows == 1 { "row" } else { "rows" };
         eprintln!("{rows} {noun} in {:.2} s", begun.elapsed().as_secs_f64());
     }
