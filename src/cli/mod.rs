@@ -41,6 +41,7 @@ mod witness;
 
 pub use as_of::AsOf;
 pub use exit::{CliError, Exit};
+pub use table::{cut, fit, width};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

@@ -34,8 +34,8 @@ fn shown(cell: &str) -> String {
     if cell.is_empty() { NOTHING.to_owned() } else { clean(cell) }
 }
 
-/// Takes columns from the widest until the line fits.
-fn fit(widths: &mut [usize], room: usize) {
+/// Takes columns from the widest until a line of them, two apart, fits into `room`.
+pub fn fit(widths: &mut [usize], room: usize) {
     let total = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
     while total(widths) > room {
         let Some(widest) = widths.iter_mut().max().filter(|width| **width > LEAST) else { return };
@@ -44,7 +44,7 @@ fn fit(widths: &mut [usize], room: usize) {
 }
 
 /// The beginning of a text that takes so many columns, and a sign that there is more.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
     }

@@ -4,10 +4,13 @@
 //! label only, are authenticated under a key that only the ledger has, and are thrown away otherwise. An erasure is an
 //! entry, so nothing is told after it that was kept before it. `docs/format.md` gives the bytes.
 
+use super::held::Held;
+use super::prove::StoredNodes;
 use super::{Ledger, LedgerError, Paths};
 use crate::codec;
 use crate::disk::{Disk, DiskFile, Open};
-use crate::merkle::{NodeHash, TreeSize};
+use crate::journal;
+use crate::merkle::{self, NodeHash, TreeSize};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +38,8 @@ pub struct Keeping<'a> {
 /// Verdicts that were kept for the ledger as it stands.
 pub struct Kept {
     file: Box<dyn DiskFile>,
+    size: TreeSize,
+    root: NodeHash,
     places: Vec<Place>,
     directory: Vec<u8>,
 }
@@ -54,7 +59,7 @@ impl Ledger {
         (blake3::keyed_hash(&self.verdicts_key(), &bytes) == <[u8; 32]>::try_from(&footer[8..40]).ok()?)
             .then_some(())?;
         let (of, at, over, places, directory): Table = codec::decode(&bytes, "a table").ok()?;
-        (of == label && at == size.0 && over == root.0).then_some(Kept { file, places, directory })
+        (of == label && at == size.0 && over == root.0).then_some(Kept { file, size, root, places, directory })
     }
 
     /// Begins to keep verdicts; nothing is in place before [`Keeping::finish`].
@@ -83,6 +88,24 @@ impl Ledger {
         };
         let size = TreeSize(len / 32);
         Ok((size, if size.0 == 0 { crate::merkle::Frontier::default().root() } else { self.root_at(size)? }))
+    }
+
+    /// As [`Ledger::standing`], where everything is as it was left: the journal ends with the tree's file, and everything that
+    /// was signed is over that tree. `None` where it is not, as while a group is written: then a pass tells what there is.
+    ///
+    /// Of the journal the last segment is read, and nothing is opened.
+    pub fn settled(&self) -> Result<Option<(TreeSize, NodeHash)>, LedgerError> {
+        // Leaves are written behind the journal: read before it, they are never ahead of it.
+        let (size, root) = self.standing()?;
+        let end = journal::scan_last::<LedgerError>(self.disk(), &Paths(&self.dir).journal(), |_, _| Ok(()))?;
+        let (mut held, unread) = Held::read(self.disk(), &self.dir, &self.config);
+        if end.next_seq != size.0 || end.damage.is_some() || unread.is_some() || held.size() > size {
+            return Ok(None);
+        }
+        let nodes = StoredNodes::open(self.disk(), &Paths(&self.dir).tree())?;
+        held.note_stored(size, |size| merkle::range_root(&nodes, 0, size.0));
+        nodes.answer(())?;
+        Ok(held.verdict(size).is_ok().then_some((size, root)))
     }
 }
 
@@ -131,6 +154,16 @@ impl Kept {
     /// The directory of whoever made the blocks.
     pub fn directory(&self) -> &[u8] {
         &self.directory
+    }
+
+    /// For how many entries it was kept.
+    pub fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// The root over them.
+    pub fn root(&self) -> NodeHash {
+        self.root
     }
 
     /// The bytes of a block; `None` if they are not those that were kept.

@@ -42,12 +42,14 @@ pub struct Said<'a> {
 #[allow(missing_docs)]
 pub struct SaidView<'a> {
     pub verdict: Verdict,
-    /// By id, policy, version; each once.
+    /// By id, policy, version, whether it denies; each once.
     pub rules: Vec<SaidRule<'a>>,
     /// By id; each once.
     pub findings: Vec<&'a str>,
     /// The versions (policy, version) that judged the decision.
     pub versions: Vec<(&'a str, &'a str)>,
+    /// How many uses are behind the decision.
+    pub uses: u64,
 }
 
 /// A rule that fired, whatever it fired about.
@@ -57,6 +59,10 @@ pub struct SaidRule<'a> {
     pub id: &'a str,
     pub policy: Option<&'a str>,
     pub version: Option<&'a str>,
+    /// True for a rule that denies; the others need a person.
+    pub denies: bool,
+    /// How often it fired: once for each use that it is about.
+    pub times: u64,
 }
 
 impl<'a> Line<'a> {
@@ -129,12 +135,22 @@ impl<'a> Said<'a> {
 
 impl<'a> SaidView<'a> {
     fn of(view: &ViewRow<'a>) -> SaidView<'a> {
-        let rule = |rule: &RuleRow<'a>| SaidRule { id: rule.id, policy: rule.policy, version: rule.version };
-        let mut rules: Vec<SaidRule> = view.rules.iter().map(rule).collect();
-        rules.dedup();
+        let mut rules: Vec<SaidRule> = view.rules.iter().map(SaidRule::of).collect();
+        rules.sort_unstable();
+        rules.dedup_by(|again, held| {
+            let is_same = SaidRule { times: held.times, ..*again } == *held;
+            held.times += if is_same { again.times } else { 0 };
+            is_same
+        });
         let mut findings: Vec<&str> = view.findings.iter().map(|finding| finding.id).collect();
         findings.dedup();
-        SaidView { verdict: view.verdict, rules, findings, versions: view.versions.clone() }
+        SaidView { verdict: view.verdict, rules, findings, versions: view.versions.clone(), uses: view.uses }
+    }
+}
+
+impl<'a> SaidRule<'a> {
+    fn of(rule: &RuleRow<'a>) -> SaidRule<'a> {
+        SaidRule { id: rule.id, policy: rule.policy, version: rule.version, denies: rule.denies, times: 1 }
     }
 }
 

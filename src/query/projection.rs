@@ -3,7 +3,7 @@
 //!
 //! A block says of each decision its seq, both its times, and which of the block's shapes was said of it; nothing that a
 //! body says. Names of rules, findings, policies and versions are numbered once for all blocks. What comes out again equals
-//! what a replay says, each rule once (tested).
+//! what a replay says, each rule once, with how often it fired (tested).
 
 use super::line::{Line, Said, SaidRule, SaidView};
 use crate::codec;
@@ -13,16 +13,16 @@ use foldhash::HashMap;
 /// Decisions a block.
 pub const BLOCK: usize = 4096;
 /// To be raised whenever a verdict can come out otherwise than before, or the bytes change.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// Stands for no name.
 const NONE: u32 = u32::MAX;
 /// Bytes of a point: seq, both times, shape.
 const POINT: usize = 26;
 
-/// A rule as numbers of names: id, policy, version.
-type RuleShape = (u32, u32, u32);
-/// One view: the verdict's number, rules, findings, versions.
-type ViewShape = (u8, Vec<RuleShape>, Vec<u32>, Vec<(u32, u32)>);
+/// A rule as numbers of names: id, policy, version; whether it denies, and how often it fired.
+type RuleShape = (u32, u32, u32, bool, u64);
+/// One view: the verdict's number, rules, findings, versions, and how many uses there are.
+type ViewShape = (u8, Vec<RuleShape>, Vec<u32>, Vec<(u32, u32)>, u64);
 /// Outcome, conformance, integrity, and both views.
 type Shape = (Option<u8>, u8, u8, ViewShape, ViewShape);
 
@@ -135,8 +135,8 @@ impl Projecting {
         if self.shapes.contains_key(shape) {
             return;
         }
-        for (_, rules, findings, versions) in [&shape.3, &shape.4] {
-            summary.names.extend(rules.iter().flat_map(|&(id, policy, version)| [id, policy, version]));
+        for (_, rules, findings, versions, _) in [&shape.3, &shape.4] {
+            summary.names.extend(rules.iter().flat_map(|&(id, policy, version, ..)| [id, policy, version]));
             summary.names.extend(findings);
             summary.names.extend(versions.iter().flat_map(|&(policy, version)| [policy, version]));
         }
@@ -149,11 +149,13 @@ impl Projecting {
 
     fn view(&mut self, view: &SaidView) -> ViewShape {
         let mut number = |name: Option<&str>| name.map_or(NONE, |name| self.number(name));
-        let rules = view.rules.iter().map(|rule| (number(Some(rule.id)), number(rule.policy), number(rule.version)));
-        let rules = rules.collect();
+        let rule = |rule: &SaidRule| {
+            (number(Some(rule.id)), number(rule.policy), number(rule.version), rule.denies, rule.times)
+        };
+        let rules = view.rules.iter().map(rule).collect();
         let findings = view.findings.iter().map(|&id| number(Some(id))).collect();
         let versions = view.versions.iter().map(|&(policy, version)| (number(Some(policy)), number(Some(version))));
-        (view.verdict as u8, rules, findings, versions.collect())
+        (view.verdict as u8, rules, findings, versions.collect(), view.uses)
     }
 
     fn number(&mut self, name: &str) -> u32 {
@@ -242,6 +244,11 @@ impl Block {
         (low < self.len() && self.point(low).seq == seq).then_some(low)
     }
 
+    /// What each of its shapes says; that of a point is at [`Point::shape`].
+    pub fn shapes<'a>(&self, names: &'a [String]) -> Vec<Said<'a>> {
+        self.shapes.iter().map(|shape| said(shape, names).expect("looked at when the block was read")).collect()
+    }
+
     /// For each shape, whether `takes` takes what it says.
     pub fn taken(&self, names: &[String], takes: impl Fn(&Said) -> bool) -> Vec<bool> {
         self.shapes.iter().map(|shape| said(shape, names).is_some_and(|said| takes(&said))).collect()
@@ -258,6 +265,13 @@ impl Block {
     }
 }
 
+impl Point {
+    /// Which of the block's shapes was said of it.
+    pub fn shape(self) -> usize {
+        self.shape as usize
+    }
+}
+
 fn said<'a>(shape: &Shape, names: &'a [String]) -> Option<Said<'a>> {
     Some(Said {
         outcome: match shape.0 {
@@ -271,17 +285,18 @@ fn said<'a>(shape: &Shape, names: &'a [String]) -> Option<Said<'a>> {
     })
 }
 
-fn view<'a>((verdict, rules, findings, versions): &ViewShape, names: &'a [String]) -> Option<SaidView<'a>> {
+fn view<'a>((verdict, rules, findings, versions, uses): &ViewShape, names: &'a [String]) -> Option<SaidView<'a>> {
     let name = |number: u32| names.get(number as usize).map(String::as_str);
     let optional = |number: u32| if number == NONE { Some(None) } else { name(number).map(Some) };
-    let rule = |&(id, policy, version): &RuleShape| {
-        Some(SaidRule { id: name(id)?, policy: optional(policy)?, version: optional(version)? })
+    let rule = |&(id, policy, version, denies, times): &RuleShape| {
+        Some(SaidRule { id: name(id)?, policy: optional(policy)?, version: optional(version)?, denies, times })
     };
     Some(SaidView {
         verdict: *Verdict::ALL.get(*verdict as usize)?,
         rules: rules.iter().map(rule).collect::<Option<_>>()?,
         findings: findings.iter().map(|&id| name(id)).collect::<Option<_>>()?,
         versions: versions.iter().map(|&(p, v)| Some((name(p)?, name(v)?))).collect::<Option<_>>()?,
+        uses: *uses,
     })
 }
 
@@ -292,9 +307,10 @@ mod tests {
     use crate::query::{Filter, Side, Span};
 
     fn view(verdict: Verdict, rule: Option<&'static str>) -> SaidView<'static> {
-        let own = SaidRule { id: "broken-lineage", policy: None, version: None };
-        let rules = rule.map_or(own, |id| SaidRule { id, policy: Some("p"), version: Some("1") });
-        SaidView { verdict, rules: vec![rules], findings: vec!["late-fact"], versions: vec![("p", "1")] }
+        let own = SaidRule { id: "broken-lineage", policy: None, version: None, denies: false, times: 1 };
+        let of_policy = |id| SaidRule { id, policy: Some("p"), version: Some("1"), denies: true, times: 3 };
+        let rules = vec![rule.map_or(own, of_policy)];
+        SaidView { verdict, rules, findings: vec!["late-fact"], versions: vec![("p", "1")], uses: 4 }
     }
 
     fn line(seq: u64) -> Line<'static> {

@@ -46,6 +46,8 @@ pub struct ViewRow<'a> {
     pub findings: Vec<FindingRow<'a>>,
     /// The versions (policy, version) that judged the decision, sorted.
     pub versions: Vec<(&'a str, &'a str)>,
+    /// How many uses are behind the decision.
+    pub uses: u64,
 }
 
 /// A rule that fired, once for each use that it is about.
@@ -133,7 +135,7 @@ fn view<'a>(world: &'a World, judged: &Judged) -> ViewRow<'a> {
     findings.dedup();
     let mut versions: Vec<(&str, &str)> = judged.versions.iter().map(|&ix| names(world, ix)).collect();
     versions.sort_unstable();
-    ViewRow { verdict: judged.verdict, rules, findings, versions }
+    ViewRow { verdict: judged.verdict, rules, findings, versions, uses: judged.use_versions.len() as u64 }
 }
 
 /// Policy and version by name.

@@ -1,12 +1,12 @@
 //! Decisions: by index, by kept verdicts and by judging, page by page.
 
 use crate::ask::{ALL, at, decisions};
-use crate::common::events::erased;
+use crate::common::events::{age, erased};
 use crate::common::{check_ledger, copy_folder, facts, replay_of};
 use crate::population::*;
 use inforce::fact::{Conformance, Time, Verdict};
 use inforce::query::{self, Filter, Side, Span};
-use inforce::search::{self, How, Page};
+use inforce::search::{self, How, Page, kept_label};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -210,5 +210,43 @@ fn kept_verdicts_are_made_again_when_the_ledger_grew_or_they_were_touched_and_ho
     assert_eq!(told, [How::Judging, How::Kept]);
     assert!(after.iter().all(|line| line["account"] != "facebook/a"));
     assert!(after.iter().any(|line| line["conformance"] == "erased" && line["account"].is_null()));
+    check_ledger(&scratch);
+}
+
+#[test]
+fn a_ledger_is_settled_where_journal_tree_and_everything_signed_end_alike() {
+    let scratch = ledger_of(&population(4, 60));
+    let ledger = scratch.read();
+    let loaded = ledger.load().expect("loads");
+    assert_eq!(ledger.settled().expect("told"), Some((loaded.size, loaded.root)));
+    assert!(search::keep(&ledger, &loaded).expect("kept"));
+    let kept = ledger.kept_verdicts(&kept_label(), loaded.size, loaded.root).expect("kept");
+    assert_eq!((kept.size(), kept.root()), (loaded.size, loaded.root));
+    let before = scratch.copied();
+    let writer = scratch.open();
+    assert!(writer.settled().expect("told").is_some());
+    writer.append(facts(&[age("more", "facebook/a")])).expect("appended");
+    assert_eq!(writer.settled().expect("told").map(|(size, _)| size.0), Some(loaded.size.0 + 1), "not signed yet");
+    writer.close().expect("closed");
+    // The journal goes on; then only a checkpoint does.
+    let killed = before.copied();
+    copy_folder(&scratch.path().join("journal"), &killed.path().join("journal"));
+    assert_eq!(killed.read().settled().expect("told"), None);
+    let rolled_back = before.copied();
+    std::fs::copy(scratch.path().join("checkpoint"), rolled_back.path().join("checkpoint")).expect("copied");
+    assert_eq!(rolled_back.read().settled().expect("told"), None);
+    // What was signed is over another tree.
+    let leaves = before.path().join("tree/leaves");
+    let mut bytes = std::fs::read(&leaves).expect("there");
+    bytes[0] ^= 1;
+    std::fs::write(&leaves, bytes).expect("written");
+    assert_eq!(before.read().settled().expect("told"), None);
+    // A torn group stands behind the last.
+    let torn = scratch.copied();
+    let segment = torn.path().join("journal/00000000.seg");
+    let whole = std::fs::read(&segment).expect("there");
+    let end = whole.iter().rposition(|&byte| byte != 0).expect("something") + 1;
+    std::fs::write(&segment, [&whole[..end], &whole[40..60]].concat()).expect("written");
+    assert_eq!(torn.read().settled().expect("told"), None);
     check_ledger(&scratch);
 }

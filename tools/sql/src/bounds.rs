@@ -46,6 +46,10 @@ impl Span {
         (self.0..=self.1).contains(&value.into())
     }
 
+    fn meets(self, (first, last): (impl Into<i128>, impl Into<i128>)) -> bool {
+        self.0 <= last.into() && first.into() <= self.1 && self.0 <= self.1
+    }
+
     fn narrow(&mut self, other: Span) {
         *self = Span(self.0.max(other.0), self.1.min(other.1));
     }
@@ -69,6 +73,17 @@ impl Bounds {
             *self = narrowed;
         }
         taken
+    }
+
+    /// True if some row within these spans may be wanted, first and last.
+    pub fn meet(&self, seqs: (u64, u64), occurred: (Instant, Instant), recorded: (Instant, Instant)) -> bool {
+        let micros = |(first, last): (Instant, Instant)| (micros(first), micros(last));
+        self.seq.meets(seqs) && self.occurred.meets(micros(occurred)) && self.recorded.meets(micros(recorded))
+    }
+
+    /// True if it narrows by what the body of an entry says.
+    pub fn ask_for_bodies(&self) -> bool {
+        self.accounts.is_some()
     }
 
     /// True if a row of that key is wanted.

@@ -258,6 +258,14 @@ impl Cells<'_> {
         self
     }
 
+    /// So many columns that nobody asked for.
+    pub fn skip(&mut self, count: usize) -> &mut Self {
+        for _ in 0..count {
+            assert!(self.next().is_none(), "INVARIANT (in order): nobody asked for this column");
+        }
+        self
+    }
+
     /// Nothing, so many times: of a body that was destroyed.
     pub fn end(&mut self) {
         for builder in self.builders.by_ref().flatten() {

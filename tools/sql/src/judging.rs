@@ -64,7 +64,7 @@ fn fill(world: &World, chunk: &[NodeIx], wanted: &[Wanted], memos: &mut Memos) -
         let decided = Decided { world, node, judgement };
         for ((table, _), rows) in wanted.iter().zip(&mut rows) {
             match table.from {
-                From::Decisions(fill, _) => fill(&decided, rows),
+                From::Decisions(fill, ..) => fill(&decided, rows),
                 From::Entries(..) => unreachable!("rows of entries are made while the ledger is read"),
             }
         }

@@ -43,6 +43,9 @@ struct Ask {
     parquet: Option<PathBuf>,
     #[command(flatten)]
     as_of: AsOf,
+    /// Read, check and judge everything, also where `inforce query` has kept the verdicts.
+    #[arg(long, conflicts_with = "parquet")]
+    judge: bool,
     /// JSON Lines on stdout, an object a row.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -116,14 +119,16 @@ fn ask(args: Ask) -> Result<(), SqlError> {
     let form = match (args.json, args.csv) {
         (true, _) => Form::Json,
         (_, true) => Form::Csv,
-        _ => Form::Table,
+        _ => Form::Table(io::stdout().is_terminal().then(inforce::cli::width)),
     };
     let pool = query::memory(args.memory << 20);
     let rows = query::runtime()?.block_on(async {
         let session = match (&args.parquet, &args.ledger) {
             (Some(dir), _) => query::over_export(dir, pool).await?,
             (None, Some(dir)) => {
-                query::over_ledger(&Arc::new(Source::open(dir, args.as_of.clone(), pool.clone())?), pool)?
+                let source = Source::open(dir, args.as_of.clone(), pool.clone())?;
+                let source = if args.judge { source.judging_anew() } else { source };
+                query::over_ledger(&Arc::new(source), pool)?
             }
             (None, None) => unreachable!("clap asks for one of them"),
         };
@@ -133,7 +138,7 @@ fn ask(args: Ask) -> Result<(), SqlError> {
         std::mem::forget(session);
         Ok::<u64, SqlError>(rows)
     })?;
-    if form == Form::Table || io::stderr().is_terminal() {
+    if matches!(form, Form::Table(_)) || io::stderr().is_terminal() {
         let noun = if rows == 1 { "row" } else { "rows" };
         eprintln!("{rows} {noun} in {:.2} s", begun.elapsed().as_secs_f64());
     }

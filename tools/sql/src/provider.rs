@@ -1,5 +1,5 @@
-//! A table as DataFusion sees it, and a scan of it. `EXPLAIN` shows what a scan is narrowed to, `EXPLAIN ANALYZE` how many
-//! entries it read, and how many decisions were judged for it.
+//! A table as DataFusion sees it, and a scan of it. `EXPLAIN` shows what a scan is narrowed to, and whether it reads the journal
+//! or kept verdicts; `EXPLAIN ANALYZE` how many entries it read, and how many decisions were judged for it, or looked up.
 
 use crate::bounds::Bounds;
 use crate::cells::schema;
@@ -115,7 +115,9 @@ impl DisplayAs for LedgerScan {
         let demand = &self.demand;
         let columns: Vec<&str> = demand.projection.iter().map(|&ix| demand.table.columns[ix].name).collect();
         write!(f, "LedgerScan: {} [{}]{}", demand.table.name, columns.join(", "), demand.bounds)?;
-        demand.limit.map_or(Ok(()), |limit| write!(f, " limit={limit}"))
+        demand.limit.map_or(Ok(()), |limit| write!(f, " limit={limit}"))?;
+        let from = if self.source.kept(demand).is_some() { "kept verdicts" } else { "the journal" };
+        write!(f, " from {from}")
     }
 }
 
@@ -147,7 +149,12 @@ impl ExecutionPlan for LedgerScan {
         let mut builder = RecordBatchReceiverStreamBuilder::new(self.demand.schema.clone(), AHEAD);
         let (sender, demand, source) = (builder.tx(), self.demand.clone(), self.source.clone());
         let count = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, partition);
-        let counts = Counts { read: count("entries_read"), judged: count("decisions_judged"), rows: count("rows") };
+        let counts = Counts {
+            read: count("entries_read"),
+            judged: count("decisions_judged"),
+            looked_up: count("decisions_looked_up"),
+            rows: count("rows"),
+        };
         builder.spawn_blocking(move || {
             // Whoever reads the rows may have gone: with a limit, say.
             run(&source, &demand, &counts, |batch| match sender.blocking_send(Ok(batch)) {
@@ -168,6 +175,7 @@ impl ExecutionPlan for LedgerScan {
 struct Counts {
     read: Count,
     judged: Count,
+    looked_up: Count,
     rows: Count,
 }
 
@@ -193,6 +201,12 @@ fn run(
         let filled = demand.filled().expect("filled just now");
         let _ = filled.batches.iter().cloned().try_for_each(hand_out);
         return Ok(());
+    }
+    if let (Some(kept), Some(from)) = (source.kept(demand), demand.table.from_kept(&demand.projection)) {
+        return kept.in_order(demand, from, |decisions, batch| {
+            counts.looked_up.add(decisions);
+            hand_out(batch)
+        });
     }
     let (world, read) = source.world()?;
     counts.read.add(read as usize);

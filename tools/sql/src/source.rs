@@ -1,11 +1,14 @@
 //! The ledger, read once for every scan of a query: a pass that checks everything fills the rows of entries, and the world
-//! that decisions are judged in where one is needed.
+//! that decisions are judged in where one is needed. Where verdicts are kept for the ledger as it stands, and are all that
+//! a query asks for, they are read instead.
 //!
-//! INVARIANT (one state): every scan of a query sees the same entries, those of the first pass, whatever is recorded since.
+//! INVARIANT (one state): every scan of a query sees the same entries, those of the first pass or of the verdicts that were
+//! kept, whatever is recorded since. Either all scans of a query read what was kept, or none.
 
 use crate::bounds::Bounds;
 use crate::cells::{BATCH_ROWS, Rows, schema};
 use crate::error::SqlError;
+use crate::kept::Kept;
 use crate::tables::{self, From, Table};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -32,6 +35,8 @@ pub struct Demand {
     pub limit: Option<usize>,
     /// Rows of entries, once the pass was made.
     filled: OnceLock<Filled>,
+    /// Kept verdicts to read instead, once it was asked whether there are any.
+    kept: OnceLock<Option<Arc<Kept>>>,
 }
 
 /// Rows of entries.
@@ -46,7 +51,12 @@ impl Demand {
     /// All rows and columns of a table, narrowed.
     pub fn new(table: &'static Table, projection: Vec<usize>, bounds: Bounds, limit: Option<usize>) -> Demand {
         let schema = schema(projection.iter().map(|&ix| &table.columns[ix]));
-        Demand { table, projection, schema, bounds, limit, filled: OnceLock::new() }
+        Demand { table, projection, schema, bounds, limit, filled: OnceLock::new(), kept: OnceLock::new() }
+    }
+
+    /// True if kept verdicts say everything that is wanted.
+    fn is_of_verdicts(&self) -> bool {
+        self.table.from_kept(&self.projection).is_some() && !self.bounds.ask_for_bodies()
     }
 
     /// The rows of entries, once [`Source::fill`] read for them.
@@ -55,7 +65,7 @@ impl Demand {
     }
 }
 
-/// What the first pass found, and every later one must find again.
+/// What the first pass found, or was kept, and every later one must find again.
 struct Read {
     /// How many entries there are.
     size: TreeSize,
@@ -70,12 +80,16 @@ pub struct Source {
     ledger: Ledger,
     as_of: AsOf,
     pool: Arc<dyn MemoryPool>,
+    /// False if everything is to be judged, whatever was kept.
+    may_use_kept: bool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     read: Option<Read>,
+    /// What `read` tells of, if it was kept.
+    kept: Option<Arc<Kept>>,
     /// Scans that were planned; one that was given up is dropped.
     planned: Vec<Weak<Demand>>,
 }
@@ -83,7 +97,13 @@ struct State {
 impl Source {
     /// Opens the ledger for reading.
     pub fn open(dir: &Path, as_of: AsOf, pool: Arc<dyn MemoryPool>) -> Result<Source, SqlError> {
-        Ok(Source { ledger: Ledger::open_read_only(dir)?, as_of, pool, state: Mutex::default() })
+        let (ledger, may_use_kept) = (Ledger::open_read_only(dir)?, !as_of.is_given());
+        Ok(Source { ledger, as_of, pool, may_use_kept, state: Mutex::default() })
+    }
+
+    /// Reads, checks and judges everything anew, whatever was kept.
+    pub fn judging_anew(self) -> Source {
+        Source { may_use_kept: false, ..self }
     }
 
     /// The ledger.
@@ -94,6 +114,35 @@ impl Source {
     /// Notes a scan: the pass fills it with all others.
     pub fn plan(&self, demand: &Arc<Demand>) {
         self.state.lock().expect("no holder panics").planned.push(Arc::downgrade(demand));
+    }
+
+    /// The verdicts to read for `demand`, if they were kept for the ledger as it stands and every scan that was planned asks
+    /// for nothing else.
+    pub fn kept(&self, demand: &Demand) -> Option<Arc<Kept>> {
+        if demand.kept.get().is_none() {
+            self.choose(&mut self.state.lock().expect("no holder panics"));
+        }
+        demand.kept.get().cloned().flatten()
+    }
+
+    /// Says of every scan that was planned what it reads.
+    fn choose(&self, state: &mut State) {
+        let planned: Vec<Arc<Demand>> = state.planned.iter().filter_map(Weak::upgrade).collect();
+        let open: Vec<&Arc<Demand>> = planned.iter().filter(|demand| demand.kept.get().is_none()).collect();
+        let may_use = self.may_use_kept && planned.iter().all(|demand| demand.is_of_verdicts());
+        let found = match state.read {
+            None if may_use => Kept::open(&self.ledger).map(Arc::new),
+            _ => state.kept.clone(),
+        };
+        let kept = found.filter(|kept| may_use && open.iter().all(|demand| kept.is_whole_for(demand)));
+        if let (Some(kept), None) = (&kept, &state.read) {
+            let (size, root) = kept.state();
+            state.read = Some(Read { size, root, world: None });
+            state.kept = Some(kept.clone());
+        }
+        for demand in open {
+            let _ = demand.kept.set(kept.clone());
+        }
     }
 
     /// The rows that `demand` wants of entries are there afterwards; returns how many entries were read for them.

@@ -6,6 +6,11 @@ mod common;
 #[path = "../../../tests/oracle/population.rs"]
 mod population;
 
+#[path = "sql/kept.rs"]
+mod kept;
+#[path = "sql/report.rs"]
+mod report;
+
 use common::{Scratch, check_ledger, events, import, replay_of};
 use inforce::cli::AsOf;
 use inforce::ledger::Clock;

@@ -5,7 +5,7 @@ use super::{column, common};
 use crate::bounds::Key;
 use crate::cells::{Cells, Column, Rows, Type};
 use inforce::fact::Kind;
-use inforce::judge::{Judged, Judgement, Ref, Rule, VersionIx, outcome, version_of};
+use inforce::judge::{Fired, Judged, Judgement, Ref, Rule, VersionIx, outcome, version_of};
 use inforce::policy::RuleOutcome;
 use inforce::query;
 use inforce::replay::{finding_id, rule_id};
@@ -129,7 +129,7 @@ pub fn verdicts(decided: &Decided, rows: &mut Rows) {
             .number(Some(judged.rules.len() as u64))
             .number(Some(findings.len() as u64))
             .number(Some(judged.use_versions.len() as u64))
-            .texts(Some(judged.versions.iter().map(|&ix| at(decided.world, ix))));
+            .texts(Some(std::iter::once_with(|| versions(decided.world, judged)).flatten()));
     }
 }
 
@@ -149,11 +149,8 @@ pub const RULES: &[Column] = &[
 pub fn rules(decided: &Decided, rows: &mut Rows) {
     let world = decided.world;
     for (view, judged) in decided.views() {
-        for fired in &judged.rules {
-            let version = match fired.rule {
-                Rule::Policy(ix, _) => Some(ix),
-                Rule::Judge(_, ix) => ix,
-            };
+        for fired in in_order(world, judged) {
+            let (policy, version) = version_of_rule(world, fired.rule);
             let used = fired.about.and_then(|about| world.name_of(about));
             let mut cells = rows.row();
             decided.begin(&mut cells);
@@ -161,8 +158,8 @@ pub fn rules(decided: &Decided, rows: &mut Rows) {
                 .text(Some(view))
                 .text(Some(rule_id(world, fired.rule)))
                 .text(Some(outcome_name(outcome(world, fired.rule))))
-                .text(version.map(|ix| policy(world, ix)))
-                .text(version.map(|ix| world.symbols.name(version_of(world, ix).name)))
+                .text(policy)
+                .text(version)
                 .number(fired.about.map(|about| world.node(about).seq))
                 .text(used.map(|(source, _)| source))
                 .text(used.map(|(_, id)| id))
@@ -170,6 +167,25 @@ pub fn rules(decided: &Decided, rows: &mut Rows) {
                 .text(Some(decided.judgement().conformance.name()));
         }
     }
+}
+
+/// By id, policy, version, and use, as `replay --json` has them.
+fn in_order<'a>(world: &World, judged: &'a Judged) -> Vec<&'a Fired> {
+    let mut fired: Vec<&Fired> = judged.rules.iter().collect();
+    fired.sort_by_cached_key(|fired| {
+        let denies = outcome(world, fired.rule) == RuleOutcome::Deny;
+        (rule_id(world, fired.rule), version_of_rule(world, fired.rule), denies, fired.about)
+    });
+    fired
+}
+
+/// Policy and version by name; none of most of the judge's own rules.
+fn version_of_rule(world: &World, rule: Rule) -> (Option<&str>, Option<&str>) {
+    let version = match rule {
+        Rule::Policy(ix, _) => Some(ix),
+        Rule::Judge(_, ix) => ix,
+    };
+    (version.map(|ix| policy(world, ix)), version.map(|ix| world.symbols.name(version_of(world, ix).name)))
 }
 
 pub const FINDINGS: &[Column] = &[
@@ -277,6 +293,14 @@ fn seqs<'a>(world: &World, refs: impl IntoIterator<Item = &'a Ref>) -> Vec<u64> 
     refs.into_iter().filter_map(seq).collect()
 }
 
+/// The versions that judged a decision, by policy and version.
+fn versions(world: &World, judged: &Judged) -> Vec<String> {
+    let names = |ix: VersionIx| (policy(world, ix), world.symbols.name(version_of(world, ix).name));
+    let mut all: Vec<(&str, &str)> = judged.versions.iter().map(|&ix| names(ix)).collect();
+    all.sort_unstable();
+    all.iter().map(query::version_name).collect()
+}
+
 fn policy(world: &World, ix: VersionIx) -> &str {
     world.symbols.name(world.policies[ix.line as usize].id)
 }
@@ -286,7 +310,7 @@ fn at(world: &World, ix: VersionIx) -> String {
     format!("{}@{}", policy(world, ix), world.symbols.name(version_of(world, ix).name))
 }
 
-fn outcome_name(outcome: RuleOutcome) -> &'static str {
+pub fn outcome_name(outcome: RuleOutcome) -> &'static str {
     match outcome {
         RuleOutcome::Deny => "deny",
         RuleOutcome::Indeterminate => "indeterminate",

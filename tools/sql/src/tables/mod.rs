@@ -2,8 +2,10 @@
 
 mod facts;
 mod judged;
+mod kept;
 
 pub use judged::{Decided, keys};
+pub use kept::FromKept;
 
 use crate::bounds::Key;
 use crate::cells::{Cells, Column, Rows, Type};
@@ -27,16 +29,22 @@ pub struct Table {
 pub enum From {
     /// A row an entry of one of these kinds, or of any.
     Entries(&'static [Kind], fn(&Entry, &mut Cells)),
-    /// Rows of a decision. The second says which columns need its verdict.
-    Decisions(fn(&Decided, &mut Rows), fn(&str) -> bool),
+    /// Rows of a decision. The second says which columns need its verdict; the third fills those that are kept.
+    Decisions(fn(&Decided, &mut Rows), fn(&str) -> bool, Option<&'static FromKept>),
 }
 
 impl Table {
+    /// What fills these columns from kept verdicts, if all of them are kept.
+    pub fn from_kept(&self, projection: &[usize]) -> Option<&'static FromKept> {
+        let From::Decisions(_, _, from) = self.from else { return None };
+        from.filter(|from| projection.iter().all(|&ix| from.has(self.columns[ix].name)))
+    }
+
     /// True if these columns cannot be filled without judging.
     pub fn needs_verdict(&self, projection: &[usize]) -> bool {
         match self.from {
             From::Entries(..) => false,
-            From::Decisions(_, needs) => {
+            From::Decisions(_, needs, _) => {
                 self.name != "decisions" || projection.iter().any(|&ix| needs(self.columns[ix].name))
             }
         }
@@ -46,7 +54,8 @@ impl Table {
 /// Every table, in the order of docs/sql.md.
 pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let entries = |name, about, own: &[Column], kinds, fill| table(name, about, own, From::Entries(kinds, fill));
-    let decided = |name, about, own: &[Column], fill, needs| table(name, about, own, From::Decisions(fill, needs));
+    let decided =
+        |name, about, own: &[Column], fill, needs, kept| table(name, about, own, From::Decisions(fill, needs, kept));
     let always: fn(&str) -> bool = |_| true;
     vec![
         entries("entries", "every entry", facts::ENTRIES, &[], facts::entry),
@@ -65,23 +74,39 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             &[Kind::SignalDerived],
             facts::signal,
         ),
-        decided("uses", "interactions behind each decision, once a view", judged::USES, judged::uses, always),
+        decided("uses", "interactions behind each decision, once a view", judged::USES, judged::uses, always, None),
         decided(
             "decisions",
             "decisions, with conformance and integrity",
             judged::DECISIONS,
             judged::decision,
             judged::is_verdict,
+            Some(&kept::DECISIONS),
         ),
-        decided("verdicts", "the verdict on each decision, once a view", judged::VERDICTS, judged::verdicts, always),
+        decided(
+            "verdicts",
+            "the verdict on each decision, once a view",
+            judged::VERDICTS,
+            judged::verdicts,
+            always,
+            Some(&kept::VERDICTS),
+        ),
         decided(
             "rules_fired",
             "rules that fired, once for each view, policy version and use",
             judged::RULES,
             judged::rules,
             always,
+            Some(&kept::RULES),
         ),
-        decided("findings", "findings on each decision, once a view", judged::FINDINGS, judged::findings, always),
+        decided(
+            "findings",
+            "findings on each decision, once a view",
+            judged::FINDINGS,
+            judged::findings,
+            always,
+            Some(&kept::FINDINGS),
+        ),
         entries("notices", "notices about a policy", facts::NOTICES, &[Kind::NoticeRecorded], facts::notice),
         entries(
             "links",
