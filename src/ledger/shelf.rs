@@ -127,8 +127,8 @@ fn scan(disk: &dyn Disk, journal: &Path, extent: Extent, keyring: &Keyring) -> R
     let mut scanned = Scanned::default();
     load::each_entry(disk, journal, extent, keyring, Content::Leave, |entry, location, _| {
         let seq = entry.header.seq;
-        for term in stage::terms(&entry).into_iter().chain([Term::id(&entry.header.identity)]) {
-            scanned.postings.entry(term).or_default().push(seq);
+        for term in stage::terms(&entry).as_slice() {
+            scanned.postings.entry(*term).or_default().push(seq);
         }
         scanned.locations.push(location);
         Ok(())
