@@ -48,7 +48,14 @@ impl Shelf<'_> {
     /// The seqs that are named for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
         let found = match &self.place {
-            Place::Writer(writer) => writer.catalog().postings(term),
+            Place::Writer(writer) => {
+                let catalog = writer.catalog();
+                // What was foreseen of a group that failed was never recorded.
+                catalog.postings(term).map(|mut found| {
+                    found.truncate(found.partition_point(|&seq| seq < catalog.next_seq));
+                    found
+                })
+            }
             Place::Reader(index) => index.lock().expect("no holder panics").find(term).map_err(LedgerError::from),
             Place::Nowhere => Ok(self.scanned()?.postings.get(&term).cloned().unwrap_or_default()),
         };
@@ -57,6 +64,7 @@ impl Shelf<'_> {
 
     fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
         let found = match &self.place {
+            Place::Writer(writer) if seq >= writer.catalog().next_seq => Ok(None),
             Place::Writer(writer) => writer.catalog().location(seq),
             Place::Reader(index) => {
                 let found = index.lock().expect("no holder panics").location(seq);
