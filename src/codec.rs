@@ -135,8 +135,18 @@ pub struct DecodeError(&'static str);
 /// Encodes canonically.
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    bincode::encode_into_std_write(value, &mut out, CONFIG).expect("encoding to memory cannot fail");
+    encode_into(value, &mut out);
     out
+}
+
+/// Encodes canonically at the end of `out`.
+pub fn encode_into<T: Encode>(value: &T, out: &mut Vec<u8>) {
+    bincode::encode_into_std_write(value, out, CONFIG).expect("encoding to memory cannot fail");
+}
+
+/// Encodes a [`Record`] that is not put together, at the end of `out`.
+pub fn encode_record(id: &FactId, subject: &str, body: &Body, out: &mut Vec<u8>) {
+    encode_into(&(id, subject, body), out);
 }
 
 /// Decodes all of `bytes`, or fails; memory is bounded by their length.
@@ -157,6 +167,8 @@ struct Contexts {
     nonce: ContextKey,
     pins: ContextKey,
     term: ContextKey,
+    center: ContextKey,
+    policy: ContextKey,
 }
 
 static CONTEXTS: std::sync::LazyLock<Contexts> = std::sync::LazyLock::new(|| Contexts {
@@ -165,6 +177,8 @@ static CONTEXTS: std::sync::LazyLock<Contexts> = std::sync::LazyLock::new(|| Con
     nonce: hazmat::hash_derive_key_context(context::NONCE),
     pins: hazmat::hash_derive_key_context(context::PINS),
     term: hazmat::hash_derive_key_context(context::TERM),
+    center: hazmat::hash_derive_key_context(context::CENTER),
+    policy: hazmat::hash_derive_key_context(context::POLICY),
 });
 
 fn hasher(of: impl Fn(&Contexts) -> &ContextKey) -> blake3::Hasher {
@@ -200,12 +214,12 @@ pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
 
 /// The stream of a center.
 pub fn center_stream(center: &str) -> StreamId {
-    StreamId(first_16(&blake3::Hasher::new_derive_key(context::CENTER).update(center.as_bytes()).finalize()))
+    StreamId(first_16(&hasher(|contexts| &contexts.center).update(center.as_bytes()).finalize()))
 }
 
 /// The stream of a policy.
 pub fn policy_stream(policy: &str) -> StreamId {
-    StreamId(first_16(&blake3::Hasher::new_derive_key(context::POLICY).update(policy.as_bytes()).finalize()))
+    StreamId(first_16(&hasher(|contexts| &contexts.policy).update(policy.as_bytes()).finalize()))
 }
 
 /// The stream of a ledger's attested verdicts: it has one.
@@ -241,7 +255,7 @@ pub fn pins(heads: &mut [Head]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// A 64-bit index term: a field's tag and a value.
+/// A 64-bit index term: a field's tag and a value that somebody chose.
 pub fn term(tag: u8, value: &[u8]) -> u64 {
     let hash = hasher(|contexts| &contexts.term).update(&[tag]).update(value).finalize();
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
@@ -268,6 +282,9 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(decode::<Record>(&bytes[..cut], "record").is_err(), "cut at {cut}");
         }
+        let mut in_parts = Vec::new();
+        encode_record(&record().id, &record().subject, &record().body, &mut in_parts);
+        assert_eq!(in_parts, bytes);
         let longer = [bytes.as_slice(), &[0]].concat();
         assert!(decode::<Record>(&longer, "record").is_err());
     }

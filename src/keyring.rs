@@ -773,13 +773,10 @@ impl EntryKey {
         codec::verdict_digest(&self.0, line)
     }
 
-    /// Encrypts.
-    pub fn seal(&self, nonce: Nonce, plaintext: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(plaintext.len() + CHACHA20_POLY1305.tag_len());
-        bytes.extend_from_slice(plaintext);
-        let sealed = self.cipher().seal_in_place_append_tag(unique(nonce), Aad::empty(), &mut bytes);
-        sealed.expect("a message in memory is not too long");
-        bytes
+    /// Encrypts what stands in `bytes` from `start` on, in its place.
+    pub fn seal(&self, nonce: Nonce, bytes: &mut Vec<u8>, start: usize) {
+        let sealed = self.cipher().seal_in_place_separate_tag(unique(nonce), Aad::empty(), &mut bytes[start..]);
+        bytes.extend(sealed.expect("a message in memory is not too long").as_ref());
     }
 
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
@@ -986,9 +983,15 @@ mod tests {
         let slot = keyring.claim("facebook/s1").expect("a slot");
         let key = keyring.entry_key(slot, Part::Body, 7);
         let nonce = codec::nonce(&codec::Identity([3; 16]), crate::fact::Instant(5));
-        let sealed = key.seal(nonce, b"hello");
-        assert_ne!(sealed, key.seal(Nonce::ZERO, b"hello"));
-        assert_eq!(key.unseal(nonce, &key.seal(Nonce::ZERO, b"hello")).as_deref(), Some(&b"hello"[..]), "an older one");
+        let seal = |nonce| {
+            let mut bytes = b"before hello".to_vec();
+            key.seal(nonce, &mut bytes, 7);
+            assert!(bytes.starts_with(b"before "));
+            bytes.split_off(7)
+        };
+        let sealed = seal(nonce);
+        assert_ne!(sealed, seal(Nonce::ZERO));
+        assert_eq!(key.unseal(nonce, &seal(Nonce::ZERO)).as_deref(), Some(&b"hello"[..]), "an older one");
         assert_eq!(key.unseal(nonce, &sealed).as_deref(), Some(&b"hello"[..]));
         for other in [keyring.entry_key(slot, Part::Body, 8), keyring.entry_key(slot, Part::Content, 7), EntryKey::OPEN]
         {

@@ -1,4 +1,5 @@
-//! `inforce import`: JSON Lines in, parsed on every core, appended a group at a time.
+//! `inforce import`: JSON Lines in, parsed on every core, appended a group at a time. While one group is recorded the next
+//! one is read and parsed, and no more than that.
 
 use super::exit::print_line;
 use super::{CliError, Common, Exit};
@@ -9,6 +10,8 @@ use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
 
 /// Arguments of `inforce import`.
 #[derive(clap::Args)]
@@ -46,7 +49,7 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
     let options = Options { trust_clock: args.trust_clock, ..Options::default() };
     let ledger = Ledger::open_with(&args.common.ledger, &options)?;
     let name = args.file.display().to_string();
-    let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
+    let input: Box<dyn BufRead + Send> = if args.file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
         Box::new(BufReader::with_capacity(
@@ -67,10 +70,12 @@ pub fn run(args: Import) -> Result<Exit, CliError> {
         rejects: rejects.transpose()?.map(BufWriter::new),
         counts: Counts::default(),
     };
-    let mut lines = Lines::new(input);
-    while let Some(group) = next_group(&mut lines).map_err(|error| CliError::File(name.clone(), error))? {
-        importing.take(group)?;
+    let (groups, reader) = groups(Lines::new(input));
+    for group in groups {
+        importing.take(group.map_err(|error| CliError::File(name.clone(), error))?)?;
     }
+    // It has nothing left to send. If it panicked, not everything was read.
+    reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let Importing { counts, rejects, .. } = importing;
     if let Some(mut out) = rejects {
         out.flush().map_err(|error| CliError::File("--rejects".to_owned(), error))?;
@@ -132,19 +137,7 @@ struct Importing<'a> {
 }
 
 impl Importing<'_> {
-    fn take(&mut self, group: Vec<Line>) -> Result<(), CliError> {
-        let parsed: Vec<Result<Fact, Refusal>> = group.par_iter().with_min_len(64).map(parse).collect();
-        let (mut facts, mut origins) = (Vec::with_capacity(parsed.len()), Vec::with_capacity(parsed.len()));
-        let mut refused = Vec::new();
-        for (number, fact) in parsed.into_iter().enumerate() {
-            match fact {
-                Ok(fact) => {
-                    facts.push(fact);
-                    origins.push(number);
-                }
-                Err(refusal) => refused.push((number, refusal)),
-            }
-        }
+    fn take(&mut self, Group { lines, facts, origins, mut refused }: Group) -> Result<(), CliError> {
         for (outcome, number) in self.ledger.append_each(facts, self.clock)?.into_iter().zip(origins) {
             match outcome {
                 Ok(receipt) if receipt.duplicate => self.counts.duplicates += 1,
@@ -153,7 +146,7 @@ impl Importing<'_> {
             }
         }
         refused.sort_by_key(|(number, _)| *number);
-        refused.into_iter().try_for_each(|(number, refusal)| self.reject(&group[number], &refusal))
+        refused.into_iter().try_for_each(|(number, refusal)| self.reject(&lines[number], &refusal))
     }
 
     fn reject(&mut self, line: &Line, refusal: &Refusal) -> Result<(), CliError> {
@@ -172,6 +165,48 @@ impl Importing<'_> {
     }
 }
 
+/// Lines, and what was read out of them.
+struct Group {
+    lines: Vec<Line>,
+    facts: Vec<Fact>,
+    /// The line of each fact, by its place.
+    origins: Vec<usize>,
+    /// Lines that are no facts, by their places.
+    refused: Vec<(usize, Refusal)>,
+}
+
+/// Groups as they are read, on a thread of its own, which may wait for input for as long as it likes: it ends with the
+/// process, if not before.
+fn groups(mut lines: Lines<Box<dyn BufRead + Send>>) -> (Receiver<io::Result<Group>>, JoinHandle<()>) {
+    let (sender, receiver) = mpsc::sync_channel(0);
+    let reader = std::thread::spawn(move || {
+        while let Some(lines) = next_group(&mut lines).transpose() {
+            let ends = lines.is_err();
+            // Nobody takes it where a group before it could not be recorded.
+            if sender.send(lines.map(parse_all)).is_err() || ends {
+                return;
+            }
+        }
+    });
+    (receiver, reader)
+}
+
+fn parse_all(lines: Vec<Line>) -> Group {
+    let parsed: Vec<Result<Fact, Refusal>> = lines.par_iter().with_min_len(64).map(parse).collect();
+    let (mut facts, mut origins) = (Vec::with_capacity(parsed.len()), Vec::with_capacity(parsed.len()));
+    let mut refused = Vec::new();
+    for (number, fact) in parsed.into_iter().enumerate() {
+        match fact {
+            Ok(fact) => {
+                facts.push(fact);
+                origins.push(number);
+            }
+            Err(refusal) => refused.push((number, refusal)),
+        }
+    }
+    Group { lines, facts, origins, refused }
+}
+
 fn parse(line: &Line) -> Result<Fact, Refusal> {
     if line.is_cut() {
         return Err(Refusal::new(".", format!("the line is longer than {} bytes", wire::MAX_LINE)));
@@ -180,7 +215,7 @@ fn parse(line: &Line) -> Result<Fact, Refusal> {
     wire::parse(text)
 }
 
-fn next_group(lines: &mut Lines<Box<dyn BufRead>>) -> io::Result<Option<Vec<Line>>> {
+fn next_group(lines: &mut Lines<Box<dyn BufRead + Send>>) -> io::Result<Option<Vec<Line>>> {
     let (mut group, mut bytes) = (Vec::new(), 0);
     while group.len() < GROUP && bytes < GROUP_BYTES {
         let Some(line) = lines.next_line()? else { break };

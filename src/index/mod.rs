@@ -15,9 +15,10 @@ mod page;
 mod recent;
 mod run;
 mod seal;
+mod term;
 mod write;
 
-use crate::codec::{self, EntryHash, Identity};
+use crate::codec::{EntryHash, Identity};
 use catalogue::Catalogue;
 use merge::Merge;
 use page::Range;
@@ -27,6 +28,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use write::RunWriter;
+
+pub use term::{Field, Term, Terms};
 
 /// Entries in memory before they are written as a run, where nothing else is asked for.
 pub const RUN: u64 = 1 << 18;
@@ -45,46 +48,6 @@ const FILTERS: u64 = 32 << 20;
 #[derive(Debug, thiserror::Error)]
 #[error("index `{}`: {}; run `inforce reindex` to rebuild it from the journal", .0.display(), .1)]
 pub struct IndexError(pub PathBuf, pub String);
-
-/// What entries can be found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Field {
-    Id = 1,
-    Account = 2,
-    Center = 3,
-    Policy = 4,
-    Kind = 5,
-    Advertiser = 6,
-    Conversation = 7,
-    Target = 8,
-    Day = 9,
-    Decision = 10,
-    /// Links made or ended of an account: some of its entries.
-    Links = 11,
-}
-
-/// A term: a field and a value, hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Term(u64);
-
-impl Term {
-    /// The term of `value` in `field`.
-    pub fn new(field: Field, value: &[u8]) -> Term {
-        Term(codec::term(field as u8, value))
-    }
-
-    /// The term of an identity, which is a hash already.
-    pub fn id(identity: &Identity) -> Term {
-        Term(u64::from_le_bytes(identity.0[..8].try_into().expect("eight bytes")))
-    }
-
-    /// What runs keep of it.
-    fn key(self) -> u64 {
-        self.0 >> (64 - run::KEY_BITS)
-    }
-}
 
 /// The first entry of a group, and where the group begins: from there the journal can be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +156,6 @@ impl Index {
         hash: &EntryHash,
         location: u64,
         group: GroupStart,
-        id: Term,
         terms: &[Term],
     ) -> Result<(), IndexError> {
         if seq < self.covered {
@@ -201,9 +163,9 @@ impl Index {
             return if foreign { Err(self.fail("it is of another journal")) } else { Ok(()) };
         }
         assert_eq!(seq, self.covered + self.recent.entries(), "entries are indexed in order");
-        self.recent.add(location, std::iter::once(id).chain(terms.iter().copied()));
+        self.recent.add(location, terms);
         self.last = Some((group, hash.0));
-        self.merge_on(PACE * (terms.len() + 1))
+        self.merge_on(PACE * terms.len())
     }
 
     /// True if a run is to be written: as many entries as one has are in memory.
@@ -223,10 +185,10 @@ impl Index {
         let Some((resume, boundary)) = self.last.filter(|_| self.recent.entries() > 0) else { return Ok(()) };
         let range = Range { first: self.covered, end: self.covered + self.recent.entries() };
         let meta = Meta { range, resume, boundary, purged: self.purged, mark: mark.to_vec() };
-        let written = write_run(&self.path, &self.recent, &meta);
+        let written = write_run(&self.path, &mut self.recent, &meta);
         self.take_run(written)?;
         self.covered = range.end;
-        self.recent = Recent::new(range.end);
+        self.recent.restart(range.end);
         self.list()?;
         self.begin_merge()
     }
@@ -328,17 +290,23 @@ impl Index {
         self.purged = seq;
     }
 
-    /// The seqs of entries with that id: none for sure, or a few to check.
-    pub fn ids(&self, identity: &Identity) -> Result<Vec<u64>, IndexError> {
-        self.find(Term::id(identity))
+    /// The seqs of entries with that id: none for sure, or a few to check. Those from seq `known` on are left out where
+    /// they are in no run: whoever asks has them at hand.
+    pub fn ids(&self, identity: &Identity, known: u64) -> Result<Vec<u64>, IndexError> {
+        let term = Term::id(identity);
+        if known > self.covered { self.find(term) } else { self.find_in_runs(term) }
+    }
+
+    fn find_in_runs(&self, term: Term) -> Result<Vec<u64>, IndexError> {
+        let mut found = Vec::new();
+        let mut runs = self.runs.iter();
+        runs.try_for_each(|run| run.find(term.key(), &mut found)).map_err(|error| self.fail(error))?;
+        Ok(found)
     }
 
     /// The seqs of entries with a term, ascending; a few may not have it.
     pub fn find(&self, term: Term) -> Result<Vec<u64>, IndexError> {
-        let mut found = Vec::new();
-        for run in &self.runs {
-            run.find(term.key(), &mut found).map_err(|error| self.fail(error))?;
-        }
+        let mut found = self.find_in_runs(term)?;
         let from = found.len();
         found.extend(self.recent.find(term));
         found[from..].reverse();
@@ -384,10 +352,10 @@ impl Index {
     }
 }
 
-fn write_run(path: &Path, recent: &Recent, meta: &Meta) -> io::Result<PathBuf> {
-    let (postings, keys) = recent.sorted();
+fn write_run(path: &Path, recent: &mut Recent, meta: &Meta) -> io::Result<PathBuf> {
+    let keys = recent.sort();
     let mut writer = RunWriter::new(path, meta.range, keys)?;
-    postings.into_iter().try_for_each(|(key, seq)| writer.posting(key, seq))?;
+    recent.postings().try_for_each(|(key, seq)| writer.posting(key, seq))?;
     writer.end_postings()?;
     writer.locations(recent.locations())?;
     writer.finish(meta)
@@ -432,12 +400,12 @@ mod tests {
             let location = self.locations.last().map_or(0, |last| last + step);
             let some = Term::new(Field::Account, &random.below(40).to_le_bytes());
             let (all, own) = (Term::new(Field::Kind, b"all"), Term::new(Field::Target, &seq.to_le_bytes()));
-            let terms = if random.below(2) == 0 { vec![all, some, own] } else { vec![all, some] };
-            let group = GroupStart { seq: seq - seq % 7, location: location / 2 };
             let id = Term::id(&identity(seq));
-            index.add(seq, &EntryHash(hash(seq)), location, group, id, &terms).expect("added");
+            let terms = if random.below(2) == 0 { vec![id, all, some, own] } else { vec![id, all, some] };
+            let group = GroupStart { seq: seq - seq % 7, location: location / 2 };
+            index.add(seq, &EntryHash(hash(seq)), location, group, &terms).expect("added");
             self.locations.push(location);
-            terms.into_iter().chain([id]).for_each(|term| self.postings.entry(term).or_default().push(seq));
+            terms.into_iter().for_each(|term| self.postings.entry(term).or_default().push(seq));
         }
 
         fn check(&self, index: &Index) {
@@ -456,7 +424,7 @@ mod tests {
             }
             let end = self.locations.len() as u64;
             assert_eq!(index.location(end).expect("asked"), None);
-            (end..end + 50).for_each(|n| assert_eq!(index.ids(&identity(n)).expect("asked"), [0; 0]));
+            (end..end + 50).for_each(|n| assert_eq!(index.ids(&identity(n), u64::MAX).expect("asked"), [0; 0]));
         }
     }
 
@@ -492,7 +460,7 @@ mod tests {
         assert!(model.locations.len() > 2500 && index.runs.len() <= 20 && most <= 24, "{} runs", index.runs.len());
         let foreign = GroupStart { seq: 0, location: 0 };
         let last = index.covered() - 1;
-        assert!(index.add(last, &EntryHash([1; 32]), 0, foreign, Term::id(&identity(0)), &[]).is_err());
+        assert!(index.add(last, &EntryHash([1; 32]), 0, foreign, &[Term::id(&identity(0))]).is_err());
     }
 
     #[test]

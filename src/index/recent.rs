@@ -1,27 +1,32 @@
 //! Postings and locations that are in no run yet, in memory.
 
 use super::Term;
-use foldhash::HashMap;
+use super::run::KEY_BITS;
+use rayon::prelude::*;
+
+/// Bits of a key that tell its bucket: one is small enough to be looked through, and all of them to be added to at once.
+const BUCKET_BITS: u32 = 10;
+/// Bits of a posting that are its seq's distance from the first.
+const SEQ_BITS: u32 = 64 - (KEY_BITS - BUCKET_BITS);
 
 /// What was added lately, from seq `first` on.
-#[derive(Default)]
 pub struct Recent {
     first: u64,
-    /// Each with the place of the same term's posting before it, counted from 1; 0 where there is none.
-    postings: Vec<Posting>,
-    last: HashMap<Term, u32>,
+    /// By the top bits of their keys: the rest of each key above a seq, in the order in which they were added.
+    buckets: Vec<Vec<u64>>,
     locations: Vec<u64>,
-}
-
-struct Posting {
-    term: Term,
-    seq: u32,
-    before: u32,
 }
 
 impl Recent {
     pub fn new(first: u64) -> Recent {
-        Recent { first, ..Recent::default() }
+        Recent { first, buckets: vec![Vec::new(); 1 << BUCKET_BITS], locations: Vec::new() }
+    }
+
+    /// Forgets all of it, and begins anew at `first` in the same room.
+    pub fn restart(&mut self, first: u64) {
+        self.first = first;
+        self.buckets.iter_mut().for_each(Vec::clear);
+        self.locations.clear();
     }
 
     /// How many entries.
@@ -30,24 +35,25 @@ impl Recent {
     }
 
     /// Takes the next entry.
-    pub fn add(&mut self, location: u64, terms: impl Iterator<Item = Term>) {
-        let seq = self.locations.len() as u32;
+    pub fn add(&mut self, location: u64, terms: &[Term]) {
+        let seq = self.locations.len() as u64;
+        assert!(seq >> SEQ_BITS == 0, "{seq} entries fit into memory");
         self.locations.push(location);
         for term in terms {
-            let place = self.postings.len() as u32 + 1;
-            let before = self.last.insert(term, place).unwrap_or(0);
-            self.postings.push(Posting { term, seq, before });
+            let (bucket, rest) = split(term.key());
+            self.buckets[bucket].push(rest | seq);
         }
     }
 
     /// The seqs of a term, descending.
     pub fn find(&self, term: Term) -> impl Iterator<Item = u64> + '_ {
-        let mut place = self.last.get(&term).copied().unwrap_or(0);
-        std::iter::from_fn(move || {
-            let posting = self.postings.get((place as usize).checked_sub(1)?)?;
-            place = posting.before;
-            Some(self.first + u64::from(posting.seq))
-        })
+        let (bucket, rest) = split(term.key());
+        let is_of = move |posting: &&u64| (**posting ^ rest) >> SEQ_BITS == 0;
+        self.buckets[bucket].iter().rev().filter(is_of).map(|posting| self.seq(*posting))
+    }
+
+    fn seq(&self, posting: u64) -> u64 {
+        self.first + (posting & ((1 << SEQ_BITS) - 1))
     }
 
     pub fn location(&self, seq: u64) -> Option<u64> {
@@ -58,12 +64,27 @@ impl Recent {
         &self.locations
     }
 
-    /// Every posting by key and seq, each once, and how many keys there are.
-    pub fn sorted(&self) -> (Vec<(u64, u64)>, u64) {
-        let mut all: Vec<(u64, u32)> = self.postings.iter().map(|posting| (posting.term.key(), posting.seq)).collect();
-        all.sort_unstable();
-        all.dedup();
-        let keys = all.chunk_by(|a, b| a.0 == b.0).count() as u64;
-        (all.into_iter().map(|(key, seq)| (key, self.first + u64::from(seq))).collect(), keys)
+    /// Puts postings into the order of key and seq, each once; returns how many keys there are. Those of one term stay in
+    /// the order in which they were added.
+    pub fn sort(&mut self) -> u64 {
+        let keys = self.buckets.par_iter_mut().with_min_len(16).map(|bucket| {
+            bucket.sort_unstable();
+            bucket.dedup();
+            bucket.chunk_by(|a, b| (a ^ b) >> SEQ_BITS == 0).count() as u64
+        });
+        keys.sum()
     }
+
+    /// Every posting by key and seq, in the order in which they stand.
+    pub fn postings(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        (0..).zip(&self.buckets).flat_map(move |(bucket, postings)| {
+            let key = move |posting: u64| bucket << (KEY_BITS - BUCKET_BITS) | posting >> SEQ_BITS;
+            postings.iter().map(move |&posting| (key(posting), self.seq(posting)))
+        })
+    }
+}
+
+/// The bucket of a key, and what is left of it, above the room for a seq.
+fn split(key: u64) -> (usize, u64) {
+    ((key >> (KEY_BITS - BUCKET_BITS)) as usize, key << SEQ_BITS)
 }

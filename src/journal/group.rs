@@ -3,29 +3,80 @@
 /// `IFGR`
 const MAGIC: [u8; 4] = *b"IFGR";
 pub const HEADER_LEN: usize = 24;
+/// Room for frames that is kept from one group to the next.
+const KEPT: usize = 4 << 20;
 /// Length and checksum before a frame's payload, then the lengths of header and body.
 const FRAME_PREFIX: usize = 8;
 const LENGTHS: usize = 8;
 
-/// One entry's bytes, ready to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame(Vec<u8>);
+/// A group that is being put together: its entries' frames, behind room for its header. Its space is used again.
+#[derive(Debug, Default)]
+pub struct Frames {
+    bytes: Vec<u8>,
+    /// Where each frame begins.
+    offsets: Vec<u32>,
+}
 
-impl Frame {
-    /// Puts header, sealed body and sealed content together.
-    pub fn new(header: &[u8], body: &[u8], content: &[u8]) -> Frame {
+impl Frames {
+    /// How many entries.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// Takes header, sealed body and sealed content of the next entry.
+    pub fn push(&mut self, header: &[u8], body: &[u8], content: &[u8]) {
+        if self.bytes.is_empty() {
+            self.bytes.resize(HEADER_LEN, 0);
+        }
+        let start = self.bytes.len();
+        self.offsets.push(start as u32);
         let len = LENGTHS + header.len() + body.len() + content.len();
-        let mut bytes = Vec::with_capacity(FRAME_PREFIX + len);
-        bytes.extend((len as u32).to_le_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend((header.len() as u32).to_le_bytes());
-        bytes.extend((body.len() as u32).to_le_bytes());
-        bytes.extend(header);
-        bytes.extend(body);
-        bytes.extend(content);
-        let sum = checksum(&bytes);
-        bytes[4..8].copy_from_slice(&sum);
-        Frame(bytes)
+        self.bytes.reserve(FRAME_PREFIX + len);
+        self.bytes.extend((len as u32).to_le_bytes());
+        self.bytes.extend([0; 4]);
+        self.bytes.extend((header.len() as u32).to_le_bytes());
+        self.bytes.extend((body.len() as u32).to_le_bytes());
+        self.bytes.extend(header);
+        self.bytes.extend(body);
+        self.bytes.extend(content);
+        let sum = checksum(&self.bytes[start..]);
+        self.bytes[start + 4..start + 8].copy_from_slice(&sum);
+    }
+
+    /// Forgets all of them; what a large group took is given back.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
+        self.offsets.clear();
+        self.offsets.shrink_to(KEPT / 64);
+    }
+
+    /// The offset of each frame in the group.
+    pub fn offsets(&self) -> impl Iterator<Item = u64> + '_ {
+        self.offsets.iter().map(|&offset| u64::from(offset))
+    }
+
+    /// Writes the group's header: nothing more is taken.
+    pub fn finish(&mut self, first_seq: u64) {
+        let len = self.bytes.len() - HEADER_LEN;
+        let header = &mut self.bytes[..HEADER_LEN];
+        header[..4].copy_from_slice(&MAGIC);
+        header[4..8].copy_from_slice(&(self.offsets.len() as u32).to_le_bytes());
+        header[8..16].copy_from_slice(&first_seq.to_le_bytes());
+        header[16..20].copy_from_slice(&(len as u32).to_le_bytes());
+        let sum = crc32fast::hash(&header[..20]);
+        header[20..].copy_from_slice(&sum.to_le_bytes());
+    }
+
+    /// The group as it is written.
+    pub fn bytes(&self) -> &[u8] {
+        assert!(first_seq(&self.bytes, 0).is_some(), "a group is written once its header is");
+        &self.bytes
     }
 }
 
@@ -72,24 +123,6 @@ pub struct Damage {
     pub seq: u64,
     /// What is wrong.
     pub what: String,
-}
-
-/// The bytes of a group and the offset of each frame in them; the group begins at the first of them.
-pub fn encode(first_seq: u64, frames: &[Frame]) -> (Vec<u8>, Vec<u64>) {
-    let len: usize = frames.iter().map(|frame| frame.0.len()).sum();
-    let mut bytes = Vec::with_capacity(HEADER_LEN + len);
-    bytes.extend(MAGIC);
-    bytes.extend((frames.len() as u32).to_le_bytes());
-    bytes.extend(first_seq.to_le_bytes());
-    bytes.extend((len as u32).to_le_bytes());
-    let sum = crc32fast::hash(&bytes);
-    bytes.extend(sum.to_le_bytes());
-    let mut offsets = Vec::with_capacity(frames.len());
-    for frame in frames {
-        offsets.push(bytes.len() as u64);
-        bytes.extend(&frame.0);
-    }
-    (bytes, offsets)
 }
 
 /// The groups of a segment from `start` on; ends after the first error, or at zeros or the end.
@@ -213,9 +246,15 @@ mod tests {
     use super::*;
 
     fn two_groups() -> Vec<u8> {
-        let frame = |text: &str| Frame::new(text.as_bytes(), b"body", b"");
-        let (mut bytes, _) = encode(5, &[frame("one"), frame("two")]);
-        bytes.extend(encode(7, &[frame("three")]).0);
+        let mut frames = Frames::default();
+        frames.push(b"one", b"body", b"");
+        frames.push(b"two", b"body", b"");
+        frames.finish(5);
+        let mut bytes = frames.bytes().to_vec();
+        frames.clear();
+        frames.push(b"three", b"body", b"");
+        frames.finish(7);
+        bytes.extend(frames.bytes());
         bytes
     }
 

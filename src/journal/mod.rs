@@ -8,7 +8,7 @@ mod group;
 mod resync;
 mod segment;
 
-pub use group::{Damage, Frame, Group, RawEntry, groups, read_frame};
+pub use group::{Damage, Frames, Group, RawEntry, groups, read_frame};
 pub use resync::{Gap, each_intact, segments};
 pub use segment::{SegmentId, first_seq, path_of as segment_path, read_first_seq};
 
@@ -38,6 +38,11 @@ impl Location {
     /// Both in one number, ascending as the journal does.
     pub fn pack(self) -> u64 {
         u64::from(self.segment.0) << 32 | u64::from(self.offset)
+    }
+
+    /// Further on in the same segment.
+    pub fn plus(self, offset: u64) -> Location {
+        Location { offset: self.offset + offset as u32, ..self }
     }
 
     /// The inverse of [`Location::pack`].
@@ -107,19 +112,20 @@ impl Journal {
         Ok(Journal { disk, dir: dir.to_owned(), segment_len, segment })
     }
 
-    /// Writes one group and syncs. Returns where it and each of its entries stand. After an error other than that there
-    /// was no room nothing more may be written.
-    pub fn commit(&mut self, first_seq: u64, frames: &[Frame]) -> Result<(Location, Vec<Location>), JournalError> {
+    /// Where the next group will begin: a segment that is full is closed, and the next one begun with `first_seq`.
+    pub fn place(&mut self, first_seq: u64) -> Result<Location, JournalError> {
         if self.segment.len() > self.segment_len {
             self.segment.close()?;
             self.segment = Segment::create(&*self.disk, &self.dir, SegmentId(self.segment.id().0 + 1), first_seq)?;
         }
-        let (bytes, offsets) = group::encode(first_seq, frames);
-        let start = self.segment.len();
-        self.segment.write(&bytes, if bytes.len() < SMALL_GROUP { ZERO_AHEAD } else { 0 })?;
-        let segment = self.segment.id();
-        let at = |offset: u64| Location { segment, offset: (start + offset) as u32 };
-        Ok((at(0), offsets.into_iter().map(at).collect()))
+        Ok(Location { segment: self.segment.id(), offset: self.segment.len() as u32 })
+    }
+
+    /// Writes one group where [`Journal::place`] said, and syncs. After an error other than that there was no room nothing
+    /// more may be written.
+    pub fn commit(&mut self, group: &Frames) -> Result<(), JournalError> {
+        let bytes = group.bytes();
+        self.segment.write(bytes, if bytes.len() < SMALL_GROUP { ZERO_AHEAD } else { 0 })
     }
 
     /// The segment that is written to, where its groups end, and up to where its file holds zeros.

@@ -125,7 +125,7 @@ impl<S: Fn(&[u8]) -> Option<u64>> Pass<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Frame, Journal, SEGMENT_LEN, scan};
+    use super::super::{Frames, Journal, SEGMENT_LEN, scan};
     use super::*;
     use crate::disk::RealDisk;
     use std::sync::Arc;
@@ -135,8 +135,13 @@ mod tests {
         Some(u64::from_le_bytes(header.get(..8)?.try_into().ok()?)).filter(|_| header[8..].iter().all(|&b| b == 7))
     }
 
-    fn frame(seq: u64) -> Frame {
-        Frame::new(&[&seq.to_le_bytes()[..], &[7; 70]].concat(), b"body", b"content")
+    fn frames(seqs: std::ops::Range<u64>) -> Frames {
+        let mut frames = Frames::default();
+        for seq in seqs.clone() {
+            frames.push(&[&seq.to_le_bytes()[..], &[7; 70]].concat(), b"body", b"content");
+        }
+        frames.finish(seqs.start);
+        frames
     }
 
     fn journal() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -145,9 +150,9 @@ mod tests {
         Journal::create(&RealDisk, &path).expect("made");
         let end = scan::<JournalError>(&RealDisk, &path, None, |_, _| Ok(())).expect("empty");
         let mut journal = Journal::open(Arc::new(RealDisk), &path, &end, None, SEGMENT_LEN).expect("opened");
-        journal.commit(0, &[frame(0), frame(1), frame(2)]).expect("written");
-        journal.commit(3, &[frame(3)]).expect("written");
-        journal.commit(4, &[frame(4), frame(5)]).expect("written");
+        journal.commit(&frames(0..3)).expect("written");
+        journal.commit(&frames(3..4)).expect("written");
+        journal.commit(&frames(4..6)).expect("written");
         journal.close().expect("closed");
         (dir, path)
     }

@@ -2,12 +2,12 @@
 
 use super::catalog::Catalog;
 use super::side_by_side::map_all;
-use super::{Clock, LedgerError};
+use super::{Clock, LedgerError, stage};
 use crate::codec::{self, EntryHash, Identity, Link, StreamId};
 use crate::entry::Entry;
-use crate::fact::{Body, Fact, FactId, Instant, Kind};
+use crate::fact::{Body, Fact, FactId, Instant, Kind, Scope};
 use crate::index::{Field, Term};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Slot};
 use crate::wire::Refusal;
 use foldhash::HashMap;
 
@@ -19,6 +19,34 @@ pub struct Admitted {
     pub fact: Fact,
     /// Its references, resolved; hashes of entries in the same batch are filled in when it is chained.
     pub links: Vec<Link>,
+    /// The slot of its account, where it has one as far as is known; to be forgotten once anything was erased.
+    pub slot: Option<Slot>,
+}
+
+impl Admitted {
+    /// True if it destroys keys once it is recorded.
+    pub fn is_erasure(&self) -> bool {
+        self.fact.kind() == Kind::SubjectErased
+    }
+}
+
+/// What is still to be known of a group's last fact once the group is recorded.
+pub struct Last {
+    pub seq: u64,
+    pub recorded_at: Instant,
+    pub slot: Option<Slot>,
+    /// What it erases of its account.
+    pub erases: Option<Scope>,
+}
+
+impl Last {
+    pub fn of(one: &Admitted) -> Last {
+        let erases = match &one.fact.body {
+            Body::SubjectErased(scope) => Some(*scope),
+            _ => None,
+        };
+        Last { seq: one.seq, recorded_at: one.recorded_at, slot: one.slot, erases }
+    }
 }
 
 /// What holds for all facts of one request.
@@ -44,7 +72,9 @@ type Found = (Identity, Option<(u64, EntryHash)>);
 /// What is looked up for a fact, whatever became of the facts before it in the batch.
 pub struct Looked {
     own: Found,
-    references: Vec<Found>,
+    /// Its references, resolved as far as they were recorded before the batch.
+    links: Vec<Link>,
+    slot: Option<Slot>,
 }
 
 /// Facts admitted so far in one batch.
@@ -86,6 +116,8 @@ impl Admission {
         keyring: &Keyring,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (len, last) = (self.admitted.len(), self.last);
+        self.admitted.reserve(facts.len());
+        self.ids.reserve(facts.len());
         let mut outcomes = Vec::with_capacity(facts.len());
         for (index, (fact, looked)) in facts.into_iter().zip(looked).enumerate() {
             match self.admit_one(fact, looked, terms, catalog, keyring) {
@@ -149,13 +181,17 @@ impl Admission {
                 Some(link) => vec![link],
                 None => return Ok(no_decision(body.decision)),
             },
-            _ => looked.references.into_iter().map(|found| self.resolve(found)).collect(),
+            _ => {
+                let mut links = looked.links;
+                links.iter_mut().for_each(|link| self.resolve(link));
+                links
+            }
         };
         let seq = self.next_seq;
         self.next_seq += 1;
         self.last = recorded_at;
         self.ids.insert(identity, self.admitted.len());
-        self.admitted.push(Admitted { seq, identity, recorded_at, fact, links });
+        self.admitted.push(Admitted { seq, identity, recorded_at, fact, links, slot: looked.slot });
         Ok(Outcome::Appended(seq))
     }
 
@@ -173,17 +209,19 @@ impl Admission {
         }
     }
 
-    fn resolve(&self, (identity, found): Found) -> Link {
-        if let Some(&index) = self.ids.get(&identity) {
-            return Link::Resolved { seq: self.admitted[index].seq, hash: EntryHash([0; 32]) };
+    /// A reference to what is in the batch itself.
+    fn resolve(&self, link: &mut Link) {
+        if let Link::Unresolved { identity } = link
+            && let Some(&index) = self.ids.get(identity)
+        {
+            *link = Link::Resolved { seq: self.admitted[index].seq, hash: EntryHash([0; 32]) };
         }
-        found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash })
     }
 }
 
 /// Looks up facts and what they refer to; changes nothing.
 pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
-    map_all(facts.iter().collect(), |fact| look_up(fact, catalog, keyring)).into_iter().collect()
+    map_all(facts, |fact| look_up(fact, catalog, keyring)).into_iter().collect()
 }
 
 /// Looks up a fact and what it refers to.
@@ -192,8 +230,13 @@ fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, 
         let identity = codec::identity(keyring.identity_key(), id);
         Ok((identity, catalog.find(&identity)?))
     };
-    let references = fact.body.references().into_iter().map(find).collect::<Result<_, _>>()?;
-    Ok(Looked { own: find(&fact.id)?, references })
+    let links = fact.body.references().into_iter().map(|id| {
+        let (identity, found) = find(id)?;
+        Ok(found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash }))
+    });
+    let links = links.collect::<Result<_, LedgerError>>()?;
+    let slot = stage::has_account(fact.kind()).then(|| keyring.slot_of(&fact.subject)).flatten();
+    Ok(Looked { own: find(&fact.id)?, links, slot })
 }
 
 /// The link to a decision that was recorded.
@@ -243,7 +286,7 @@ fn says_the_same(recorded: &Entry, fact: &Fact, catalog: &Catalog, keyring: &Key
 
 /// A stream without any entry has not begun: whoever claimed its slot died before the group was recorded.
 fn began_before(stream: StreamId, seq: u64, catalog: &Catalog) -> bool {
-    let entries = catalog.postings(Term::new(Field::Account, &stream.0));
+    let entries = catalog.postings(Term::stream(Field::Account, &stream));
     entries.map_or(true, |all| all.first().is_some_and(|&first| first < seq))
 }
 

@@ -1,13 +1,15 @@
 //! What the writer knows without reading the journal: all of it can be told again from there.
 
-use super::admission::Admitted;
+use super::admission::{Admitted, Last};
 use super::heads::Heads;
 use super::links::is_link;
 use super::load::Extent;
 use super::read::{self, BadEntry};
+use super::recent_ids::RecentIds;
 use super::resume::{Mark, Resume};
-use super::stage;
-use super::tree::{self, Tree};
+use super::side_by_side::both;
+use super::stage::{self, Staged};
+use super::tree::{self, Grown, Tree};
 use super::{LedgerError, Options, Paths};
 use crate::codec::{self, EntryHash, Header, Identity, StreamId};
 use crate::entry::Entry;
@@ -16,32 +18,9 @@ use crate::index::{Field, GroupStart, Index, IndexError, Term};
 use crate::journal::{self, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::Frontier;
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
-
-/// How many ids are kept at hand, so that references to what was just recorded need no look-up.
-const RECENT: usize = 1 << 17;
-
-/// Ids recorded lately, in two generations of bounded size.
-#[derive(Default)]
-struct Recent {
-    young: HashMap<Identity, (u64, EntryHash)>,
-    old: HashMap<Identity, (u64, EntryHash)>,
-}
-
-impl Recent {
-    fn get(&self, identity: &Identity) -> Option<(u64, EntryHash)> {
-        self.young.get(identity).or_else(|| self.old.get(identity)).copied()
-    }
-
-    fn insert(&mut self, identity: Identity, at: (u64, EntryHash)) {
-        if self.young.len() >= RECENT {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(identity, at);
-    }
-}
 
 /// Streams, tree and index as far as the journal goes.
 pub struct Catalog {
@@ -53,7 +32,7 @@ pub struct Catalog {
     pub tree: Tree,
     /// `None` where rebuilding it failed. Behind a lock, since it is rebuilt where a look-up finds it damaged.
     index: RwLock<Option<Index>>,
-    recent: Recent,
+    recent: RecentIds,
     /// The seq of the next entry.
     pub next_seq: u64,
     /// When the last entry was recorded.
@@ -87,7 +66,7 @@ impl Catalog {
             heads: Heads::default(),
             tree: Tree::open(options.disk.clone(), &Paths(dir).tree())?,
             index: RwLock::new(Some(index)),
-            recent: Recent::default(),
+            recent: RecentIds::default(),
             next_seq: 0,
             last_recorded: Instant(0),
             last_erasure: None,
@@ -127,14 +106,14 @@ impl Catalog {
         if self.fetched.is_none() {
             return Ok(());
         }
-        for seq in self.postings(Term::new(Field::Kind, &[Kind::PolicyAdopted as u8]))? {
+        for seq in self.postings(Term::number(Field::Kind, Kind::PolicyAdopted as u64))? {
             let (header, hash) = self.stored_header(seq)?;
             if header.kind == Kind::PolicyAdopted {
                 self.heads.note_policy(header.streams[0].stream);
                 self.heads.set(header.streams[0].stream, header.streams[0].revision, hash);
             }
         }
-        self.fetch_head(codec::attestation_stream(), Term::new(Field::Kind, &[Kind::VerdictAttested as u8]))?;
+        self.fetch_head(codec::attestation_stream(), Term::number(Field::Kind, Kind::VerdictAttested as u64))?;
         let mut last = self.last_erasure;
         let is_all = |seq: u64| -> Result<bool, LedgerError> {
             let (bytes, location) = self.frame(seq)?;
@@ -145,7 +124,7 @@ impl Catalog {
                 && read::open_unsealed(&raw, &header)?.body == Body::SubjectErased(Scope::All))
         };
         self.ask(|index| {
-            index.find_back(Term::new(Field::Kind, &[Kind::SubjectErased as u8]), |seq| {
+            index.find_back(Term::number(Field::Kind, Kind::SubjectErased as u64), |seq| {
                 if last.is_some_and(|last| last >= seq) || seq < index.purged() {
                     return Ok::<bool, LedgerError>(true);
                 }
@@ -175,9 +154,12 @@ impl Catalog {
         if self.fetched.is_none() {
             return Ok(());
         }
+        let stream = |one: &Admitted| {
+            let slot = one.slot.or_else(|| keyring.slot_of(&one.fact.subject));
+            slot.filter(|_| stage::has_account(one.fact.kind())).map(|slot| keyring.stream(slot))
+        };
         for one in admitted {
-            let account = keyring.slot_of(&one.fact.subject).map(|slot| keyring.stream(slot));
-            let Some(stream) = account.filter(|_| one.fact.kind() != Kind::PolicyAdopted) else { continue };
+            let Some(stream) = stream(one) else { continue };
             self.fetch_account(stream)?;
             if one.fact.kind() == Kind::DecisionMade {
                 self.fetch_group(stream, keyring)?;
@@ -185,8 +167,8 @@ impl Catalog {
         }
         for one in admitted {
             let (Body::AccountLinked { center } | Body::AccountUnlinked { center }) = &one.fact.body else { continue };
-            if let Some(slot) = keyring.slot_of(&one.fact.subject) {
-                self.fetch_group(keyring.stream(slot), keyring)?;
+            if let Some(stream) = stream(one) {
+                self.fetch_group(stream, keyring)?;
             }
             self.fetch_center(codec::center_stream(center), keyring)?;
         }
@@ -195,7 +177,7 @@ impl Catalog {
 
     /// Looks up where an account's stream stands.
     pub fn fetch_account(&mut self, stream: StreamId) -> Result<(), LedgerError> {
-        self.fetch_head(stream, Term::new(Field::Account, &stream.0))
+        self.fetch_head(stream, Term::stream(Field::Account, &stream))
     }
 
     /// Looks up where a center's stream stands, and every account that was ever linked to it.
@@ -203,7 +185,7 @@ impl Catalog {
         if self.fetched.as_mut().is_none_or(|fetched| !fetched.centers.insert(center)) {
             return Ok(());
         }
-        let term = Term::new(Field::Center, &center.0);
+        let term = Term::stream(Field::Center, &center);
         self.fetch_head(center, term)?;
         let mut members = HashSet::default();
         for seq in self.postings(term)? {
@@ -234,7 +216,7 @@ impl Catalog {
         if keyring.slot_of_stream(account).is_none() {
             return Ok(());
         }
-        for seq in self.postings(Term::new(Field::Links, &account.0))? {
+        for seq in self.postings(Term::stream(Field::Links, &account))? {
             let (header, _) = self.stored_header(seq)?;
             if is_link(&header) && header.streams[0].stream == account {
                 self.heads.links.add(&header);
@@ -265,35 +247,60 @@ impl Catalog {
 
     /// Takes an entry that the journal holds, of the group at `group`; its streams were taken before.
     pub fn take(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
-        self.take_by(entry, &stage::terms(entry), location, group)
-    }
-
-    /// As [`Catalog::take`], where what it can be found by is known.
-    pub fn take_by(
-        &mut self,
-        entry: &Entry,
-        terms: &[Term],
-        location: Location,
-        group: GroupStart,
-    ) -> Result<(), LedgerError> {
         let header = &entry.header;
-        self.next_seq = header.seq + 1;
-        self.last_recorded = header.recorded_at;
-        self.recent.insert(header.identity, (header.seq, entry.hash));
-        if matches!(entry.record.as_ref().map(|record| &record.body), Some(Body::SubjectErased(Scope::All))) {
-            self.last_erasure = Some(header.seq);
-        }
+        let erases = matches!(entry.record.as_ref().map(|record| &record.body), Some(Body::SubjectErased(Scope::All)));
+        self.recent.insert(header.seq, header.identity, entry.hash);
+        self.stand_behind(header.seq, header.recorded_at, erases);
         if !self.stale {
-            self.index_mut()?.add(
-                header.seq,
-                &entry.hash,
-                location.pack(),
-                group,
-                Term::id(&header.identity),
-                terms,
-            )?;
+            self.index_mut()?.add(header.seq, &entry.hash, location.pack(), group, stage::terms(entry).as_slice())?;
         }
         Ok(())
+    }
+
+    /// Tells tree, ids and index of a group while it is being written at `start`. None of it counts before
+    /// [`Catalog::count`]; a group that failed leaves this catalog behind with it.
+    pub fn foresee(
+        &mut self,
+        group: &[Admitted],
+        staged: &[Staged],
+        locations: impl Iterator<Item = Location> + Send,
+        start: Location,
+    ) -> Result<Grown, LedgerError> {
+        let place = GroupStart { seq: self.next_seq, location: start.pack() };
+        let stale = self.stale;
+        let (tree, recent, index) = (&self.tree, &mut self.recent, &mut self.index);
+        let index = index.get_mut().expect("no holder panics").as_mut();
+        let index = index.ok_or_else(|| no_index(&self.options.index(&self.dir)));
+        let (added, grown) = both(
+            group.len(),
+            || -> Result<(), LedgerError> {
+                let index = index?;
+                for ((one, staged), location) in group.iter().zip(staged).zip(locations).filter(|_| !stale) {
+                    index.add(one.seq, &staged.hash, location.pack(), place, staged.terms.as_slice())?;
+                }
+                Ok(())
+            },
+            || {
+                for (one, staged) in group.iter().zip(staged) {
+                    recent.insert(one.seq, one.identity, staged.hash);
+                }
+                tree.grown(staged.iter().map(|one| tree::leaf(&one.hash)))
+            },
+        );
+        added.map(|()| grown)
+    }
+
+    /// Counts a group that was foreseen, now that it is recorded.
+    pub fn count(&mut self, last: &Last, grown: Grown) -> Result<(), LedgerError> {
+        self.tree.grow(grown)?;
+        self.stand_behind(last.seq, last.recorded_at, last.erases == Some(Scope::All));
+        Ok(())
+    }
+
+    fn stand_behind(&mut self, seq: u64, recorded_at: Instant, erases: bool) {
+        self.next_seq = seq + 1;
+        self.last_recorded = recorded_at;
+        self.last_erasure = if erases { Some(seq) } else { self.last_erasure };
     }
 
     /// As [`Catalog::take`], while opening: an index of another journal is noted, not fatal.
@@ -314,7 +321,7 @@ impl Catalog {
         if let Some(found) = self.recent.get(identity) {
             return Ok(Some(found));
         }
-        for seq in self.ask(|index| index.ids(identity))? {
+        for seq in self.ask(|index| index.ids(identity, self.recent.first()))? {
             let (header, hash) = self.stored_header(seq)?;
             if header.identity == *identity {
                 return Ok(Some((seq, hash)));
@@ -473,7 +480,7 @@ impl Catalog {
 /// Adds one entry to an index.
 pub fn add(index: &mut Index, entry: &Entry, location: Location, group: GroupStart) -> Result<(), IndexError> {
     let header = &entry.header;
-    index.add(header.seq, &entry.hash, location.pack(), group, Term::id(&header.identity), &stage::terms(entry))
+    index.add(header.seq, &entry.hash, location.pack(), group, stage::terms(entry).as_slice())
 }
 
 /// Where a group of the journal begins.

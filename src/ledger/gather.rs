@@ -60,7 +60,7 @@ impl Ledger {
         keyring.fetch_account(account)?;
         let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
         let (journal, mut found) = (Paths(&self.dir).journal(), Vec::new());
-        for seq in shelf.postings(Term::new(Field::Account, &stream.0))? {
+        for seq in shelf.postings(Term::stream(Field::Account, &stream))? {
             let entry = shelf.entry(self.disk(), &journal, seq, &keyring)?;
             // A term is a hash, and names others now and then.
             found.extend(entry.filter(|entry| entry.header.streams[0].stream == stream));
@@ -105,7 +105,7 @@ impl Gathering<'_> {
             self.found.clear();
             return Ok(());
         }
-        for seq in self.shelf.postings(Term::new(Field::Kind, &[Kind::PolicyAdopted as u8]))? {
+        for seq in self.shelf.postings(Term::number(Field::Kind, Kind::PolicyAdopted as u64))? {
             self.take_if(seq, |exhibit| exhibit.entry.header.kind == Kind::PolicyAdopted)?;
         }
         self.by_conversation = self.found.values().any(|exhibit| match body(exhibit) {
@@ -115,7 +115,7 @@ impl Gathering<'_> {
         let own = self.stream_of(decision);
         self.stream(own, Field::Account)?;
         self.lineage(decision)?;
-        for seq in self.shelf.postings(Term::new(Field::Target, &decision.to_be_bytes()))? {
+        for seq in self.shelf.postings(Term::number(Field::Target, decision))? {
             self.take_if(seq, |exhibit| exhibit.entry.header.kind == Kind::VerdictAttested)?;
         }
         let owners: BTreeSet<StreamId> = self.uses.iter().map(|&used| self.stream_of(used)).chain([own]).collect();
@@ -133,7 +133,7 @@ impl Gathering<'_> {
             .filter(|stream| !self.streams.contains(stream))
             .collect();
         for stream in streams {
-            for seq in self.shelf.postings(Term::new(Field::Account, &stream.0))? {
+            for seq in self.shelf.postings(Term::stream(Field::Account, &stream))? {
                 self.take_if(seq, |exhibit| {
                     let header = &exhibit.entry.header;
                     header.kind == Kind::SubjectErased && header.streams[0].stream == stream
@@ -206,7 +206,7 @@ impl Gathering<'_> {
             header.kind == Kind::InteractionLabelled
                 && header.links.iter().filter_map(resolved).any(|seq| seq == target)
         };
-        for seq in self.shelf.postings(Term::new(Field::Target, &target.to_be_bytes()))? {
+        for seq in self.shelf.postings(Term::number(Field::Target, target))? {
             self.take_if(seq, is_label)?;
         }
         Ok(())
@@ -234,7 +234,7 @@ impl Gathering<'_> {
         if !self.streams.insert(stream) {
             return Ok(());
         }
-        for seq in self.shelf.postings(Term::new(field, &stream.0))? {
+        for seq in self.shelf.postings(Term::stream(field, &stream))? {
             self.take_if(seq, |exhibit| exhibit.entry.header.streams.iter().any(|link| link.stream == stream))?;
         }
         Ok(())

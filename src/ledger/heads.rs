@@ -39,18 +39,27 @@ impl Heads {
 
     /// Takes an entry as the last of its streams.
     pub fn take(&mut self, entry: &Entry) {
-        let header = &entry.header;
+        if entry.record.is_some() {
+            return self.extend(&entry.header, entry.hash);
+        }
+        self.links_erased |= is_link(&entry.header);
+        self.stand_at(&entry.header, entry.hash);
+    }
+
+    /// As [`Heads::take`], where the body can be read.
+    pub fn extend(&mut self, header: &Header, hash: EntryHash) {
+        self.stand_at(header, hash);
+        if is_link(header) {
+            self.links.add(header);
+        }
+    }
+
+    fn stand_at(&mut self, header: &Header, hash: EntryHash) {
         for (number, link) in header.streams.iter().enumerate() {
             if link.revision == 0 && number == 0 && header.kind == Kind::PolicyAdopted {
                 self.note_policy(link.stream);
             }
-            self.set(link.stream, link.revision, entry.hash);
-        }
-        if is_link(header) {
-            self.links_erased |= entry.record.is_none();
-            if entry.record.is_some() {
-                self.links.add(header);
-            }
+            self.set(link.stream, link.revision, hash);
         }
     }
 

@@ -4,13 +4,13 @@
 
 use crate::codec::{Header, StreamId};
 use crate::fact::{Kind, Moment};
-use crate::timeline::{AccountLine, CenterIx, Event, View, What};
+use crate::timeline::{CenterIx, View, What, center_at};
 use foldhash::HashMap;
 
 /// Links by the streams of accounts and centers.
 #[derive(Default)]
 pub struct Links {
-    accounts: HashMap<StreamId, AccountLine>,
+    accounts: HashMap<StreamId, Changes>,
     numbers: HashMap<StreamId, CenterIx>,
     centers: Vec<Center>,
 }
@@ -19,6 +19,45 @@ struct Center {
     stream: StreamId,
     /// Every account that was ever linked to it.
     members: Vec<StreamId>,
+}
+
+/// A link made or ended.
+#[derive(Clone, Copy)]
+struct Change {
+    moment: Moment,
+    center: CenterIx,
+    ends: bool,
+}
+
+/// What became of one account, ascending in time: nearly always a single link.
+enum Changes {
+    One(Change),
+    // Boxed, since most have none: a million of these are in memory.
+    #[allow(clippy::box_collection)]
+    More(Box<Vec<Change>>),
+}
+
+impl Changes {
+    fn as_slice(&self) -> &[Change] {
+        match self {
+            Changes::One(change) => std::slice::from_ref(change),
+            Changes::More(changes) => changes,
+        }
+    }
+
+    fn add(&mut self, change: Change) {
+        match self {
+            Changes::One(first) => {
+                let mut both = vec![*first, change];
+                both.sort_by_key(|change| change.moment);
+                *self = Changes::More(Box::new(both));
+            }
+            Changes::More(changes) => {
+                let place = changes.partition_point(|other| other.moment <= change.moment);
+                changes.insert(place, change);
+            }
+        }
+    }
 }
 
 /// True for a header that makes or ends a link.
@@ -40,28 +79,19 @@ impl Links {
             members.insert(place, account);
         }
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
-        let what = if header.kind == Kind::AccountLinked { What::Linked(number) } else { What::Unlinked(number) };
-        let line = self.accounts.entry(account).or_insert_with(|| AccountLine::new(account));
-        line.add(Event { moment, what });
-        line.order();
+        let change = Change { moment, center: number, ends: header.kind == Kind::AccountUnlinked };
+        self.accounts.entry(account).and_modify(|changes| changes.add(change)).or_insert(Changes::One(change));
     }
 
     /// Forgets the links of an account.
     pub fn forget(&mut self, account: StreamId) {
-        if let Some(line) = self.accounts.get_mut(&account) {
-            line.events.clear();
-        }
+        self.accounts.remove(&account);
     }
 
     /// The streams of the centers that an account was ever linked to.
     pub fn centers_of(&self, account: StreamId) -> Vec<StreamId> {
-        let events = self.accounts.get(&account).into_iter().flat_map(AccountLine::events);
-        let mut centers: Vec<StreamId> = events
-            .filter_map(|event| match event.what {
-                What::Linked(center) | What::Unlinked(center) => Some(self.centers[center.0 as usize].stream),
-                _ => None,
-            })
-            .collect();
+        let changes = self.accounts.get(&account).into_iter().flat_map(Changes::as_slice);
+        let mut centers: Vec<StreamId> = changes.map(|change| self.centers[change.center.0 as usize].stream).collect();
         centers.sort_unstable();
         centers.dedup();
         centers
@@ -70,10 +100,65 @@ impl Links {
     /// The center that an account is in just before `moment`, as was known then, and every other account in it.
     pub fn group(&self, account: StreamId, moment: Moment) -> Vec<StreamId> {
         let view = View { decision: moment, known: true };
-        let center_of = |account: &StreamId| self.accounts.get(account)?.center_at(view, moment);
+        let center_of =
+            |account: &StreamId| {
+                let seen = self.accounts.get(account)?.as_slice().iter().filter(|change| view.sees(change.moment));
+                center_at(seen.map(|change| {
+                    if change.ends { What::Unlinked(change.center) } else { What::Linked(change.center) }
+                }))
+            };
         let Some(center) = center_of(&account) else { return Vec::new() };
         let Center { stream, members } = &self.centers[center.0 as usize];
         let others = members.iter().filter(|&member| *member != account && center_of(member) == Some(center));
         std::iter::once(*stream).chain(others.copied()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Commitment, EntryHash, Identity, StreamLink};
+    use crate::fact::{Instant, Time};
+
+    fn header(kind: Kind, account: u8, center: u8, at: i64, seq: u64) -> Header {
+        let link = |id: u8| StreamLink { stream: StreamId([id; 16]), revision: 0, previous: EntryHash([0; 32]) };
+        Header {
+            seq,
+            identity: Identity([0; 16]),
+            kind,
+            occurred_at: Time::utc(Instant(at)),
+            recorded_at: Instant(at),
+            streams: vec![link(account), link(center)],
+            pins: None,
+            links: Vec::new(),
+            body: Commitment([0; 32]),
+            content: None,
+        }
+    }
+
+    #[test]
+    fn a_group_is_the_center_and_who_else_is_in_it_at_the_time() {
+        let (mut links, id) = (Links::default(), |id: u8| StreamId([id; 16]));
+        for (kind, account, center, at, seq) in [
+            (Kind::AccountLinked, 1, 9, 10, 0),
+            (Kind::AccountLinked, 2, 9, 40, 1),
+            (Kind::AccountUnlinked, 2, 9, 60, 2),
+            // Recorded late: it happened between the two.
+            (Kind::AccountLinked, 2, 8, 50, 3),
+            (Kind::AccountLinked, 3, 9, 20, 4),
+        ] {
+            links.add(&header(kind, account, center, at, seq));
+        }
+        let group = |account, at| links.group(id(account), Moment { at: Instant(at), seq: 9 });
+        assert_eq!(group(1, 10), []);
+        assert_eq!(group(1, 15), [id(9)]);
+        assert_eq!(group(1, 45), [id(9), id(2), id(3)]);
+        assert_eq!(group(1, 70), [id(9), id(3)]);
+        assert_eq!(group(2, 70), [id(8)]);
+        assert_eq!(links.centers_of(id(2)), [id(8), id(9)]);
+        let known = |at, seq| links.group(id(2), Moment { at: Instant(at), seq });
+        assert_eq!(known(70, 3), [], "the late one is not known yet");
+        links.forget(id(2));
+        assert_eq!(links.centers_of(id(2)), []);
     }
 }

@@ -57,13 +57,13 @@ impl Look<'_> {
     pub fn find(&self, by: By) -> Result<Vec<u64>, LedgerError> {
         let term = match by {
             By::Account(account) => match self.stream_of(account)? {
-                Some(stream) => Term::new(Field::Account, &stream.0),
+                Some(stream) => Term::stream(Field::Account, &stream),
                 None => return Ok(Vec::new()),
             },
             By::Advertiser(name) => Term::new(Field::Advertiser, name.as_bytes()),
-            By::Kind(kind) => Term::new(Field::Kind, &[kind as u8]),
-            By::Policy(id) => Term::new(Field::Policy, &codec::policy_stream(id).0),
-            By::Day(at) => Term::new(Field::Day, &at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
+            By::Kind(kind) => Term::number(Field::Kind, kind as u64),
+            By::Policy(id) => Term::stream(Field::Policy, &codec::policy_stream(id)),
+            By::Day(at) => Term::number(Field::Day, at.0.div_euclid(86_400_000_000_000) as u64),
         };
         self.shelf.postings(term)
     }
@@ -115,7 +115,7 @@ impl Look<'_> {
     }
 
     fn stream(&self, stream: StreamId, field: Field, size: TreeSize) -> Result<Vec<Entry>, LedgerError> {
-        let seqs = self.shelf.postings(Term::new(field, &stream.0))?;
+        let seqs = self.shelf.postings(Term::stream(field, &stream))?;
         let mut found = Vec::new();
         for seq in seqs.into_iter().filter(|&seq| seq < size.0) {
             let entry = self.expect(seq)?;

@@ -34,6 +34,7 @@ mod publish;
 mod queue;
 mod read;
 mod reading;
+mod recent_ids;
 mod rechain;
 mod rehash;
 mod restore;

@@ -16,7 +16,7 @@ use crate::codec::StreamId;
 use crate::disk::{Disk, Lock};
 use crate::entry::Entry;
 use crate::fact::{Body, Scope};
-use crate::journal::{self, Group, Journal, JournalError, Location, SegmentId};
+use crate::journal::{self, Frames, Group, Journal, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{NodeHash, TreeSize};
 use rayon::prelude::*;
@@ -97,8 +97,8 @@ fn attempt(
     clock::warn_if_behind((options.now)(), catalog.last_recorded);
     let watch = Watch::new(signed, catalog.last_recorded, options.trust_clock);
     let (dir, config, options) = (dir.to_owned(), config.clone(), options.clone());
-    let (commits, health) = (Commits::default(), Health::Sound);
-    Ok(Writer { dir, config, options, journal, catalog, anchor, watch, commits, health, closed: false, lock })
+    let (frames, commits, health) = (Frames::default(), Commits::default(), Health::Sound);
+    Ok(Writer { dir, config, options, journal, frames, catalog, anchor, watch, commits, health, closed: false, lock })
 }
 
 /// Refuses damage within the first `durable` entries, and such as something stands behind; a torn tail is none.

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT (answered): a request that was handed in is answered by whoever took it out of the queue, even if that one
 //! panics; and while something waits, somebody leads.
+//!
+//! The lead is passed on before those who were answered are woken: the first of them who is back leads at once.
 
 use super::LedgerError;
 use super::writer::Request;
@@ -39,7 +41,7 @@ impl Queue {
         if !leads && !request.wait() {
             return;
         }
-        let lead = Lead { queue: self, taken: Mutex::new(Vec::new()) };
+        let lead = Lead { queue: self, own: request, taken: Mutex::new(Vec::new()) };
         if let Err(error) = commit(&|| lead.take()) {
             // What could not even be begun is refused to everybody who waits.
             let why = error.to_string();
@@ -53,6 +55,7 @@ impl Queue {
 /// Who leads. Given back however it ends.
 struct Lead<'a> {
     queue: &'a Queue,
+    own: &'a Arc<Request>,
     taken: Mutex<Vec<Arc<Request>>>,
 }
 
@@ -91,5 +94,6 @@ impl Drop for Lead<'_> {
         if let Some(next) = next {
             next.lead();
         }
+        taken.iter().filter(|one| !Arc::ptr_eq(one, self.own)).for_each(|one| one.wake());
     }
 }

@@ -11,7 +11,7 @@ use super::survey::{Fate, Survey};
 use crate::codec::{self, Commitment, EntryHash, Header, Identity, Link, Record, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, FactId, Instant, Kind, Moment, Scope, Time};
-use crate::journal::{Frame, Journal, RawEntry};
+use crate::journal::{Frames, Journal, RawEntry};
 use crate::keyring::{EntryKey, Keyring};
 
 /// The account whose erasures mark what was lost.
@@ -27,7 +27,7 @@ pub struct Rechaining<'a> {
     journal: Journal,
     keyring: Keyring,
     heads: Heads,
-    group: Vec<Frame>,
+    group: Frames,
     /// Hashes of what was written.
     hashes: Vec<EntryHash>,
     last_recorded: Instant,
@@ -43,7 +43,7 @@ impl<'a> Rechaining<'a> {
             journal,
             keyring,
             heads: Heads::default(),
-            group: Vec::new(),
+            group: Frames::default(),
             hashes: Vec::new(),
             last_recorded: Instant(0),
             marker,
@@ -60,7 +60,8 @@ impl<'a> Rechaining<'a> {
         let header = self.chain(header, record.as_ref());
         let bytes = codec::encode(&header);
         let entry = Entry { header, hash: codec::entry_hash(&bytes), record, content: None };
-        self.push(Frame::new(&bytes, raw.body, raw.content), &entry)
+        self.group.push(&bytes, raw.body, raw.content);
+        self.pushed(&entry)
     }
 
     /// The hashes of what was written, and the keyring.
@@ -122,12 +123,13 @@ impl<'a> Rechaining<'a> {
             };
             let bytes = codec::encode(&header);
             let entry = Entry { header, hash: codec::entry_hash(&bytes), record: Some(record), content: None };
-            self.push(Frame::new(&bytes, &plaintext, b""), &entry)?;
+            self.group.push(&bytes, &plaintext, b"");
+            self.pushed(&entry)?;
         }
         Ok(())
     }
 
-    fn push(&mut self, frame: Frame, entry: &Entry) -> Result<(), LedgerError> {
+    fn pushed(&mut self, entry: &Entry) -> Result<(), LedgerError> {
         let erased = entry.record.as_ref().is_some_and(|record| record.body == Body::SubjectErased(Scope::All));
         self.heads.take(entry);
         if erased {
@@ -135,15 +137,17 @@ impl<'a> Rechaining<'a> {
         }
         self.hashes.push(entry.hash);
         self.last_recorded = entry.header.recorded_at;
-        self.group.push(frame);
         // An erasure ends its group.
         if self.group.len() == GROUP || entry.header.kind == Kind::SubjectErased { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), LedgerError> {
-        let group = std::mem::take(&mut self.group);
-        if !group.is_empty() {
-            self.journal.commit((self.hashes.len() - group.len()) as u64, &group)?;
+        if !self.group.is_empty() {
+            let first_seq = (self.hashes.len() - self.group.len()) as u64;
+            self.group.finish(first_seq);
+            self.journal.place(first_seq)?;
+            self.journal.commit(&self.group)?;
+            self.group.clear();
         }
         Ok(())
     }

@@ -49,7 +49,14 @@ impl Shelf<'_> {
     /// The seqs that are named for a term, ascending; a few may not have it.
     pub fn postings(&self, term: Term) -> Result<Vec<u64>, LedgerError> {
         let found = match &self.place {
-            Place::Writer(writer) => writer.catalog().postings(term),
+            Place::Writer(writer) => {
+                let catalog = writer.catalog();
+                // What was foreseen of a group that failed was never recorded.
+                catalog.postings(term).map(|mut found| {
+                    found.truncate(found.partition_point(|&seq| seq < catalog.next_seq));
+                    found
+                })
+            }
             Place::Reader(index) => index.lock().expect("no holder panics").find(term).map_err(LedgerError::from),
             Place::Nowhere => Ok(self.scanned()?.postings.get(&term).cloned().unwrap_or_default()),
         };
@@ -58,6 +65,7 @@ impl Shelf<'_> {
 
     fn location(&self, seq: u64) -> Result<Option<Location>, LedgerError> {
         let found = match &self.place {
+            Place::Writer(writer) if seq >= writer.catalog().next_seq => Ok(None),
             Place::Writer(writer) => writer.catalog().location(seq),
             Place::Reader(index) => {
                 let found = index.lock().expect("no holder panics").location(seq);
@@ -153,8 +161,8 @@ fn scan(disk: &dyn Disk, journal: &Path, extent: Extent, keyring: &Keyring) -> R
     let mut scanned = Scanned::default();
     load::each_entry(disk, journal, extent, keyring, Content::Leave, |entry, location, _| {
         let seq = entry.header.seq;
-        for term in stage::terms(&entry).into_iter().chain([Term::id(&entry.header.identity)]) {
-            scanned.postings.entry(term).or_default().push(seq);
+        for term in stage::terms(&entry).as_slice() {
+            scanned.postings.entry(*term).or_default().push(seq);
         }
         scanned.locations.push(location);
         Ok(())

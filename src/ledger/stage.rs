@@ -2,199 +2,230 @@
 
 use super::admission::Admitted;
 use super::heads::Heads;
-use super::side_by_side::map_all;
-use crate::codec::{self, EntryHash, Header, Link, Record, StreamId};
+use super::side_by_side::in_order;
+use crate::codec::{self, EntryHash, Header, Identity, Link, StreamId};
 use crate::entry::Entry;
-use crate::fact::{Body, Kind, Moment, Time};
-use crate::index::{Field, Term};
-use crate::journal::Frame;
-use crate::keyring::{EntryKey, Keyring, KeyringError, Part, Slot};
-use crate::merkle::{self, NodeHash};
+use crate::fact::{Body, FactId, Kind, Moment, Time};
+use crate::index::{Field, Term, Terms};
+use crate::journal::Frames;
+use crate::keyring::{EntryKey, Keyring, KeyringError, Part};
+use std::ops::Range;
 
-/// An entry, its leaf in the tree, and what it can be found by.
+/// What was made of an admitted fact, besides its frame.
 pub struct Staged {
-    pub entry: Entry,
-    pub leaf: NodeHash,
-    pub terms: Vec<Term>,
+    pub hash: EntryHash,
+    /// What it can be found by.
+    pub terms: Terms,
 }
 
-/// A body sealed: all that does not depend on the entries before it.
+/// Facts sealed: all that does not depend on the entries before them.
+struct Piece {
+    sealed: Vec<Sealed>,
+    /// Bodies and contents as they are stored.
+    bytes: Vec<u8>,
+}
+
 struct Sealed {
-    record: Record,
-    streams: Vec<StreamId>,
-    terms: Vec<Term>,
-    body: Vec<u8>,
-    content: Vec<u8>,
+    streams: Streams,
+    terms: Terms,
+    body: Range<usize>,
+    content: Range<usize>,
     body_commitment: codec::Commitment,
     content_commitment: Option<codec::Commitment>,
 }
 
-/// An entry chained, and its parts as they are stored.
-struct Chained {
-    entry: Entry,
-    header: Vec<u8>,
-    body: Vec<u8>,
-    content: Vec<u8>,
-    terms: Vec<Term>,
-}
-
-/// Seals in parallel, then chains in order. Claims slots for new accounts.
+/// Seals on all threads, and chains in order as far as they have come. Claims slots for new accounts.
 ///
 /// `hashes` are those of the batch's entries that earlier groups committed, the last just before this group.
 pub fn stage(
-    admitted: Vec<Admitted>,
+    admitted: &mut [Admitted],
     hashes: &[EntryHash],
     heads: &mut Heads,
     keyring: &mut Keyring,
-) -> Result<(Vec<Staged>, Vec<Frame>), KeyringError> {
-    let slots = slots(&admitted, keyring)?;
+    frames: &mut Frames,
+) -> Result<Vec<Staged>, KeyringError> {
+    claim_slots(admitted, keyring)?;
     let keyring: &Keyring = keyring;
-    let sealed = map_all(admitted.into_iter().zip(slots).collect(), |(mut one, slot): (Admitted, _)| {
-        let sealed = seal(&mut one, slot, keyring);
-        (one, sealed)
-    });
-    let mut chained: Vec<Chained> = Vec::with_capacity(sealed.len());
-    let first_seq = sealed.first().map_or(0, |(one, ..)| one.seq) - hashes.len() as u64;
-    for (mut one, sealed) in sealed {
-        let hash_of = |seq: u64| {
-            let place = seq.checked_sub(first_seq)? as usize;
-            hashes.get(place).copied().or_else(|| chained.get(place - hashes.len()).map(|earlier| earlier.entry.hash))
-        };
-        one.links.iter_mut().for_each(|link| fill_in(link, &hash_of));
-        let next = chain(one, sealed, heads);
-        heads.take(&next.entry);
-        chained.push(next);
-    }
-    let framed = map_all(chained, |Chained { mut entry, header, body, content, terms }| {
-        // What it says is done with here, on whichever thread, but for what an erasure is still to do.
-        entry.record = entry.record.filter(|record| record.body.kind() == Kind::SubjectErased);
-        let leaf = merkle::leaf(&entry.hash);
-        (Staged { entry, leaf, terms }, Frame::new(&header, &body, &content))
-    });
-    Ok(framed.into_iter().unzip())
+    let mut chain = Chain {
+        heads,
+        frames,
+        header: Vec::with_capacity(256),
+        first_seq: admitted.first().map_or(0, |one| one.seq) - hashes.len() as u64,
+        before: hashes,
+        staged: Vec::with_capacity(admitted.len()),
+    };
+    in_order(
+        admitted,
+        |facts| seal_all(facts, keyring),
+        |facts, Piece { sealed, bytes }| {
+            for (one, sealed) in facts.iter_mut().zip(sealed) {
+                chain.add(one, sealed, &bytes);
+            }
+        },
+    );
+    Ok(chain.staged)
 }
 
 /// The slot of each fact's account: most have one, and those who have none get theirs in order.
-fn slots(admitted: &[Admitted], keyring: &mut Keyring) -> Result<Vec<Option<Slot>>, KeyringError> {
-    let is_account = |one: &Admitted| !matches!(one.fact.kind(), Kind::PolicyAdopted | Kind::VerdictAttested);
-    let known = |one: &Admitted| is_account(one).then(|| keyring.slot_of(&one.fact.subject)).flatten();
-    let known = map_all(admitted.iter().collect(), known);
-    let claimed = admitted.iter().zip(known).map(|(one, known)| match known {
-        None if is_account(one) => keyring.claim(&one.fact.subject).map(Some),
-        known => Ok(known),
-    });
-    claimed.collect()
+fn claim_slots(admitted: &mut [Admitted], keyring: &mut Keyring) -> Result<(), KeyringError> {
+    for one in admitted.iter_mut().filter(|one| one.slot.is_none() && has_account(one.fact.kind())) {
+        one.slot = Some(keyring.claim(&one.fact.subject)?);
+    }
+    Ok(())
 }
 
-fn seal(one: &mut Admitted, slot: Option<Slot>, keyring: &Keyring) -> Sealed {
-    let fact = &mut one.fact;
+/// True for a fact about an account.
+pub fn has_account(kind: Kind) -> bool {
+    !matches!(kind, Kind::PolicyAdopted | Kind::VerdictAttested)
+}
+
+fn seal_all(facts: &mut [Admitted], keyring: &Keyring) -> Piece {
+    let mut piece = Piece { sealed: Vec::with_capacity(facts.len()), bytes: Vec::with_capacity(facts.len() * 384) };
+    for one in facts {
+        let sealed = seal(one, keyring, &mut piece.bytes);
+        piece.sealed.push(sealed);
+    }
+    piece
+}
+
+fn seal(one: &Admitted, keyring: &Keyring, bytes: &mut Vec<u8>) -> Sealed {
+    let fact = &one.fact;
     let kind = fact.kind();
+    let start = bytes.len();
     // What an erasure is about is to be forgotten: its stream says it while anybody may know.
-    let subject = if kind == Kind::SubjectErased { String::new() } else { std::mem::take(&mut fact.subject) };
-    let body = std::mem::replace(&mut fact.body, Body::SubjectErased(crate::fact::Scope::All));
-    let record = Record {
-        id: std::mem::replace(&mut fact.id, crate::fact::FactId { source: String::new(), id: String::new() }),
-        subject,
-        body,
-    };
-    let plaintext = codec::encode(&record);
-    let sealed_under = slot.filter(|_| kind.is_sealed());
+    let subject = if kind == Kind::SubjectErased { "" } else { &fact.subject };
+    codec::encode_record(&fact.id, subject, &fact.body, bytes);
+    let sealed_under = one.slot.filter(|_| kind.is_sealed());
     let key = sealed_under.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
     let nonce = codec::nonce(&one.identity, one.recorded_at);
-    let body_commitment = key.commit(&plaintext);
-    let body = if sealed_under.is_some() { key.seal(nonce, &plaintext) } else { plaintext };
-    let content = fact.content.take().zip(sealed_under).map(|(text, slot)| {
-        let key = keyring.entry_key(slot, Part::Content, one.seq);
-        (key.seal(nonce, text.as_bytes()), key.commit(text.as_bytes()))
-    });
-    let (content, content_commitment) =
-        content.map_or((Vec::new(), None), |(sealed, commitment)| (sealed, Some(commitment)));
-    let streams = streams(&record, slot.map(|slot| keyring.stream(slot)));
-    let terms = terms_of(kind, fact.time, &streams, &one.links, Some(&record));
-    Sealed { record, streams, terms, body, content, body_commitment, content_commitment }
-}
-
-/// A reference within the batch gets its hash only now.
-fn fill_in(link: &mut Link, hash_of: &impl Fn(u64) -> Option<EntryHash>) {
-    if let Link::Resolved { seq, hash } = link {
-        *hash = hash_of(*seq).unwrap_or(*hash);
+    let body_commitment = key.commit(&bytes[start..]);
+    if sealed_under.is_some() {
+        key.seal(nonce, bytes, start);
     }
+    let body = start..bytes.len();
+    let content_commitment = fact.content.as_ref().zip(sealed_under).map(|(text, slot)| {
+        let key = keyring.entry_key(slot, Part::Content, one.seq);
+        bytes.extend(text.as_bytes());
+        let commitment = key.commit(text.as_bytes());
+        key.seal(nonce, bytes, body.end);
+        commitment
+    });
+    let account = one.slot.map(|slot| keyring.stream(slot));
+    let (first, center) = streams(&fact.body, &fact.subject, account);
+    let terms = terms_of((&one.identity, kind, fact.time), (first, center), &one.links, Some((&fact.id, &fact.body)));
+    let content = body.end..bytes.len();
+    Sealed { streams: (first, center), terms, body, content, body_commitment, content_commitment }
 }
 
-fn chain(one: Admitted, sealed: Sealed, heads: &Heads) -> Chained {
-    let Sealed { record, streams, terms, body, content, body_commitment, content_commitment } = sealed;
-    let kind = record.body.kind();
-    let moment = Moment { at: one.fact.time.at, seq: one.seq };
-    let header = Header {
-        seq: one.seq,
-        identity: one.identity,
-        kind,
-        occurred_at: one.fact.time,
-        recorded_at: one.recorded_at,
-        pins: (kind == Kind::DecisionMade).then(|| heads.pins(streams[0], moment)),
-        streams: streams.into_iter().map(|stream| heads.next(stream)).collect(),
-        links: one.links,
-        body: body_commitment,
-        content: content_commitment,
-    };
-    let bytes = codec::encode(&header);
-    let hash = codec::entry_hash(&bytes);
-    Chained { entry: Entry { header, hash, record: Some(record), content: None }, header: bytes, body, content, terms }
+/// What entries are chained with, one after another.
+struct Chain<'a> {
+    heads: &'a mut Heads,
+    frames: &'a mut Frames,
+    /// Room for a header's bytes.
+    header: Vec<u8>,
+    /// The seq of the first entry in `before`.
+    first_seq: u64,
+    before: &'a [EntryHash],
+    staged: Vec<Staged>,
+}
+
+impl Chain<'_> {
+    fn add(&mut self, one: &mut Admitted, sealed: Sealed, bytes: &[u8]) {
+        let mut links = std::mem::take(&mut one.links);
+        links.iter_mut().for_each(|link| self.fill_in(link));
+        let kind = one.fact.kind();
+        let (first, center) = sealed.streams;
+        let moment = Moment { at: one.fact.time.at, seq: one.seq };
+        let header = Header {
+            seq: one.seq,
+            identity: one.identity,
+            kind,
+            occurred_at: one.fact.time,
+            recorded_at: one.recorded_at,
+            pins: (kind == Kind::DecisionMade).then(|| self.heads.pins(first, moment)),
+            streams: std::iter::once(first).chain(center).map(|stream| self.heads.next(stream)).collect(),
+            links,
+            body: sealed.body_commitment,
+            content: sealed.content_commitment,
+        };
+        self.header.clear();
+        codec::encode_into(&header, &mut self.header);
+        let hash = codec::entry_hash(&self.header);
+        self.frames.push(&self.header, &bytes[sealed.body], &bytes[sealed.content]);
+        self.heads.extend(&header, hash);
+        self.staged.push(Staged { hash, terms: sealed.terms });
+    }
+
+    /// A reference within the batch gets its hash only now.
+    fn fill_in(&self, link: &mut Link) {
+        let Link::Resolved { seq, hash } = link else { return };
+        let Some(place) = seq.checked_sub(self.first_seq) else { return };
+        let place = place as usize;
+        let fresh = || self.staged.get(place - self.before.len()).map(|staged| staged.hash);
+        *hash = self.before.get(place).copied().or_else(fresh).unwrap_or(*hash);
+    }
 }
 
 /// The streams that an entry extends: the account's, the policy's or that of attestations first, then the center's.
-fn streams(record: &Record, account: Option<StreamId>) -> Vec<StreamId> {
-    let first = match &record.body {
+type Streams = (StreamId, Option<StreamId>);
+
+fn streams(body: &Body, subject: &str, account: Option<StreamId>) -> Streams {
+    let first = match body {
         Body::VerdictAttested(_) => codec::attestation_stream(),
-        _ => account.unwrap_or_else(|| codec::policy_stream(&record.subject)),
+        _ => account.unwrap_or_else(|| codec::policy_stream(subject)),
     };
-    let center = match &record.body {
+    let center = match body {
         Body::AccountLinked { center } | Body::AccountUnlinked { center } => Some(codec::center_stream(center)),
         _ => None,
     };
-    std::iter::once(first).chain(center).collect()
+    (first, center)
 }
 
-/// What an entry can be found by, besides its id.
-pub fn terms(entry: &Entry) -> Vec<Term> {
+/// What an entry can be found by.
+pub fn terms(entry: &Entry) -> Terms {
     let header = &entry.header;
-    let streams: Vec<StreamId> = header.streams.iter().map(|link| link.stream).collect();
-    terms_of(header.kind, header.occurred_at, &streams, &header.links, entry.record.as_ref())
+    let streams = (header.streams[0].stream, header.streams.get(1).map(|link| link.stream));
+    let said = entry.record.as_ref().map(|record| (&record.id, &record.body));
+    terms_of((&header.identity, header.kind, header.occurred_at), streams, &header.links, said)
 }
 
-fn terms_of(kind: Kind, occurred: Time, streams: &[StreamId], links: &[Link], record: Option<&Record>) -> Vec<Term> {
-    let mut terms = vec![
-        Term::new(Field::Kind, &[kind as u8]),
-        Term::new(Field::Day, &occurred.at.0.div_euclid(86_400_000_000_000).to_be_bytes()),
-    ];
-    let fields = match kind {
-        Kind::PolicyAdopted => &[Field::Policy][..],
+fn terms_of(
+    (identity, kind, occurred): (&Identity, Kind, Time),
+    (first, center): Streams,
+    links: &[Link],
+    said: Option<(&FactId, &Body)>,
+) -> Terms {
+    let mut terms = Terms::new(Term::id(identity));
+    terms.push(Term::number(Field::Kind, kind as u64));
+    terms.push(Term::number(Field::Day, occurred.at.0.div_euclid(86_400_000_000_000) as u64));
+    match kind {
+        Kind::PolicyAdopted => terms.push(Term::stream(Field::Policy, &first)),
         // Their kind says it already.
-        Kind::VerdictAttested => &[],
-        _ => &[Field::Account, Field::Center],
-    };
-    terms.extend(streams.iter().zip(fields).map(|(stream, &field)| Term::new(field, &stream.0)));
+        Kind::VerdictAttested => {}
+        _ => terms.push(Term::stream(Field::Account, &first)),
+    }
+    center.into_iter().for_each(|center| terms.push(Term::stream(Field::Center, &center)));
     if matches!(kind, Kind::AccountLinked | Kind::AccountUnlinked) {
-        terms.push(Term::new(Field::Links, &streams[0].0));
+        terms.push(Term::stream(Field::Links, &first));
     }
-    if matches!(kind, Kind::InteractionLabelled | Kind::VerdictAttested) {
-        terms.extend(links.iter().filter_map(|link| match link {
-            Link::Resolved { seq, .. } => Some(Term::new(Field::Target, &seq.to_be_bytes())),
-            Link::Unresolved { .. } => None,
-        }));
+    // Either has one link.
+    if let (Kind::InteractionLabelled | Kind::VerdictAttested, Some(Link::Resolved { seq, .. })) = (kind, links.first())
+    {
+        terms.push(Term::number(Field::Target, *seq));
     }
-    if let Some(record) = record.filter(|record| record.body.kind() == Kind::DecisionMade) {
-        terms.push(Term::new(Field::Decision, record.id.id.as_bytes()));
-    }
-    match record.map(|record| &record.body) {
-        Some(Body::DecisionMade(body)) => {
-            terms.extend(body.item.advertiser.iter().map(|name| Term::new(Field::Advertiser, name.as_bytes())));
-            terms.extend(body.policy.iter().map(|cited| Term::new(Field::Policy, &codec::policy_stream(&cited.id).0)));
+    match said {
+        Some((id, Body::DecisionMade(body))) => {
+            terms.push(Term::new(Field::Decision, id.id.as_bytes()));
+            let advertiser = body.item.advertiser.iter().map(|name| Term::new(Field::Advertiser, name.as_bytes()));
+            let policy = |id: &str| Term::stream(Field::Policy, &codec::policy_stream(id));
+            advertiser.chain(body.policy.iter().map(|cited| policy(&cited.id))).for_each(|term| terms.push(term));
         }
-        Some(Body::InteractionRecorded(body)) => {
+        Some((_, Body::InteractionRecorded(body))) => {
             terms.push(Term::new(Field::Conversation, body.conversation.as_bytes()))
         }
-        Some(Body::NoticeRecorded(body)) => terms.push(Term::new(Field::Policy, &codec::policy_stream(&body.policy).0)),
+        Some((_, Body::NoticeRecorded(body))) => {
+            terms.push(Term::stream(Field::Policy, &codec::policy_stream(&body.policy)))
+        }
         _ => {}
     }
     terms

@@ -1,18 +1,16 @@
 //! The one writer: takes requests together, commits each batch as a group, and answers.
 
-use super::admission::{self, Admission, Admitted, Outcome, Terms};
+use super::admission::{self, Admission, Admitted, Last, Outcome, Terms};
 use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::clock::Watch;
 use super::metrics::Commits;
-use super::side_by_side::side_by_side;
+use super::side_by_side::{drop_all, side_by_side};
 use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::disk::Lock;
-use crate::entry::Entry;
-use crate::fact::{Body, Fact, Kind, Scope};
-use crate::index::GroupStart;
-use crate::journal::Journal;
+use crate::fact::{Fact, Scope};
+use crate::journal::{Frames, Journal};
 use crate::keyring::Keyring;
 use crate::merkle::{TreeHead, TreeSize};
 use crate::wire::Refusal;
@@ -109,9 +107,10 @@ impl Request {
     /// Has its caller lead, unless it was answered.
     pub fn lead(&self) {
         self.change(|state| matches!(state, RequestState::Waiting), RequestState::Leads);
+        self.wake();
     }
 
-    /// Answers it, unless it was answered before.
+    /// Answers it, unless it was answered before. Its caller is to be woken then.
     pub fn answer(&self, outcomes: Outcomes) {
         let waits = |state: &RequestState| matches!(state, RequestState::Waiting | RequestState::Leads);
         self.change(waits, RequestState::Answered(outcomes));
@@ -119,14 +118,21 @@ impl Request {
 
     /// Nothing more is appended: says why, unless it was answered before.
     pub fn refuse(&self, why: &str) {
-        self.answer(Err(LedgerError::Poisoned(why.to_owned())));
+        let waits = |state: &RequestState| matches!(state, RequestState::Waiting | RequestState::Leads);
+        if waits(&self.state.lock().expect("no holder panics")) {
+            self.answer(Err(LedgerError::Poisoned(why.to_owned())));
+        }
+    }
+
+    /// Wakes its caller.
+    pub fn wake(&self) {
+        self.woken.notify_one();
     }
 
     fn change(&self, from: impl Fn(&RequestState) -> bool, to: RequestState) {
         let mut state = self.state.lock().expect("no holder panics");
         if from(&state) {
             *state = to;
-            self.woken.notify_one();
         }
     }
 
@@ -145,6 +151,8 @@ pub struct Writer {
     pub(super) dir: PathBuf,
     pub(super) config: Config,
     pub(super) journal: Journal,
+    /// Room for the group that is being made.
+    pub(super) frames: Frames,
     pub(super) catalog: Catalog,
     pub(super) anchor: Option<Anchor>,
     pub(super) options: Options,
@@ -333,59 +341,66 @@ impl Writer {
     /// An erasure ends its group, so that what follows is sealed under keys that it did not destroy.
     fn commit_groups(&mut self, admitted: Vec<Admitted>, keyring: &mut Keyring) -> Result<Vec<EntryHash>, LedgerError> {
         let mut hashes = Vec::with_capacity(admitted.len());
-        let mut group = Vec::new();
-        for one in admitted {
-            let ends = one.fact.kind() == Kind::SubjectErased;
+        if !admitted.iter().any(Admitted::is_erasure) {
+            self.commit_group(admitted, &mut hashes, keyring)?;
+            return Ok(hashes);
+        }
+        let (mut group, mut anything_erased) = (Vec::new(), false);
+        for mut one in admitted {
+            let ends = one.is_erasure();
+            // What was looked up before an erasure may be what it destroyed.
+            one.slot = one.slot.filter(|_| !anything_erased);
             group.push(one);
             if ends {
-                let committed = self.commit_group(std::mem::take(&mut group), &hashes, keyring)?;
-                hashes.extend(committed);
+                self.commit_group(std::mem::take(&mut group), &mut hashes, keyring)?;
+                anything_erased = true;
             }
         }
-        let committed = self.commit_group(group, &hashes, keyring)?;
-        hashes.extend(committed);
+        self.commit_group(group, &mut hashes, keyring)?;
         Ok(hashes)
     }
 
+    /// Commits one group; `hashes` are those of the batch's entries before it, and get its own.
     fn commit_group(
         &mut self,
-        group: Vec<Admitted>,
-        before: &[EntryHash],
+        mut group: Vec<Admitted>,
+        hashes: &mut Vec<EntryHash>,
         keyring: &mut Keyring,
-    ) -> Result<Vec<EntryHash>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         if group.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         self.check_lock()?;
         self.catalog.prepare(&group, keyring)?;
-        let (staged, frames) = stage::stage(group, before, &mut self.catalog.heads, keyring)?;
+        self.frames.clear();
+        let staged = stage::stage(&mut group, hashes, &mut self.catalog.heads, keyring, &mut self.frames)?;
         self.closed = false;
         let first_seq = self.catalog.next_seq;
+        let start = self.journal.place(first_seq)?;
+        self.frames.finish(first_seq);
+        let last = Last::of(group.last().expect("a group is not empty"));
+        let (journal, frames, catalog) = (&mut self.journal, &self.frames, &mut self.catalog);
         let began = std::time::Instant::now();
-        let (journal, tree) = (&mut self.journal, &self.catalog.tree);
-        let (committed, grown) = side_by_side(
-            frames.len(),
-            || journal.commit(first_seq, &frames),
-            || tree.grown(staged.iter().map(|one| one.leaf)),
+        let (committed, foreseen) = side_by_side(
+            staged.len(),
+            || journal.commit(frames).map(|()| began.elapsed()),
+            || {
+                let locations = frames.offsets().map(|offset| start.plus(offset));
+                let foreseen = catalog.foresee(&group, &staged, locations, start);
+                // What they say is done with.
+                drop_all(&mut group);
+                foreseen
+            },
         );
-        let (start, locations) = committed?;
-        self.commits.note(staged.len(), began.elapsed());
+        self.commits.note(staged.len(), committed?);
         // The group is recorded. What follows can be told again from the journal.
-        self.catalog.tree.grow(grown)?;
-        let start = GroupStart { seq: first_seq, location: start.pack() };
-        for (one, location) in staged.iter().zip(locations) {
-            self.catalog.take_by(&one.entry, &one.terms, location, start)?;
+        self.catalog.count(&last, foreseen?)?;
+        hashes.extend(staged.iter().map(|one| one.hash));
+        if let (Some(scope), Some(slot)) = (last.erases, last.slot) {
+            // Now that the erasure itself is recorded.
+            finish_erasure(scope, keyring.stream(slot), last.seq, keyring, &mut self.catalog)?;
         }
-        self.erase(&staged.last().expect("not empty").entry, keyring)?;
-        self.catalog.write_due(keyring)?;
-        Ok(staged.iter().map(|one| one.entry.hash).collect())
-    }
-
-    /// Destroys what an erasure names, now that the erasure itself is recorded.
-    fn erase(&mut self, last: &Entry, keyring: &mut Keyring) -> Result<(), LedgerError> {
-        let Some(Body::SubjectErased(scope)) = last.record.as_ref().map(|record| &record.body) else { return Ok(()) };
-        let header = &last.header;
-        finish_erasure(*scope, header.streams[0].stream, header.seq, keyring, &mut self.catalog)
+        self.catalog.write_due(keyring)
     }
 
     /// True if nothing has failed.

@@ -96,17 +96,9 @@ impl AccountLine {
         self.events[..end].iter().filter(move |event| view.sees(event.moment))
     }
 
-    /// The center it is in just before `bound`: that of the last link, unless a later unlink names it.
+    /// The center it is in just before `bound`.
     pub(crate) fn center_at(&self, view: View, bound: Moment) -> Option<CenterIx> {
-        let mut ended = Vec::new();
-        for event in self.seen(view, bound).rev() {
-            match event.what {
-                What::Unlinked(center) => ended.push(center),
-                What::Linked(center) => return (!ended.contains(&center)).then_some(center),
-                _ => {}
-            }
-        }
-        None
+        center_at(self.seen(view, bound).map(|event| event.what))
     }
 
     /// The center it is in at the decision, and those it left after `since`, by an unlink or by a move.
@@ -132,6 +124,20 @@ impl AccountLine {
             _ => None,
         })
     }
+}
+
+/// The center that an account is in after what happened to it, in the order of time: that of the last link, unless a later
+/// unlink names it.
+pub(crate) fn center_at(happened: impl DoubleEndedIterator<Item = What>) -> Option<CenterIx> {
+    let mut ended = Vec::new();
+    for what in happened.rev() {
+        match what {
+            What::Unlinked(center) => ended.push(center),
+            What::Linked(center) => return (!ended.contains(&center)).then_some(center),
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod build;
 mod many;
 mod policies;
 
+pub(crate) use account::center_at;
 pub use account::{AccountLine, Event, What};
 pub use policies::{PolicyLine, Version};
 
