@@ -79,6 +79,17 @@ impl Node {
     }
 }
 
+/// What a world takes of an entry's header, beside what it cites.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Stub {
+    pub seq: u64,
+    pub kind: Kind,
+    pub at: Time,
+    pub recorded: Instant,
+    pub stream: crate::codec::StreamId,
+}
+
 /// Where a reference leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkTo {
