@@ -181,8 +181,8 @@ pub struct Parts {
     homes: Vec<u16>,
     owners: Vec<u32>,
     policies: Vec<(u64, Vec<u8>)>,
-    /// Piles of each part.
-    parts: Vec<Range<usize>>,
+    /// Piles of each part, and how many entries those are home to.
+    parts: Vec<(Range<usize>, u64)>,
 }
 
 impl Ledger {
@@ -218,12 +218,12 @@ impl Parts {
         let (mut start, mut len) = (0, 0);
         for (pile, total) in totals.into_iter().enumerate() {
             if pile > start && len + total > part_len {
-                parts.parts.push(start..pile);
+                parts.parts.push((start..pile, len));
                 (start, len) = (pile, 0);
             }
             len += total;
         }
-        parts.parts.push(start..parts.piles.len());
+        parts.parts.push((start..parts.piles.len(), len));
         Ok(parts)
     }
 
@@ -268,13 +268,13 @@ impl Parts {
 
     /// Builds a part: everything that its decisions are judged by, and the verdicts on record about them.
     pub fn build(&self, part: usize) -> Result<(World, Attestations), LedgerError> {
-        let (piles, spill) = (self.parts[part].clone(), &self.spill);
+        let ((piles, len), spill) = (self.parts[part].clone(), &self.spill);
         let mut runs: Vec<Run> = piles.clone().map(|pile| Run::of(&self.piles[pile], spill)).collect();
         for pile in piles.clone() {
             runs.push(Run::held(self.brought[pile].sorted(spill).map_err(scratch)?));
         }
         let mut merged = Merged::new(runs).map_err(scratch)?;
-        let (mut world, mut attested) = (World::default(), Attestations::default());
+        let (mut world, mut attested) = (World::with_room(len as usize), Attestations::default());
         let mut policies = self.policies.iter().peekable();
         while let Some((run, seq, record)) = merged.take().map_err(scratch)? {
             // What stands on a pile and has its home elsewhere was brought there.

@@ -5,6 +5,7 @@ mod json;
 mod summary;
 
 pub use attested::attestation;
+pub use json::write_attested_line;
 pub use json::{attested_json, attested_line, finding_id, reference, rule_id, tampered, to_json, to_line};
 pub use summary::Summary;
 

@@ -58,6 +58,7 @@ impl World {
         let nodes = &self.nodes;
         self.turns.order(|ix| nodes[ix.0 as usize].moment());
         self.labels.order(|label| label.moment);
+        self.label_starts = self.labels.starts(self.nodes.len(), |node| node.0 as usize);
         for line in &mut self.policies {
             line.versions.sort_by_key(|version| (version.from, version.seq));
         }
