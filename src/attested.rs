@@ -57,11 +57,16 @@ impl Attestations {
     /// Takes an entry if it attests a verdict.
     pub fn take(&mut self, entry: &Entry) {
         let Some(Body::VerdictAttested(verdict)) = entry.record.as_ref().map(|record| &record.body) else { return };
-        let (seq, decision) = (entry.header.seq, verdict.decision);
+        self.take_verdict(entry.header.seq, entry.header.recorded_at, verdict);
+    }
+
+    /// Takes a verdict, with the seq of its own entry and when that was recorded.
+    pub fn take_verdict(&mut self, seq: u64, at: Instant, verdict: &VerdictAttested) {
+        let decision = verdict.decision;
         let attested = Attested {
             decision,
             seq,
-            at: entry.header.recorded_at,
+            at,
             digest: verdict.digest,
             known: verdict.known,
             today: verdict.today,

@@ -5,7 +5,7 @@
 
 use crate::fact::{Body, FactId, Instant, Kind, Time};
 use bincode::config::Configuration;
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 use blake3::hazmat::{self, ContextKey, HasherExt as _};
 
 /// bincode 2's standard: little-endian, variable-width integers, lengths before what they count.
@@ -118,13 +118,13 @@ pub struct Header {
 
 /// What is sealed of an entry: everything about the fact that the header does not say.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Record {
+pub struct Record<S = String> {
     /// The fact's identity in clear.
-    pub id: FactId,
+    pub id: FactId<S>,
     /// The account or policy id; empty for an erasure, whose subject is to be forgotten, and for an attested verdict.
-    pub subject: String,
+    pub subject: S,
     /// What happened.
-    pub body: Body,
+    pub body: Body<S>,
 }
 
 /// Stored bytes that do not decode.
@@ -149,11 +149,20 @@ pub fn encode_record(id: &FactId, subject: &str, body: &Body, out: &mut Vec<u8>)
     encode_into(&(id, subject, body), out);
 }
 
+/// The claim of a length is checked against this limit before memory is taken; no stored record reaches it.
+const LIMIT: usize = 64 << 20;
+
 /// Decodes all of `bytes`, or fails; memory is bounded by their length.
 pub fn decode<T: Decode<()>>(bytes: &[u8], what: &'static str) -> Result<T, DecodeError> {
-    // The claim of a length is checked against the limit before memory is taken; no stored record reaches it.
-    const LIMIT: usize = 64 << 20;
     match bincode::decode_from_slice(bytes, CONFIG.with_limit::<LIMIT>()) {
+        Ok((value, read)) if read == bytes.len() => Ok(value),
+        _ => Err(DecodeError(what)),
+    }
+}
+
+/// The same where texts stay in `bytes`, such as a `Record<&str>`: a quarter of the work of taking each into memory.
+pub fn decode_in_place<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8], what: &'static str) -> Result<T, DecodeError> {
+    match bincode::borrow_decode_from_slice(bytes, CONFIG.with_limit::<LIMIT>()) {
         Ok((value, read)) if read == bytes.len() => Ok(value),
         _ => Err(DecodeError(what)),
     }
@@ -279,14 +288,18 @@ mod tests {
     fn decode_is_the_inverse_of_encode_and_takes_nothing_else() {
         let bytes = encode(&record());
         assert_eq!(decode::<Record>(&bytes, "record"), Ok(record()));
+        let in_place = decode_in_place::<Record<&str>>(&bytes, "record").expect("it was encoded");
+        assert_eq!((in_place.id.id, in_place.subject, encode(&in_place)), ("1", "facebook/s1", bytes.clone()));
         for cut in 0..bytes.len() {
             assert!(decode::<Record>(&bytes[..cut], "record").is_err(), "cut at {cut}");
+            assert!(decode_in_place::<Record<&str>>(&bytes[..cut], "record").is_err(), "cut at {cut}");
         }
         let mut in_parts = Vec::new();
         encode_record(&record().id, &record().subject, &record().body, &mut in_parts);
         assert_eq!(in_parts, bytes);
         let longer = [bytes.as_slice(), &[0]].concat();
         assert!(decode::<Record>(&longer, "record").is_err());
+        assert!(decode_in_place::<Record<&str>>(&longer, "record").is_err());
     }
 
     #[test]

@@ -781,14 +781,22 @@ impl EntryKey {
 
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
     pub fn unseal(&self, nonce: Nonce, sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let len = self.unseal_into(nonce, sealed, &mut bytes)?.len();
+        bytes.truncate(len);
+        Some(bytes)
+    }
+
+    /// The same, in memory that was used before.
+    pub fn unseal_into<'a>(&self, nonce: Nonce, sealed: &[u8], bytes: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let cipher = self.cipher();
-        let open = |nonce: Nonce| {
-            let mut bytes = sealed.to_vec();
-            let len = cipher.open_in_place(unique(nonce), Aad::empty(), &mut bytes).ok()?.len();
-            bytes.truncate(len);
-            Some(bytes)
+        let mut open = |nonce: Nonce| {
+            bytes.clear();
+            bytes.extend_from_slice(sealed);
+            Some(cipher.open_in_place(unique(nonce), Aad::empty(), bytes).ok()?.len())
         };
-        open(nonce).or_else(|| open(Nonce::ZERO))
+        let len = open(nonce).or_else(|| open(Nonce::ZERO))?;
+        Some(&bytes[..len])
     }
 
     /// The key and the plaintext of sealed bytes, to be shown to somebody.

@@ -45,12 +45,13 @@ impl Spill {
         Ok(Spill { file: disk.scratch()?, key: PassingKey::fresh(), pieces, len })
     }
 
-    fn write(&self, bytes: Vec<u8>) -> io::Result<Piece> {
+    /// Writes a piece, sealed in its place; its memory can be used again.
+    fn write(&self, bytes: &mut Vec<u8>) -> io::Result<Piece> {
         let number = self.pieces.fetch_add(1, Ordering::Relaxed);
-        let sealed = self.key.seal(number, bytes);
-        let offset = self.len.fetch_add(sealed.len() as u64, Ordering::Relaxed);
-        self.file.write_all_at(&sealed, offset)?;
-        Ok(Piece { number, offset, len: sealed.len() })
+        *bytes = self.key.seal(number, std::mem::take(bytes));
+        let offset = self.len.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.file.write_all_at(bytes, offset)?;
+        Ok(Piece { number, offset, len: bytes.len() })
     }
 
     fn read(&self, piece: Piece) -> io::Result<Vec<u8>> {
@@ -71,15 +72,17 @@ impl Pile {
         self.last.extend(key.to_le_bytes());
         self.last.extend_from_slice(record);
         if self.last.len() >= PIECE - 512 {
-            self.settle(spill)?;
+            self.pieces.push(spill.write(&mut self.last)?);
+            self.last.clear();
         }
         Ok(())
     }
 
-    /// Writes what is in memory.
+    /// Writes what is in memory, and gives that back.
     pub fn settle(&mut self, spill: &Spill) -> io::Result<()> {
-        if !self.last.is_empty() {
-            self.pieces.push(spill.write(std::mem::take(&mut self.last))?);
+        let mut last = std::mem::take(&mut self.last);
+        if !last.is_empty() {
+            self.pieces.push(spill.write(&mut last)?);
         }
         Ok(())
     }

@@ -61,6 +61,12 @@ pub struct Strings {
 }
 
 impl Strings {
+    /// Makes room for so many more, of so many bytes.
+    pub fn reserve(&mut self, count: usize, bytes: usize) {
+        self.ends.reserve(count);
+        self.text.reserve(bytes);
+    }
+
     /// Adds one at the end.
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);

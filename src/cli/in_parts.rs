@@ -5,7 +5,7 @@
 
 use super::CliError;
 use super::exit::print_line;
-use super::replay::{Outcome, Replay, matching, only, tampered_line, verdict_line};
+use super::replay::{Outcome, Replay, matching, only, tampered_line, write_verdict};
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{BYTES_PER_ENTRY, Ledger, LedgerError, Parts, scratch};
 use crate::replay::Summary;
@@ -67,21 +67,21 @@ fn judge_part(args: &Replay, parts: &Parts, part: usize) -> Result<Judged, CliEr
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;
     }
-    let (mut judged, mut memos) = (Judged::default(), Memos::default());
+    let (mut judged, mut memos, mut line) = (Judged::default(), Memos::default(), Vec::new());
     let decisions = asked(args, &world, &mut judged.named);
     for decision in decisions {
-        let line = match &parts.bad {
+        match &parts.bad {
             Some(bad) => {
                 judged.summary.count_tampered();
-                tampered_line(&world, decision, bad, args.common.json)
+                line = tampered_line(&world, decision, bad, args.common.json).into_bytes();
             }
             None => {
                 let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut memos));
                 judged.summary.count(&judgement);
-                verdict_line(&world, &judgement, &attested, args.common.json)
+                write_verdict(&world, &judgement, &attested, args.common.json, &mut line);
             }
-        };
-        judged.lines.push(parts.spill(), world.node(decision).seq, line.as_bytes()).map_err(put_aside)?;
+        }
+        judged.lines.push(parts.spill(), world.node(decision).seq, &line).map_err(put_aside)?;
     }
     judged.lines.settle(parts.spill()).map_err(put_aside)?;
     Ok(judged)

@@ -128,6 +128,22 @@ pub(super) fn verdict_line(world: &World, judgement: &Judgement, attested: &Atte
     if json { replay::attested_line(world, judgement, attested) } else { brief(world, judgement, attested) }
 }
 
+/// The same in place of what stood in `line`.
+pub(super) fn write_verdict(
+    world: &World,
+    judgement: &Judgement,
+    attested: &Attestations,
+    json: bool,
+    line: &mut Vec<u8>,
+) {
+    line.clear();
+    if json {
+        replay::write_attested_line(world, judgement, attested, line);
+    } else {
+        line.extend_from_slice(brief(world, judgement, attested).as_bytes());
+    }
+}
+
 /// What stands in place of a verdict where something is not what was recorded.
 pub(super) fn tampered_line(world: &World, decision: NodeIx, bad: &Problem, json: bool) -> String {
     if json {

@@ -1,4 +1,5 @@
-//! The bodies: one struct a fact type, as `docs/format.md` lists them.
+//! The bodies: one struct a fact type, as `docs/format.md` lists them. `S` is what holds a text: `String`, or `&str` where a
+//! body is read in the bytes that it stands in.
 
 use super::attested::VerdictAttested;
 use super::wire_enum::wire_enum;
@@ -170,30 +171,30 @@ pub struct PolicyAdopted {
 /// A notice about a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct NoticeRecorded {
-    pub policy: String,
-    pub campaign: Option<String>,
+pub struct NoticeRecorded<S = String> {
+    pub policy: S,
+    pub campaign: Option<S>,
     pub channel: Channel,
     pub status: NoticeStatus,
-    pub locale: Option<String>,
+    pub locale: Option<S>,
     pub content_sha256: Option<Digest>,
 }
 
 /// A changed preference; `value` is a topic, an advertiser, or `on`/`off`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct PreferenceChanged {
+pub struct PreferenceChanged<S = String> {
     pub control: Control,
-    pub value: String,
+    pub value: S,
 }
 
 /// A consent for a purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct ConsentRecorded {
-    pub purpose: String,
+pub struct ConsentRecorded<S = String> {
+    pub purpose: S,
     pub state: ConsentState,
-    pub evidence: Option<String>,
+    pub evidence: Option<S>,
 }
 
 /// A changed device permission.
@@ -216,113 +217,113 @@ pub struct Microphone {
 /// One turn with an assistant, a business's bot or a person.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct InteractionRecorded {
+pub struct InteractionRecorded<S = String> {
     pub agent: Agent,
-    pub conversation: String,
+    pub conversation: S,
     pub turn: u64,
     pub modality: Modality,
     pub region: Option<Region>,
     pub device_region: Option<Region>,
     pub e2ee: Option<bool>,
     pub microphone: Microphone,
-    pub context: Vec<Reference>,
+    pub context: Vec<Reference<S>>,
 }
 
 /// A traditional, non-AI signal source.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct ActivityRecorded {
-    pub activity: String,
-    pub topics: Vec<String>,
+pub struct ActivityRecorded<S = String> {
+    pub activity: S,
+    pub topics: Vec<S>,
 }
 
 /// The program that labelled or derived.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct Program {
-    pub name: String,
-    pub version: String,
+pub struct Program<S = String> {
+    pub name: S,
+    pub version: S,
     pub digest: Digest,
-    pub provider: Option<String>,
+    pub provider: Option<S>,
 }
 
 /// A label on an interaction.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct InteractionLabelled {
-    pub target: Reference,
+pub struct InteractionLabelled<S = String> {
+    pub target: Reference<S>,
     pub sensitive: Categories,
-    pub topics: Vec<String>,
-    pub labeller: Program,
+    pub topics: Vec<S>,
+    pub labeller: Program<S>,
 }
 
 /// An interest derived from interactions, activities or other signals.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct SignalDerived {
-    pub topic: String,
-    pub taxonomy: Option<String>,
+pub struct SignalDerived<S = String> {
+    pub topic: S,
+    pub taxonomy: Option<S>,
     pub sensitive: Categories,
     pub confidence_ppm: Option<u32>,
-    pub sources: Vec<Source>,
-    pub deriver: Program,
+    pub sources: Vec<Source<S>>,
+    pub deriver: Program<S>,
 }
 
 /// What was decided about.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct Item {
+pub struct Item<S = String> {
     pub kind: ItemKind,
-    pub advertiser: Option<String>,
-    pub campaign: Option<String>,
-    pub creative: Option<String>,
-    pub topics: Vec<String>,
+    pub advertiser: Option<S>,
+    pub campaign: Option<S>,
+    pub creative: Option<S>,
+    pub topics: Vec<S>,
 }
 
 /// The policy as the decider cites it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct CitedPolicy {
-    pub id: String,
-    pub version: String,
+pub struct CitedPolicy<S = String> {
+    pub id: S,
+    pub version: S,
 }
 
 /// An ad or content decision.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub struct DecisionMade {
+pub struct DecisionMade<S = String> {
     pub purpose: Purpose,
-    pub item: Item,
+    pub item: Item<S>,
     pub region: Option<Region>,
     pub device_region: Option<Region>,
-    pub signals: Vec<Reference>,
-    pub policy: Option<CitedPolicy>,
+    pub signals: Vec<Reference<S>>,
+    pub policy: Option<CitedPolicy<S>>,
     pub outcome: Outcome,
 }
 
 /// What a fact says. The order of variants is the order of [`Kind`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[allow(missing_docs)]
-pub enum Body {
+pub enum Body<S = String> {
     PolicyAdopted(Box<PolicyAdopted>),
-    NoticeRecorded(NoticeRecorded),
-    AccountLinked { center: String },
-    AccountUnlinked { center: String },
-    PreferenceChanged(PreferenceChanged),
-    ConsentRecorded(ConsentRecorded),
+    NoticeRecorded(NoticeRecorded<S>),
+    AccountLinked { center: S },
+    AccountUnlinked { center: S },
+    PreferenceChanged(PreferenceChanged<S>),
+    ConsentRecorded(ConsentRecorded<S>),
     AgeObserved(AgeBand),
     PermissionChanged(PermissionChanged),
-    ControlRequested { control: String },
-    InteractionRecorded(Box<InteractionRecorded>),
-    ActivityRecorded(ActivityRecorded),
-    InteractionLabelled(Box<InteractionLabelled>),
-    SignalDerived(Box<SignalDerived>),
-    DecisionMade(Box<DecisionMade>),
+    ControlRequested { control: S },
+    InteractionRecorded(Box<InteractionRecorded<S>>),
+    ActivityRecorded(ActivityRecorded<S>),
+    InteractionLabelled(Box<InteractionLabelled<S>>),
+    SignalDerived(Box<SignalDerived<S>>),
+    DecisionMade(Box<DecisionMade<S>>),
     SubjectErased(Scope),
     VerdictAttested(Box<VerdictAttested>),
 }
 
-impl Body {
+impl<S> Body<S> {
     /// The kind of this body.
     pub fn kind(&self) -> Kind {
         match self {
@@ -346,7 +347,7 @@ impl Body {
     }
 
     /// The references to earlier facts, in the order in which the header resolves them.
-    pub fn references(&self) -> Vec<&Reference> {
+    pub fn references(&self) -> Vec<&Reference<S>> {
         match self {
             Body::InteractionRecorded(body) => body.context.iter().collect(),
             Body::InteractionLabelled(body) => vec![&body.target],

@@ -1,8 +1,9 @@
 //! The vocabulary: facts, their identity and both time axes.
 //!
 //! A fact is what the outside world claims; an entry (see `ledger`) is a fact that was recorded.
-//! Nothing in this room knows JSON, disk, clock or policy. Every enum that is encoded lists its variants in
-//! the order of `docs/format.md`; variants are only ever added at the end.
+//! Facts are kept with texts of their own, and read with texts that stand elsewhere, such as in what was just unsealed:
+//! hence the parameter of their types. Nothing in this room knows JSON, disk, clock or policy. Every enum that is encoded
+//! lists its variants in the order of `docs/format.md`; variants are only ever added at the end.
 
 mod account;
 mod attested;

@@ -96,12 +96,23 @@ fn prefer(own: &mut BTreeMap<(Control, Sym), ()>, control: Control, value: Sym, 
     own.remove(&(set, value));
 }
 
-/// The notices for `policy` that count for a use: on its account, or on one in the same center at the use.
+/// The accounts whose notices count for a use: its own, and those in the same center at the use.
+pub fn noticed(world: &World, node: NodeIx, view: View) -> Vec<AccountIx> {
+    let used = world.node(node);
+    world.group_at(used.account, view, used.moment())
+}
+
+/// The notices for `policy` that count for a use.
 pub fn of_notices(world: &World, node: NodeIx, policy: Sym, view: View) -> NoticeFacts {
+    of_notices_on(world, &noticed(world, node, view), node, policy, view)
+}
+
+/// The same where the accounts are known.
+pub fn of_notices_on(world: &World, accounts: &[AccountIx], node: NodeIx, policy: Sym, view: View) -> NoticeFacts {
     let used = world.node(node);
     let mut facts = NoticeFacts::default();
     let mut delivered_channels = 0u8;
-    for account in world.group_at(used.account, view, used.moment()) {
+    for &account in accounts {
         for Event { moment, what } in world.account(account).seen(view, used.moment()) {
             let What::Notice { policy: about, channel, status, sha256 } = *what else { continue };
             if about != policy || status == NoticeStatus::Queued {
@@ -189,7 +200,7 @@ fn regions(region: Option<Sym>, device_region: Option<Sym>, params: &Params) -> 
 fn before_region_start(symbols: &Symbols, regions: &[Sym], at: Instant, params: &Params) -> bool {
     !params.region_use_from.is_empty()
         && regions.iter().any(|&region| {
-            let start = Region::parse(symbols.name(region)).ok().and_then(|region| params.region_use_from.get(&region));
-            start.is_some_and(|&start| at < start)
+            let name = symbols.name(region);
+            params.region_use_from.iter().any(|(region, &start)| region.as_str() == name && at < start)
         })
 }

@@ -78,6 +78,12 @@ struct Bench<'a> {
     app: Sym,
 }
 
+/// A version, and how it sees the decision with what of the memo's key that makes; nothing where it did not compile.
+struct Asked {
+    ix: VersionIx,
+    facts: Option<(DecisionFacts, Vec<u8>)>,
+}
+
 /// What was found so far in one view.
 #[derive(Default)]
 struct Record {
@@ -109,8 +115,13 @@ impl Bench<'_> {
             return false;
         }
         let uses = || lineage.uses.iter().map(|used| used.node);
-        let owners = std::iter::once(self.decision).chain(uses()).map(|ix| world.node(ix).account);
-        if owners.into_iter().any(|account| world.has_late_neighbour(account, decision)) {
+        // Mostly all of them are one account.
+        let (mut owners, mut before) = (std::iter::once(self.decision).chain(uses()), None);
+        let mut is_new = |account| before.replace(account) != Some(account);
+        if owners.any(|ix| {
+            let account = world.node(ix).account;
+            is_new(account) && world.has_late_neighbour(account, decision)
+        }) {
             return false;
         }
         if uses().any(|used| world.labels(used).iter().any(|label| late(label.moment))) {
@@ -136,11 +147,11 @@ impl Bench<'_> {
             .iter()
             .map(|used| {
                 let node = world.node(used.node);
-                let own = versions
-                    .iter()
-                    .flat_map(|&judging| versions::at_use(world, view, app, judging, node.at.at, node.seq));
-                let before = known.iter().flat_map(|known| known.versions_of(used.node)).copied();
-                let mut all: Vec<VersionIx> = own.chain(before).collect();
+                let mut all = Vec::with_capacity(versions.len());
+                for &judging in &versions {
+                    versions::at_use(world, view, app, judging, node.at.at, node.seq, &mut all);
+                }
+                all.extend(known.iter().flat_map(|known| known.versions_of(used.node)));
                 all.sort_unstable();
                 all.dedup();
                 (used.node, all)
@@ -166,8 +177,9 @@ impl Bench<'_> {
         let account = world.node(self.decision).account;
         let group = world.group_at(account, view, view.decision);
         let person = facts::of_person(world, &group, self.body, view);
+        let mut asked = Vec::with_capacity(versions.len());
         for &version in versions {
-            self.ask_one(view, version, &person, None, ask, record);
+            self.ask_one(view, self.asked(&mut asked, version, &person), &person, None, ask, record);
         }
         // Uses behind one gate share their topics, and mostly stand together.
         let mut on_way: Option<(Gate, Arc<[Sym]>)> = None;
@@ -182,40 +194,56 @@ impl Bench<'_> {
                 Some((other, topics)) if *other == gate => topics.clone(),
                 _ => lineage.topics(world, gate).into(),
             };
+            let noticed = facts::noticed(world, used.node, view);
             for &version in judging {
-                self.ask_one(view, version, &person, Some((used, &topics)), ask, record);
+                let asked = self.asked(&mut asked, version, &person);
+                self.ask_one(view, asked, &person, Some((used, &topics, &noticed)), ask, record);
             }
             on_way = Some((gate, topics));
         }
     }
 
+    /// A version as it sees the decision and the person: made once, whatever it is asked about them.
+    fn asked<'b>(&self, all: &'b mut Vec<Asked>, ix: VersionIx, person: &PersonFacts) -> &'b Asked {
+        let place = all.iter().position(|asked| asked.ix == ix).unwrap_or_else(|| {
+            let facts = version_of(self.world, ix).compiled.as_ref().ok().map(|compiled| {
+                let facts = facts::of_decision(self.world, self.decision, self.body, self.app, &compiled.params);
+                let key_start = compiled.key_start(&facts, person);
+                (facts, key_start)
+            });
+            all.push(Asked { ix, facts });
+            all.len() - 1
+        });
+        &all[place]
+    }
+
     fn ask_one(
         &self,
         view: View,
-        ix: VersionIx,
+        asked: &Asked,
         person: &PersonFacts,
-        used: Option<(&Use, &Arc<[Sym]>)>,
+        used: Option<(&Use, &Arc<[Sym]>, &[AccountIx])>,
         ask: &mut Ask,
         record: &mut Record,
     ) {
-        let world = self.world;
+        let (world, ix) = (self.world, asked.ix);
         let version = version_of(world, ix);
-        let about = used.map(|(used, _)| used.node);
+        let about = used.map(|(used, ..)| used.node);
         if version.is_backdated() {
             let entry = world.locate(version.seq).expect("a version is an entry");
             record.find(FindingId::BackdatedPolicy, Ref::Entry(entry));
         }
-        let Ok(compiled) = &version.compiled else {
+        let (Ok(compiled), Some((decision, key_start))) = (&version.compiled, &asked.facts) else {
             return record.fire(JudgeRule::PolicyError, Some(ix), about, Vec::new());
         };
-        let decision: DecisionFacts = facts::of_decision(world, self.decision, self.body, self.app, &compiled.params);
-        let use_facts = used.map(|used| {
-            let notice = facts::of_notices(world, used.0.node, world.policies[ix.line as usize].id, view);
-            facts::of_use(world, used, self.decision, self.app, notice, &compiled.params, view)
+        let use_facts = used.map(|(used, topics, noticed)| {
+            let policy = world.policies[ix.line as usize].id;
+            let notice = facts::of_notices_on(world, noticed, used.node, policy, view);
+            facts::of_use(world, (used, topics), self.decision, self.app, notice, &compiled.params, view)
         });
-        let question = Question { decision: &decision, person, use_facts: use_facts.as_ref() };
+        let question = Question { decision, person, use_facts: use_facts.as_ref() };
         let answer = match ask {
-            Ask::Memo(memos) => compiled.judge(&question, &world.symbols, memos.of(version.number)),
+            Ask::Memo(memos) => compiled.judge(&question, key_start, &world.symbols, memos.of(version.number)),
             Ask::Plainly => Arc::new(compiled.judge_plainly(&question, &world.symbols)),
         };
         self.note_answer(ix, version.role, compiled.rules(), &answer, about, record);

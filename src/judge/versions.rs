@@ -26,8 +26,8 @@ pub fn at_decision(world: &World, view: View, app: &str) -> Vec<VersionIx> {
     judging
 }
 
-/// The versions of the same policy that judge an interaction (section 4.2): the one that judges the decision, and those
-/// in force when it happened, as the view has it and as it was known when it was recorded.
+/// Adds the versions of the same policy that judge an interaction (section 4.2): the one that judges the decision, and
+/// those in force when it happened, as the view has it and as it was known when it was recorded.
 pub fn at_use(
     world: &World,
     view: View,
@@ -35,16 +35,15 @@ pub fn at_use(
     judging: VersionIx,
     happened: Instant,
     recorded_seq: u64,
-) -> Vec<VersionIx> {
+    all: &mut Vec<VersionIx>,
+) {
     let line = &world.policies[judging.line as usize];
     let seen = in_force(line, happened, |version| view.sees_version(version.seq));
     let known = in_force(line, happened, |version| view.sees_version(version.seq) && version.seq < recorded_seq);
     let then = [seen, known].into_iter().flatten().map(|version| VersionIx { line: judging.line, version });
-    let covering = then.filter(|&version| version_of(world, version).covers(app));
-    let mut all: Vec<VersionIx> = std::iter::once(judging).chain(covering).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    let covering = then.filter(|&version| version != judging && version_of(world, version).covers(app));
+    all.push(judging);
+    all.extend(covering);
 }
 
 /// True if some policy's version of that name is in force at the decision, whatever its apps: one that was adopted, also

@@ -8,6 +8,7 @@ use crate::codec::{self, EntryHash, Head, Header, StreamId, StreamLink};
 use crate::entry::Entry;
 use crate::fact::{Kind, Moment};
 use foldhash::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 /// Where every stream stands.
 #[derive(Default)]
@@ -42,24 +43,58 @@ impl Heads {
         if entry.record.is_some() {
             return self.extend(&entry.header, entry.hash);
         }
-        self.links_erased |= is_link(&entry.header);
         self.stand_at(&entry.header, entry.hash);
+        self.note(&entry.header, false);
     }
 
     /// As [`Heads::take`], where the body can be read.
     pub fn extend(&mut self, header: &Header, hash: EntryHash) {
         self.stand_at(header, hash);
-        if is_link(header) {
-            self.links.add(header);
-        }
+        self.note(header, true);
     }
 
     fn stand_at(&mut self, header: &Header, hash: EntryHash) {
-        for (number, link) in header.streams.iter().enumerate() {
-            if link.revision == 0 && number == 0 && header.kind == Kind::PolicyAdopted {
-                self.note_policy(link.stream);
-            }
+        for link in &header.streams {
             self.set(link.stream, link.revision, hash);
+        }
+    }
+
+    /// Takes an entry, as [`Heads::take`] does, whether or not it extends its streams and pins what it must.
+    pub fn follow(&mut self, header: &Header, hash: EntryHash, is_readable: bool) -> Result<(), BadEntry> {
+        let pins_right = self.pins_right(header);
+        let mut extends = true;
+        for link in &header.streams {
+            let first = (0, EntryHash([0; 32]));
+            let next = match self.heads.entry(link.stream) {
+                Slot::Occupied(mut head) => {
+                    let (revision, previous) = head.insert((link.revision, hash));
+                    (revision + 1, previous)
+                }
+                Slot::Vacant(head) => {
+                    head.insert((link.revision, hash));
+                    first
+                }
+            };
+            extends &= (link.revision, link.previous) == next;
+        }
+        self.note(header, is_readable);
+        match header.streams.first().filter(|_| !extends) {
+            Some(link) => Err(not_extending(header.seq, link.stream)),
+            None => pins_right,
+        }
+    }
+
+    /// Notes what an entry says beside the heads of its streams.
+    fn note(&mut self, header: &Header, is_readable: bool) {
+        match header.streams.first() {
+            Some(link) if link.revision == 0 && header.kind == Kind::PolicyAdopted => self.note_policy(link.stream),
+            _ => {}
+        }
+        if is_link(header) {
+            self.links_erased |= !is_readable;
+            if is_readable {
+                self.links.add(header);
+            }
         }
     }
 
@@ -108,9 +143,13 @@ impl Heads {
     pub fn check(&self, header: &Header) -> Result<(), BadEntry> {
         for link in &header.streams {
             if *link != self.next(link.stream) {
-                return Err(BadEntry::new(header.seq, format!("it does not extend its stream {:?}", link.stream)));
+                return Err(not_extending(header.seq, link.stream));
             }
         }
+        self.pins_right(header)
+    }
+
+    fn pins_right(&self, header: &Header) -> Result<(), BadEntry> {
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
         let pins = (header.kind == Kind::DecisionMade).then(|| self.pins(header.streams[0].stream, moment));
         // Once links were erased, what decisions after them pinned can no longer be told.
@@ -119,4 +158,8 @@ impl Heads {
         }
         Ok(())
     }
+}
+
+fn not_extending(seq: u64, stream: StreamId) -> BadEntry {
+    BadEntry::new(seq, format!("it does not extend its stream {stream:?}"))
 }

@@ -1,9 +1,10 @@
 //! Reading: passes over every entry, and worlds to judge by.
 
+use super::aside::{ASIDE, Aside};
 use super::catalog::group_start;
 use super::held::Held;
 use super::leaves::Leaves;
-use super::pass::{Pass, Problem, Report, Wanted, open_intact};
+use super::pass::{Pass, Problem, Report, Visit, Wanted, open_intact};
 use super::read::{self, Content, seq_of};
 use super::stored::Levels;
 use super::tree;
@@ -17,6 +18,7 @@ use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
 use crate::timeline::World;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::path::Path;
 
 /// A world, and whether the ledger that it was read from is whole.
@@ -107,7 +109,7 @@ pub fn each_entry(
 }
 
 /// Of every entry all but the text of chats.
-pub const WHOLE: Wanted<()> = Wanted { content: Content::Leave, whole: true, keep: |_| () };
+pub const WHOLE: Wanted<Entry> = Wanted { content: Content::Leave, keep: |open, _| open.entry() };
 
 impl Ledger {
     /// A pass whose entries are gathered in what `start` makes. Beside a writer an erasure may be carried out between
@@ -116,7 +118,7 @@ impl Ledger {
         &self,
         wanted: &Wanted<K>,
         start: impl Fn(&Pass) -> Result<T, LedgerError>,
-        take: impl Fn(&mut T, &Entry, K) -> Result<(), LedgerError>,
+        take: impl Fn(&mut T, Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(T, Report), LedgerError> {
         const TRIES: usize = 3;
         let mut tries = 0;
@@ -124,7 +126,7 @@ impl Ledger {
             let pass = Pass::new(self)?;
             let alone = pass.is_alone();
             let mut gathered = start(&pass)?;
-            let passed = pass.run(wanted, |entry, kept| take(&mut gathered, entry, kept))?;
+            let passed = pass.run(wanted, |visit| take(&mut gathered, visit))?;
             tries += 1;
             if passed.problems.is_empty() || alone || tries == TRIES {
                 return Ok((gathered, passed));
@@ -134,38 +136,35 @@ impl Ledger {
 
     /// Reads and checks everything.
     pub fn load(&self) -> Result<Loaded, LedgerError> {
-        let start = |_: &Pass| Ok((World::default(), Attestations::default()));
-        let take = |(world, attested): &mut (World, Attestations), entry: &Entry, ()| {
-            world.add(entry);
-            attested.take(entry);
-            Ok(())
-        };
-        let ((mut world, attested), passed) = self.pass(&WHOLE, start, take)?;
-        world.finish();
-        let Report { size, root, problems } = passed;
-        Ok(Loaded { world, attested, size, root, bad: problems.into_iter().next() })
+        self.load_up_to(None)
     }
 
     /// As [`Ledger::load`], as the ledger stood when it held the first `size` entries: everything is checked, only those are
     /// taken. What was erased since is gone from then as well.
     pub fn load_as_of(&self, size: TreeSize) -> Result<Loaded, LedgerError> {
+        self.load_up_to(Some(size))
+    }
+
+    fn load_up_to(&self, size: Option<TreeSize>) -> Result<Loaded, LedgerError> {
         let start = |_: &Pass| Ok((World::default(), Attestations::default(), Frontier::default()));
-        let take = |(world, attested, frontier): &mut (World, Attestations, Frontier), entry: &Entry, ()| {
-            if entry.header.seq < size.0 {
-                world.add(entry);
-                attested.take(entry);
-                frontier.append(tree::leaf(&entry.hash));
+        let take = |(world, attested, frontier): &mut (World, Attestations, Frontier), visit: Visit<Range<usize>>| {
+            let seq = visit.header.seq;
+            if size.is_none_or(|size| seq < size.0) {
+                Aside::read(seq, &visit.room[visit.kept]).add_to(world, attested);
+                if size.is_some() {
+                    frontier.append(tree::leaf(&visit.hash));
+                }
             }
             Ok(())
         };
-        let ((mut world, attested, frontier), passed) = self.pass(&WHOLE, start, take)?;
-        if size > passed.size {
+        let ((mut world, attested, frontier), passed) = self.pass(&ASIDE, start, take)?;
+        if let Some(size) = size.filter(|&size| size > passed.size) {
             let expected = format!("a size of at most {}", passed.size.0);
             return Err(LedgerError::BeyondTree { asked: size.0, expected });
         }
         world.finish();
-        let bad = passed.problems.into_iter().next();
-        Ok(Loaded { world, attested, size, root: frontier.root(), bad })
+        let (size, root) = size.map_or((passed.size, passed.root), |size| (size, frontier.root()));
+        Ok(Loaded { world, attested, size, root, bad: passed.problems.into_iter().next() })
     }
 
     /// How many entries were recorded at or before `at`.

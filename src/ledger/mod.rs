@@ -8,6 +8,7 @@
 
 mod admission;
 mod anchor;
+mod aside;
 mod attest;
 mod backup;
 mod catalog;

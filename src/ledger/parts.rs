@@ -6,14 +6,14 @@
 //! another's decision, so a part gives the verdicts that the whole gives. Held are four bytes an entry, and what an account
 //! needs; a single group larger than the memory is still one part.
 
+use super::aside::{self, Aside, cited};
 use super::groups::{AccountNo, Groups};
-use super::pass::{Pass, Problem, Report, Wanted};
-use super::read::Content;
+use super::pass::{Pass, Problem, Report, Visit, Wanted};
+use super::read::{BadEntry, Content, Open};
 use super::{Ledger, LedgerError};
 use crate::attested::Attestations;
-use crate::codec::{self, Commitment, EntryHash, Header, Identity, Link, Record, StreamId, StreamLink};
-use crate::entry::Entry;
-use crate::fact::{Body, Instant, Kind, Source, Time};
+use crate::codec::{Header, StreamId};
+use crate::fact::{Body, Kind, Source};
 use crate::merkle::{Frontier, TreeSize};
 use crate::spill::{Merged, Pile, Run, Spill};
 use crate::timeline::World;
@@ -21,6 +21,7 @@ use foldhash::HashMap;
 use rayon::prelude::*;
 use std::hash::BuildHasher;
 use std::io;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Bytes that an entry takes while it is judged, lists that grow included.
@@ -34,68 +35,28 @@ const TALKS: u64 = 64;
 /// An entry of nobody.
 const NOBODY: u32 = u32::MAX;
 
-/// What a world takes of an entry.
-type Taken = (Kind, Time, Instant, StreamId, Vec<Option<u64>>, Option<Record>);
-
 /// An entry, ready to be put aside.
 struct Kept {
-    bytes: Vec<u8>,
+    /// Where it stands in the room of its run.
+    place: Range<usize>,
     center: Option<u64>,
     /// Conversations that it is a turn of, or cites as a whole.
     talks: Vec<u64>,
 }
 
-fn keep(entry: &Entry) -> Kept {
+fn keep(open: &Open, room: &mut Vec<u8>) -> Result<Kept, BadEntry> {
     let key = |text: &str| foldhash::quality::FixedState::default().hash_one(text);
     let (mut center, mut talks) = (None, Vec::new());
-    match entry.record.as_ref().map(|record| &record.body) {
+    match open.said()?.map(|record| record.body) {
         Some(Body::AccountLinked { center: id } | Body::AccountUnlinked { center: id }) => center = Some(key(id)),
-        Some(Body::InteractionRecorded(body)) => talks.push(key(&body.conversation)),
+        Some(Body::InteractionRecorded(body)) => talks.push(key(body.conversation)),
         Some(Body::SignalDerived(body)) => talks.extend(body.sources.iter().filter_map(|source| match source {
             Source::Conversation(id) => Some(key(id)),
             Source::Fact(_) => None,
         })),
         _ => {}
     }
-    Kept { bytes: encode(entry), center, talks }
-}
-
-fn encode(entry: &Entry) -> Vec<u8> {
-    let header = &entry.header;
-    let links: Vec<Option<u64>> = header.links.iter().map(cited).collect();
-    let (at, recorded, stream) = (header.occurred_at, header.recorded_at, header.streams[0].stream);
-    codec::encode(&(header.kind, at, recorded, stream, links, &entry.record))
-}
-
-fn cited(link: &Link) -> Option<u64> {
-    match link {
-        Link::Resolved { seq, .. } => Some(*seq),
-        Link::Unresolved { .. } => None,
-    }
-}
-
-/// The entry again, without what only checks look at.
-fn decode(seq: u64, bytes: &[u8]) -> Entry {
-    let taken: Taken = codec::decode(bytes, "an entry put aside").expect("it was encoded by this process");
-    let (kind, occurred_at, recorded_at, stream, links, record) = taken;
-    let hash = EntryHash([0; 32]);
-    let link = |cited: Option<u64>| match cited {
-        Some(seq) => Link::Resolved { seq, hash },
-        None => Link::Unresolved { identity: Identity([0; 16]) },
-    };
-    let header = Header {
-        seq,
-        identity: Identity([0; 16]),
-        kind,
-        occurred_at,
-        recorded_at,
-        streams: vec![StreamLink { stream, revision: 0, previous: hash }],
-        pins: None,
-        links: links.into_iter().map(link).collect(),
-        body: Commitment([0; 32]),
-        content: None,
-    };
-    Entry { header, hash, record, content: None }
+    Ok(Kept { place: aside::put(open, room), center, talks })
 }
 
 /// Entries on their way to piles.
@@ -109,7 +70,7 @@ struct Sorting {
     talks: Vec<Pile>,
     /// The account of each entry, by seq.
     owners: Vec<u32>,
-    policies: Vec<Entry>,
+    policies: Vec<(u64, Vec<u8>)>,
     frontier: Frontier,
     size: Option<TreeSize>,
 }
@@ -134,27 +95,28 @@ impl Sorting {
         })
     }
 
-    fn take(&mut self, entry: &Entry, kept: Kept) -> Result<(), LedgerError> {
-        let header = &entry.header;
+    fn take(&mut self, visit: Visit<Kept>) -> Result<(), LedgerError> {
+        let Visit { header, hash, kept, room } = visit;
+        let bytes = &room[kept.place.clone()];
         if self.size.is_some_and(|size| header.seq >= size.0) {
             return Ok(());
         }
         if self.size.is_some() {
-            self.frontier.append(super::tree::leaf(&entry.hash));
+            self.frontier.append(super::tree::leaf(&hash));
         }
         let owner = match header.kind {
             Kind::PolicyAdopted => {
-                self.policies.push(decode(header.seq, &kept.bytes));
+                self.policies.push((header.seq, bytes.to_owned()));
                 None
             }
             // A verdict on record goes where its decision is; nothing that cites it finds it in any world.
             Kind::VerdictAttested => {
                 let decision = header.links.first().and_then(cited).and_then(|seq| self.owner(seq));
                 let pile = usize::from(decision.map_or(0, |owner| self.groups.count(owner)));
-                self.piles[pile].push(&self.spill, header.seq, &kept.bytes).map_err(scratch)?;
+                self.piles[pile].push(&self.spill, header.seq, bytes).map_err(scratch)?;
                 None
             }
-            _ => Some(self.put(header, kept)?),
+            _ => Some(self.put(header, kept, bytes)?),
         };
         // Behind damage seqs are missing.
         self.owners.resize(header.seq as usize, NOBODY);
@@ -162,7 +124,7 @@ impl Sorting {
         Ok(())
     }
 
-    fn put(&mut self, header: &Header, kept: Kept) -> Result<AccountNo, LedgerError> {
+    fn put(&mut self, header: &Header, kept: Kept, bytes: &[u8]) -> Result<AccountNo, LedgerError> {
         let groups = &mut self.groups;
         let owner = *self.accounts.entry(header.streams[0].stream).or_insert_with(|| groups.add());
         if let Some(center) = kept.center {
@@ -179,7 +141,7 @@ impl Sorting {
             pile.push(&self.spill, talk, &owner.0.to_le_bytes()).map_err(scratch)?;
         }
         let pile = usize::from(self.groups.count(owner));
-        self.piles[pile].push(&self.spill, header.seq, &kept.bytes).map_err(scratch)?;
+        self.piles[pile].push(&self.spill, header.seq, bytes).map_err(scratch)?;
         Ok(owner)
     }
 
@@ -218,9 +180,9 @@ pub struct Parts {
     brought: Vec<Pile>,
     homes: Vec<u16>,
     owners: Vec<u32>,
-    policies: Vec<Entry>,
-    /// Piles of each part.
-    parts: Vec<std::ops::Range<usize>>,
+    policies: Vec<(u64, Vec<u8>)>,
+    /// Piles of each part, and how many entries those are home to.
+    parts: Vec<(Range<usize>, u64)>,
 }
 
 impl Ledger {
@@ -232,9 +194,9 @@ impl Ledger {
     /// Reads and checks everything, and hands it out in parts of about so many entries; with a size, the first that many
     /// entries.
     pub fn load_parts(&self, part_len: u64, size: Option<TreeSize>) -> Result<Parts, LedgerError> {
-        let wanted = Wanted { content: Content::Leave, whole: false, keep };
+        let wanted = Wanted { content: Content::Leave, keep };
         let start = |pass: &Pass| Sorting::new(self, pass.acknowledged(), size);
-        let (sorting, passed) = self.pass(&wanted, start, |sorting, entry, kept| sorting.take(entry, kept))?;
+        let (sorting, passed) = self.pass(&wanted, start, |sorting, visit| sorting.take(visit))?;
         if let Some(size) = size.filter(|&size| size > passed.size) {
             let expected = format!("a size of at most {}", passed.size.0);
             return Err(LedgerError::BeyondTree { asked: size.0, expected });
@@ -256,12 +218,12 @@ impl Parts {
         let (mut start, mut len) = (0, 0);
         for (pile, total) in totals.into_iter().enumerate() {
             if pile > start && len + total > part_len {
-                parts.parts.push(start..pile);
+                parts.parts.push((start..pile, len));
                 (start, len) = (pile, 0);
             }
             len += total;
         }
-        parts.parts.push(start..parts.piles.len());
+        parts.parts.push((start..parts.piles.len(), len));
         Ok(parts)
     }
 
@@ -288,7 +250,7 @@ impl Parts {
     /// The pile that is home to an entry; a verdict on record has its decision's.
     fn home(&self, seq: u64, record: &[u8]) -> Option<usize> {
         let owner = match *self.owners.get(seq as usize)? {
-            NOBODY => *self.owners.get(decode(seq, record).header.links.first().and_then(cited)? as usize)?,
+            NOBODY => *self.owners.get(Aside::read(seq, record).first_cited()? as usize)?,
             owner => owner,
         };
         self.homes.get(owner as usize).map(|&home| usize::from(home))
@@ -306,27 +268,25 @@ impl Parts {
 
     /// Builds a part: everything that its decisions are judged by, and the verdicts on record about them.
     pub fn build(&self, part: usize) -> Result<(World, Attestations), LedgerError> {
-        let (piles, spill) = (self.parts[part].clone(), &self.spill);
+        let ((piles, len), spill) = (self.parts[part].clone(), &self.spill);
         let mut runs: Vec<Run> = piles.clone().map(|pile| Run::of(&self.piles[pile], spill)).collect();
         for pile in piles.clone() {
             runs.push(Run::held(self.brought[pile].sorted(spill).map_err(scratch)?));
         }
         let mut merged = Merged::new(runs).map_err(scratch)?;
-        let (mut world, mut attested) = (World::default(), Attestations::default());
+        let (mut world, mut attested) = (World::with_room(len as usize), Attestations::default());
         let mut policies = self.policies.iter().peekable();
         while let Some((run, seq, record)) = merged.take().map_err(scratch)? {
             // What stands on a pile and has its home elsewhere was brought there.
             if piles.clone().nth(run).is_some_and(|pile| self.home(seq, record).is_some_and(|home| home != pile)) {
                 continue;
             }
-            while let Some(policy) = policies.next_if(|policy| policy.header.seq < seq) {
-                world.add(policy);
+            while let Some((seq, policy)) = policies.next_if(|(policy, _)| *policy < seq) {
+                Aside::read(*seq, policy).add_to(&mut world, &mut attested);
             }
-            let entry = decode(seq, record);
-            world.add(&entry);
-            attested.take(&entry);
+            Aside::read(seq, record).add_to(&mut world, &mut attested);
         }
-        policies.for_each(|policy| world.add(policy));
+        policies.for_each(|(seq, policy)| Aside::read(*seq, policy).add_to(&mut world, &mut attested));
         world.finish();
         Ok((world, attested))
     }

@@ -8,15 +8,15 @@ use super::heads::Heads;
 use super::held::Held;
 use super::leaves::Leaves;
 use super::load::Extent;
-use super::read::{self, BadEntry, Content, seq_of};
+use super::read::{self, BadEntry, Buffers, Content, Open, seq_of};
 use super::stored::{Levels, level_of};
 use super::tree;
 use super::{Ledger, LedgerError, Paths};
-use crate::codec::{EntryHash, Link};
+use crate::codec::{EntryHash, Header, Link};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Kind, Scope};
 use crate::journal::{self, Group, Location, RawEntry, SegmentId};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Slot};
 use crate::merkle::{Frontier, NodeHash, TreeSize};
 use rayon::prelude::*;
 
@@ -52,19 +52,40 @@ pub struct Report {
 pub struct Wanted<K> {
     /// Whether the text of chats is opened and checked as well.
     pub content: Content,
-    /// Whether the entry is to be whole; else what it says is let go on the thread that opened it, but for links.
-    pub whole: bool,
-    /// What is made of it on the thread that opened it.
-    pub keep: fn(&Entry) -> K,
+    /// What is made of it on the thread that opened it. It reads out what the entry says, or nobody checks that. Bytes can
+    /// be left in a list that the entries of a run share.
+    pub keep: fn(&Open, &mut Vec<u8>) -> Result<K, BadEntry>,
 }
 
-/// An entry that was opened, or is bad, and its leaf in the tree.
-struct Opened<K> {
-    entry: Result<(Entry, K), BadEntry>,
+/// An entry that passed, as it is handed out.
+pub struct Visit<'a, K> {
+    pub header: &'a Header,
+    /// The hash of the header as stored.
+    pub hash: EntryHash,
+    /// What was made of it.
+    pub kept: K,
+    /// The bytes that the entries of its run left.
+    pub room: &'a [u8],
+}
+
+/// Entries that stand one after another and were opened, or are bad.
+struct Run<K> {
+    segment: SegmentId,
+    opened: Vec<Opened<K>>,
+    room: Vec<u8>,
+}
+
+/// An entry that was opened, or is bad: its offset, and what else is checked of it.
+type Opened<K> = (u32, Result<Sound<K>, BadEntry>);
+
+/// An entry that says what it committed to, and its leaf in the tree.
+struct Sound<K> {
+    header: Header,
+    hash: EntryHash,
+    leaf: NodeHash,
     /// Whether its body could be read, and whether it erased everything.
     says: Says,
-    leaf: NodeHash,
-    location: Location,
+    kept: K,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,34 +96,42 @@ enum Says {
 }
 
 /// Opens the entries of a group, in parallel where it is worth it.
-fn open_group<K: Send>(
-    group: &Group,
-    segment: SegmentId,
-    keyring: &Keyring,
-    wanted: &Wanted<K>,
-) -> Vec<Vec<Opened<K>>> {
-    let open = |raw| open_one(raw, segment, keyring, wanted);
-    group.entries.par_chunks(RUN).map(|run| run.iter().map(open).collect()).collect()
+fn open_group<K: Send>(group: &Group, segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Vec<Run<K>> {
+    group.entries.par_chunks(RUN).map(|run| open_run(run, segment, keyring, wanted)).collect()
 }
 
-fn open_one<K>(raw: &RawEntry, segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Opened<K> {
-    let location = Location { segment, offset: raw.offset as u32 };
-    let mut entry = match read::open(raw, keyring, wanted.content) {
-        Ok(entry) => entry,
-        Err(bad) => {
-            return Opened { entry: Err(bad), says: Says::Nothing, leaf: tree::leaf(&EntryHash([0; 32])), location };
-        }
-    };
-    let says = match entry.record.as_ref().map(|record| &record.body) {
+fn open_run<K>(run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Run<K> {
+    let headers: Vec<Result<Header, BadEntry>> = run.iter().map(read::header).collect();
+    // One after another, with nothing between them: then none waits for the memory of the one before.
+    let slot = |header: &Result<Header, BadEntry>| keyring.slot_of_stream(header.as_ref().ok()?.streams[0].stream);
+    let slots: Vec<Option<Slot>> = headers.iter().map(slot).collect();
+    let (mut buffers, mut room) = (Buffers::default(), Vec::new());
+    let opened = run.iter().zip(headers).zip(slots).map(|((raw, header), slot)| {
+        let sound = header.and_then(|header| open_one(raw, header, (keyring, slot), wanted, &mut buffers, &mut room));
+        (raw.offset as u32, sound)
+    });
+    Run { segment, opened: opened.collect(), room }
+}
+
+fn open_one<K>(
+    raw: &RawEntry,
+    header: Header,
+    keys: (&Keyring, Option<Slot>),
+    wanted: &Wanted<K>,
+    buffers: &mut Buffers,
+    room: &mut Vec<u8>,
+) -> Result<Sound<K>, BadEntry> {
+    let open = read::unseal(raw, &header, keys, wanted.content, buffers)?;
+    let says = match open.record {
         None => Says::Nothing,
-        Some(Body::SubjectErased(Scope::All)) => Says::ErasedAll,
+        Some(_) if header.kind == Kind::SubjectErased => match open.said()?.map(|record| record.body) {
+            Some(Body::SubjectErased(Scope::All)) => Says::ErasedAll,
+            _ => Says::Else,
+        },
         Some(_) => Says::Else,
     };
-    let (kept, leaf) = ((wanted.keep)(&entry), tree::leaf(&entry.hash));
-    if !wanted.whole && !matches!(entry.header.kind, Kind::AccountLinked | Kind::AccountUnlinked) {
-        (entry.record, entry.content) = (None, None);
-    }
-    Opened { entry: Ok((entry, kept)), says, leaf, location }
+    let (kept, hash) = ((wanted.keep)(&open, room)?, open.hash);
+    Ok(Sound { header, hash, leaf: tree::leaf(&hash), says, kept })
 }
 
 /// An entry found behind damage: it must be the one whose leaf the tree has.
@@ -188,7 +217,7 @@ impl<'a> Pass<'a> {
     pub fn run<K: Send>(
         mut self,
         wanted: &Wanted<K>,
-        mut visit: impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+        mut visit: impl FnMut(Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<Report, LedgerError> {
         let dir = Paths(&self.ledger.dir).journal();
         let keyring = self.ledger.keyring.read().expect("no holder panics");
@@ -203,11 +232,8 @@ impl<'a> Pass<'a> {
                     Ok::<(), LedgerError>(())
                 })
             });
-            for opened in receiver.into_iter().flatten().flatten() {
-                if self.bound.is_some_and(|bound| self.frontier.size().0 >= bound) {
-                    continue;
-                }
-                self.take(opened, keyring, &mut visit)?;
+            for run in receiver.into_iter().flatten() {
+                self.take_run(run, self.bound, keyring, &mut visit)?;
             }
             reader.join().expect("reading does not panic")
         })?;
@@ -221,7 +247,7 @@ impl<'a> Pass<'a> {
         end: journal::End,
         keyring: &Keyring,
         wanted: &Wanted<K>,
-        visit: &mut impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+        visit: &mut impl FnMut(Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let (disk, dir) = (self.ledger.disk(), Paths(&self.ledger.dir).journal());
         let extent = Extent::new(self.acknowledged(), self.bound);
@@ -237,8 +263,8 @@ impl<'a> Pass<'a> {
         let intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
             open_group(group, end.segment, keyring, wanted)
         })?;
-        for opened in intact.into_iter().flatten() {
-            self.take(opened, keyring, visit)?;
+        for run in intact {
+            self.take_run(run, None, keyring, visit)?;
         }
         self.note(damage.seq.max(self.frontier.size().0), Some(location), damage.what);
         self.show_behind(keyring, wanted, visit)
@@ -249,41 +275,62 @@ impl<'a> Pass<'a> {
         &mut self,
         keyring: &Keyring,
         wanted: &Wanted<K>,
-        visit: &mut impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+        visit: &mut impl FnMut(Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let (journal, next) = (Paths(&self.ledger.dir).journal(), self.frontier.size().0);
-        journal::each_intact(self.ledger.disk(), &journal, seq_of, |raw, _| {
-            if raw.seq >= next
-                && let Some(entry) = open_intact(raw, self.leaves.stored(raw.seq)?, keyring, wanted.content)
-            {
-                visit(&entry, (wanted.keep)(&entry))?;
+        journal::each_intact(self.ledger.disk(), &journal, seq_of, |raw, at| {
+            if raw.seq < next {
+                return Ok(());
+            }
+            let (stored, run) = (self.leaves.stored(raw.seq)?, open_run(&[*raw], at.segment, keyring, wanted));
+            for sound in run.opened.into_iter().filter_map(|(_, opened)| opened.ok()) {
+                if stored.is_none_or(|leaf| leaf == sound.leaf) {
+                    let Sound { header, hash, kept, .. } = sound;
+                    visit(Visit { header: &header, hash, kept, room: &run.room })?;
+                }
             }
             Ok::<(), LedgerError>(())
         })?;
         Ok(())
     }
 
-    fn take<K>(
+    /// Takes entries up to a bound.
+    fn take_run<K>(
         &mut self,
-        opened: Opened<K>,
+        run: Run<K>,
+        bound: Option<u64>,
         keyring: &Keyring,
-        visit: &mut impl FnMut(&Entry, K) -> Result<(), LedgerError>,
+        visit: &mut impl FnMut(Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let Opened { entry, says, leaf, location } = opened;
-        let wrong_level = self.grow(leaf);
-        match entry {
-            Ok((entry, kept)) => {
-                self.check(&entry, says, leaf, location, keyring)?;
-                if let Some(level) = wrong_level {
-                    self.note_level(level, entry.header.seq);
-                }
-                visit(&entry, kept)
+        for (offset, opened) in run.opened {
+            if bound.is_some_and(|bound| self.frontier.size().0 >= bound) {
+                return Ok(());
             }
-            Err(bad) => {
-                self.note(bad.seq, Some(location), bad.what);
-                self.leaves.pass(EntryHash([0; 32]), leaf).map(drop)
+            let location = Location { segment: run.segment, offset };
+            match opened {
+                Ok(sound) => {
+                    self.take(&sound, location, keyring)?;
+                    let Sound { header, hash, kept, .. } = sound;
+                    visit(Visit { header: &header, hash, kept, room: &run.room })?;
+                }
+                Err(bad) => {
+                    let leaf = tree::leaf(&EntryHash([0; 32]));
+                    self.grow(leaf);
+                    self.note(bad.seq, Some(location), bad.what);
+                    self.leaves.pass(EntryHash([0; 32]), leaf)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    fn take<K>(&mut self, sound: &Sound<K>, location: Location, keyring: &Keyring) -> Result<(), LedgerError> {
+        let wrong_level = self.grow(sound.leaf);
+        self.check(sound, location, keyring)?;
+        if let Some(level) = wrong_level {
+            self.note_level(level, sound.header.seq);
+        }
+        Ok(())
     }
 
     /// Appends a leaf; returns the level whose file holds another hash for a subtree that it completes.
@@ -312,33 +359,26 @@ impl<'a> Pass<'a> {
         self.problems.push(Problem { seq, place, what: what.into() });
     }
 
-    fn check(
-        &mut self,
-        entry: &Entry,
-        says: Says,
-        leaf: NodeHash,
-        location: Location,
-        keyring: &Keyring,
-    ) -> Result<(), LedgerError> {
-        let header = &entry.header;
+    fn check<K>(&mut self, sound: &Sound<K>, location: Location, keyring: &Keyring) -> Result<(), LedgerError> {
+        let Sound { header, hash, leaf, says, .. } = sound;
         self.held.note(&self.frontier);
-        if self.leaves.pass(entry.hash, leaf)? {
+        let followed = self.heads.follow(header, *hash, *says != Says::Nothing);
+        if self.leaves.pass(*hash, *leaf)? {
             self.note(header.seq, Some(location), "its hash is not the one in the tree");
-        } else if let Err(bad) = self.heads.check(header) {
+        } else if let Err(bad) = followed {
             self.note(header.seq, Some(location), bad.what);
         } else if header.recorded_at < self.last_recorded {
             self.note(header.seq, Some(location), "it was recorded before the entry before it");
         } else if let Some(what) = self.wrong_link(header.seq, header.kind, &header.links)? {
             self.note(header.seq, Some(location), what);
-        } else if says == Says::Nothing {
+        } else if *says == Says::Nothing {
             self.heads.expect_end(header.streams[0].stream, header.seq);
         }
         self.last_recorded = header.recorded_at;
-        self.heads.take(entry);
         if header.kind == Kind::DecisionMade {
             self.decisions.set(header.seq);
         }
-        if says == Says::ErasedAll {
+        if *says == Says::ErasedAll {
             self.heads.end(header.streams[0].stream);
             if keyring.slot_of_stream(header.streams[0].stream).is_some() {
                 self.note(header.seq, Some(location), "it erased everything, but the keys are still there");

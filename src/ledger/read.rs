@@ -1,7 +1,7 @@
 //! Stored bytes into entries: decoded, hashed, unsealed, and checked against their commitments.
 
 use super::LedgerError;
-use crate::codec::{self, EntryHash, Header, Link, Record, StreamId};
+use crate::codec::{self, DecodeError, EntryHash, Header, Link, Record, StreamId};
 use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::fact::Body;
@@ -31,8 +31,51 @@ pub enum Content {
     Read,
 }
 
+/// An entry whose seals were opened and compared with its commitments. What it says stands in [`Buffers`]: it is checked
+/// once it is read out, in place or as an entry of its own.
+pub struct Open<'a> {
+    pub header: &'a Header,
+    /// The hash of the header as stored.
+    pub hash: EntryHash,
+    /// The record's bytes; `None` once it was destroyed by an erasure of everything.
+    pub record: Option<&'a [u8]>,
+    /// The text of an interaction, where it was asked for and still exists.
+    pub content: Option<&'a str>,
+}
+
+impl Open<'_> {
+    /// What it says, read where it stands.
+    pub fn said(&self) -> Result<Option<Record<&str>>, BadEntry> {
+        self.record.map(|bytes| check(self.header, codec::decode_in_place(bytes, BODY))).transpose()
+    }
+
+    /// All of it.
+    pub fn entry(&self) -> Result<Entry, BadEntry> {
+        let record = self.record.map(|bytes| check(self.header, codec::decode(bytes, BODY))).transpose()?;
+        let (header, content) = (self.header.clone(), self.content.map(str::to_owned));
+        Ok(Entry { header, hash: self.hash, record, content })
+    }
+}
+
+/// What a record's bytes are called where they are none.
+const BODY: &str = "a body";
+
+/// Where entries are unsealed one after another, in the same memory.
+#[derive(Default)]
+pub struct Buffers {
+    body: Vec<u8>,
+    content: Vec<u8>,
+}
+
 /// Opens one entry.
 pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry, BadEntry> {
+    let header = header(raw)?;
+    let slot = keyring.slot_of_stream(header.streams[0].stream);
+    unseal(raw, &header, (keyring, slot), content, &mut Buffers::default())?.entry()
+}
+
+/// The header of one entry: it carries the seq of its place, and names a stream.
+pub fn header(raw: &RawEntry) -> Result<Header, BadEntry> {
     let bad = |what: &str| BadEntry::new(raw.seq, what);
     let header: Header = codec::decode(raw.header, "a header").map_err(|error| bad(&error.to_string()))?;
     if header.seq != raw.seq {
@@ -41,23 +84,61 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
     if header.streams.is_empty() {
         return Err(bad("the header names no stream"));
     }
+    Ok(header)
+}
+
+/// Unseals an entry with the keys of the slot of its stream, where there still is one.
+pub fn unseal<'a>(
+    raw: &'a RawEntry,
+    header: &'a Header,
+    (keyring, slot): (&Keyring, Option<Slot>),
+    content: Content,
+    buffers: &'a mut Buffers,
+) -> Result<Open<'a>, BadEntry> {
+    let bad = |what: &str| BadEntry::new(raw.seq, what);
     let hash = codec::entry_hash(raw.header);
+    let mut open = Open { header, hash, record: None, content: None };
     if !header.kind.is_sealed() {
-        let record = open_unsealed(raw, &header)?;
-        check_open(&header, &record).map_err(bad)?;
-        return Ok(Entry { header, hash, record: Some(record), content: None });
+        check_body(header, &EntryKey::OPEN, raw.body)?;
+        open.record = Some(raw.body);
+        return Ok(open);
     }
-    let Some(slot) = keyring.slot_of_stream(header.streams[0].stream) else {
-        return Ok(Entry { header, hash, record: None, content: None });
-    };
-    let key = keyring.entry_key(slot, Part::Body, raw.seq);
-    let plaintext = key.unseal(nonce(&header), raw.body).ok_or_else(|| bad("the sealed body does not open"))?;
-    let record = open_body(raw, &header, &key, &plaintext)?;
-    let content = match content {
-        Content::Read => open_content(raw, &header, keyring, slot)?,
-        Content::Leave => None,
-    };
-    Ok(Entry { header, hash, record: Some(record), content })
+    let Some(slot) = slot else { return Ok(open) };
+    let (nonce, key) = (nonce(header), keyring.entry_key(slot, Part::Body, raw.seq));
+    let body = key.unseal_into(nonce, raw.body, &mut buffers.body);
+    let body = body.ok_or_else(|| bad("the sealed body does not open"))?;
+    check_body(header, &key, body)?;
+    open.record = Some(body);
+    let is_there = content == Content::Read && raw.seq >= keyring.content_since(slot);
+    let Some(commitment) = header.content.filter(|_| is_there) else { return Ok(open) };
+    let key = keyring.entry_key(slot, Part::Content, raw.seq);
+    let text = key.unseal_into(nonce, raw.content, &mut buffers.content);
+    let text = text.ok_or_else(|| bad("the sealed content does not open"))?;
+    if key.commit(text) != commitment {
+        return Err(bad("the content does not match its commitment"));
+    }
+    open.content = Some(std::str::from_utf8(text).map_err(|_| bad("the content is not UTF-8"))?);
+    Ok(open)
+}
+
+fn check_body(header: &Header, key: &EntryKey, plaintext: &[u8]) -> Result<(), BadEntry> {
+    let fits = key.commit(plaintext) == header.body;
+    fits.then_some(()).ok_or_else(|| BadEntry::new(header.seq, "the body does not match its commitment"))
+}
+
+/// A record as it was decoded, if it is of the header's kind and agrees with what the header of an open entry says.
+fn check<S: AsRef<str>>(header: &Header, decoded: Result<Record<S>, DecodeError>) -> Result<Record<S>, BadEntry> {
+    let record = of_kind(header, decoded)?;
+    check_open(header, &record).map_err(|what| BadEntry::new(header.seq, what))?;
+    Ok(record)
+}
+
+fn of_kind<S>(header: &Header, decoded: Result<Record<S>, DecodeError>) -> Result<Record<S>, BadEntry> {
+    let record = decoded.map_err(|error| BadEntry::new(header.seq, error.to_string()))?;
+    if record.body.kind() != header.kind {
+        return Err(BadEntry::new(header.seq, "the body is of another kind than the header"));
+    }
+    Ok(record)
 }
 
 /// Opens one entry and keeps what shows that it says what it committed to.
@@ -83,26 +164,15 @@ fn nonce(header: &Header) -> codec::Nonce {
 
 /// What an entry says that is never sealed.
 pub fn open_unsealed(raw: &RawEntry, header: &Header) -> Result<Record, BadEntry> {
-    open_body(raw, header, &EntryKey::OPEN, raw.body)
-}
-
-fn open_body(raw: &RawEntry, header: &Header, key: &EntryKey, plaintext: &[u8]) -> Result<Record, BadEntry> {
-    if key.commit(plaintext) != header.body {
-        return Err(BadEntry::new(raw.seq, "the body does not match its commitment"));
-    }
-    let record: Record =
-        codec::decode(plaintext, "a body").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
-    if record.body.kind() != header.kind {
-        return Err(BadEntry::new(raw.seq, "the body is of another kind than the header"));
-    }
-    Ok(record)
+    check_body(header, &EntryKey::OPEN, raw.body)?;
+    of_kind(header, codec::decode(raw.body, BODY))
 }
 
 /// What the header of an open entry must agree with, since everybody can see both.
-fn check_open(header: &Header, record: &Record) -> Result<(), &'static str> {
+fn check_open<S: AsRef<str>>(header: &Header, record: &Record<S>) -> Result<(), &'static str> {
     let streams = |expected: StreamId| header.streams.len() == 1 && header.streams[0].stream == expected;
     match &record.body {
-        Body::PolicyAdopted(_) if !streams(codec::policy_stream(&record.subject)) => {
+        Body::PolicyAdopted(_) if !streams(codec::policy_stream(record.subject.as_ref())) => {
             Err("its stream is not that of the policy")
         }
         Body::VerdictAttested(_) if !streams(codec::attestation_stream()) => {
@@ -114,20 +184,6 @@ fn check_open(header: &Header, record: &Record) -> Result<(), &'static str> {
         },
         _ => Ok(()),
     }
-}
-
-fn open_content(raw: &RawEntry, header: &Header, keyring: &Keyring, slot: Slot) -> Result<Option<String>, BadEntry> {
-    let Some(commitment) = header.content else { return Ok(None) };
-    if raw.seq < keyring.content_since(slot) {
-        return Ok(None);
-    }
-    let bad = |what: &str| BadEntry::new(raw.seq, what);
-    let key = keyring.entry_key(slot, Part::Content, raw.seq);
-    let plaintext = key.unseal(nonce(header), raw.content).ok_or_else(|| bad("the sealed content does not open"))?;
-    if key.commit(&plaintext) != commitment {
-        return Err(bad("the content does not match its commitment"));
-    }
-    String::from_utf8(plaintext).map(Some).map_err(|_| bad("the content is not UTF-8"))
 }
 
 /// Opens the entry whose frame was read from `location`.

@@ -1,7 +1,7 @@
 //! One checked pass whose entries are gathered in what the caller makes of them: tables, counts, a world.
 
 use super::load::WHOLE;
-use super::pass::{Pass, Report};
+use super::pass::{Pass, Report, Visit};
 use super::{Ledger, LedgerError, Problem, tree};
 use crate::entry::Entry;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
@@ -28,7 +28,8 @@ impl Ledger {
         take: impl Fn(&mut T, &Entry),
     ) -> Result<Reading<T>, LedgerError> {
         let begin = |_: &Pass| Ok((start(), Frontier::default()));
-        let each = |(gathered, frontier): &mut (T, Frontier), entry: &Entry, ()| {
+        let each = |(gathered, frontier): &mut (T, Frontier), visit: Visit<Entry>| {
+            let entry = &visit.kept;
             if size.is_none_or(|size| entry.header.seq < size.0) {
                 take(gathered, entry);
                 if size.is_some() {

@@ -5,7 +5,7 @@
 
 use super::features::{Constant, Constants, Features};
 use super::params::Params;
-use super::question::{Attr, Question, Reading, category_names, channel_names};
+use super::question::{Attr, DecisionFacts, PersonFacts, Question, Reading, category_names, channel_names};
 use super::{PolicyError, RuleOutcome, adopted_params, rules_of};
 use crate::fact::PolicyAdopted;
 use crate::symbols::{Sym, Symbols};
@@ -128,10 +128,15 @@ impl Compiled {
         &self.text.rules
     }
 
-    /// What the version says, from the memo where it was asked the like before.
-    pub fn judge(&self, question: &Question, symbols: &Symbols, memo: &mut Memo) -> Arc<Answer> {
+    /// What of the memo's key is the same for every question about a decision and a person.
+    pub fn key_start(&self, decision: &DecisionFacts, person: &PersonFacts) -> Vec<u8> {
+        self.features.start(&Question { decision, person, use_facts: None })
+    }
+
+    /// What the version says, from the memo where it was asked the like before; with the start of the question's key.
+    pub fn judge(&self, question: &Question, key_start: &[u8], symbols: &Symbols, memo: &mut Memo) -> Arc<Answer> {
         let mut key = std::mem::take(&mut memo.key);
-        self.features.key(question, &mut key);
+        self.features.key(key_start, question, &mut key);
         let known = memo.answers.get(key.as_slice()).cloned();
         let answer = known.unwrap_or_else(|| {
             let answer = Arc::new(self.judge_plainly(question, symbols));

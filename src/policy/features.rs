@@ -3,7 +3,8 @@
 //! Most uses look alike to a policy. The text is walked once; each attribute that it reads goes into the key, either
 //! as it is or, where the text only compares it, as the result of the comparison: the order of two times, whether two
 //! sets meet, whether a set holds a literal, whether it is empty. A text that computes with a time beyond adding a
-//! literal duration gets the time itself: fewer hits, never a wrong one.
+//! literal duration gets the time itself: fewer hits, never a wrong one. What is about the decision and the person comes
+//! first in the key, and is made once for all of a decision's uses.
 //!
 //! INVARIANT (key decides): two questions with equal keys get equal answers from Cedar. An expression that is not
 //! recognised contributes every attribute below it, whole. `tests/judge.rs` compares the memo with plain Cedar.
@@ -55,7 +56,9 @@ enum Feature {
 /// The readings of one policy text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Features {
-    list: Vec<Feature>,
+    /// Those about the decision and the person: the same for every use.
+    of_decision: Vec<Feature>,
+    of_use: Vec<Feature>,
 }
 
 impl Features {
@@ -70,35 +73,65 @@ impl Features {
             }
             walk.expression(&policy["conditions"]);
         }
-        Features { list: walk.found.into_iter().collect() }
+        let (of_use, of_decision) = walk.found.into_iter().partition(Feature::is_of_use);
+        Features { of_decision, of_use }
     }
 
-    /// Writes the key of `question` into `key`.
-    pub fn key(&self, question: &Question, key: &mut Vec<u8>) {
+    /// The start of every key about a decision and a person.
+    pub fn start(&self, question: &Question) -> Vec<u8> {
+        let mut start = Vec::with_capacity(64);
+        read(&self.of_decision, question, &mut start);
+        start
+    }
+
+    /// Writes the key of `question`, whose start is known, into `key`. Where there is no use all of it is absent, and the
+    /// key says so once.
+    pub fn key(&self, start: &[u8], question: &Question, key: &mut Vec<u8>) {
         key.clear();
         key.push(u8::from(question.use_facts.is_some()));
-        for feature in &self.list {
-            match feature {
-                Feature::Whole(attr) => whole(attr.value(question), key),
-                Feature::Order(left, right) => key.push(match (left.at(question), right.at(question)) {
-                    (Some(left), Some(right)) => match left.cmp(&right) {
-                        Ordering::Less => 0,
-                        Ordering::Equal => 1,
-                        Ordering::Greater => 2,
-                    },
-                    (None, Some(_)) => 3,
-                    (Some(_), None) => 4,
-                    (None, None) => 5,
-                }),
-                Feature::Meets(left, right) => key.push(test(left.of(question), right.of(question), |left, right| {
-                    left.iter().any(|sym| right.contains(sym))
-                })),
-                Feature::Holds(set, sym) => key.push(test(set.of(question), Some(&[]), |set, _| set.contains(sym))),
-                Feature::Present(attr) => key.push(u8::from(attr.value(question) != Reading::Absent)),
-                Feature::Empty(attr) => {
-                    key.push(test(SetTerm::Attr(*attr).of(question), Some(&[]), |set, _| set.is_empty()))
-                }
+        key.extend_from_slice(start);
+        if question.use_facts.is_some() {
+            read(&self.of_use, question, key);
+        }
+    }
+}
+
+fn read(features: &[Feature], question: &Question, key: &mut Vec<u8>) {
+    for feature in features {
+        match feature {
+            Feature::Whole(attr) => whole(attr.value(question), key),
+            Feature::Order(left, right) => key.push(match (left.at(question), right.at(question)) {
+                (Some(left), Some(right)) => match left.cmp(&right) {
+                    Ordering::Less => 0,
+                    Ordering::Equal => 1,
+                    Ordering::Greater => 2,
+                },
+                (None, Some(_)) => 3,
+                (Some(_), None) => 4,
+                (None, None) => 5,
+            }),
+            Feature::Meets(left, right) => key.push(test(left.of(question), right.of(question), |left, right| {
+                left.iter().any(|sym| right.contains(sym))
+            })),
+            Feature::Holds(set, sym) => key.push(test(set.of(question), Some(&[]), |set, _| set.contains(sym))),
+            Feature::Present(attr) => key.push(u8::from(attr.value(question) != Reading::Absent)),
+            Feature::Empty(attr) => {
+                key.push(test(SetTerm::Attr(*attr).of(question), Some(&[]), |set, _| set.is_empty()))
             }
+        }
+    }
+}
+
+impl Feature {
+    fn is_of_use(&self) -> bool {
+        let of_use = |attr: &Attr| attr.path().starts_with("use.");
+        let time = |term: &TimeTerm| matches!(term, TimeTerm::Attr(attr, _) if of_use(attr));
+        let set = |term: &SetTerm| matches!(term, SetTerm::Attr(attr) if of_use(attr));
+        match self {
+            Feature::Whole(attr) | Feature::Empty(attr) | Feature::Present(attr) => of_use(attr),
+            Feature::Order(left, right) => time(left) || time(right),
+            Feature::Meets(left, right) => set(left) || set(right),
+            Feature::Holds(term, _) => set(term),
         }
     }
 }

@@ -78,6 +78,12 @@ pub fn attested_line(world: &World, judgement: &Judgement, attested: &Attestatio
     with_line(world, judgement, on_record, |line| serde_json::to_string(line).expect("strings and numbers"))
 }
 
+/// The same, behind what stands in `out`: many lines in the same memory.
+pub fn write_attested_line(world: &World, judgement: &Judgement, attested: &Attestations, out: &mut Vec<u8>) {
+    let on_record = on_record(world, judgement, attested);
+    with_line(world, judgement, on_record, |line| serde_json::to_writer(out, line).expect("strings and numbers"))
+}
+
 /// The same as a value.
 pub fn attested_json(world: &World, judgement: &Judgement, attested: &Attestations) -> serde_json::Value {
     let on_record = on_record(world, judgement, attested);

@@ -10,27 +10,44 @@ impl World {
     /// Takes the next entry; seq must ascend.
     pub fn add(&mut self, entry: &Entry) {
         let header = &entry.header;
-        assert!(self.nodes.last().is_none_or(|last| last.seq < header.seq), "entries come in the order of seq");
-        if header.kind == Kind::VerdictAttested {
+        let stub = Stub {
+            seq: header.seq,
+            kind: header.kind,
+            at: header.occurred_at,
+            recorded: header.recorded_at,
+            stream: header.streams[0].stream,
+        };
+        let cited = header.links.iter().map(|link| match link {
+            Link::Resolved { seq, .. } => Some(*seq),
+            Link::Unresolved { .. } => None,
+        });
+        self.take(stub, &cited.collect::<Vec<_>>(), entry.record.as_ref());
+    }
+
+    /// The same by what a world takes of an entry: the seqs that it cites, `None` for what was never resolved, and its record,
+    /// which may stand where it was read.
+    pub fn take<S: AsRef<str>>(&mut self, stub: Stub, cited: &[Option<u64>], record: Option<&Record<S>>) {
+        assert!(self.nodes.last().is_none_or(|last| last.seq < stub.seq), "entries come in the order of seq");
+        if stub.kind == Kind::VerdictAttested {
             // A verdict is judged from facts: an earlier verdict is none, and no world holds it.
             return;
         }
         let node = NodeIx(self.nodes.len() as u32);
-        if header.kind == Kind::PolicyAdopted {
-            self.add_node(entry, AccountIx(u32::MAX), 0..0, Some(0));
-            return self.add_version(entry);
+        if stub.kind == Kind::PolicyAdopted {
+            self.add_node(stub, record, AccountIx(u32::MAX), 0..0, Some(0));
+            return self.add_version(stub, record);
         }
-        let account = self.account_of(entry);
-        let moment = Moment { at: header.occurred_at.at, seq: header.seq };
+        let account = self.account_of(stub.stream, record);
+        let moment = Moment { at: stub.at.at, seq: stub.seq };
         if self.latest_decision.is_some_and(|latest| moment.at < latest) {
-            self.accounts[account.0 as usize].late.push(Late { moment, recorded: header.recorded_at });
+            self.accounts[account.0 as usize].late.push(Late { moment, recorded: stub.recorded });
         }
-        let links = self.add_links(entry);
-        let slot = entry.record.as_ref().map(|record| self.add_body(record, node, account, moment));
-        self.add_node(entry, account, links, slot);
-        match header.kind {
+        let links = self.add_links(cited, record);
+        let slot = record.map(|record| self.add_body(record, node, account, moment));
+        self.add_node(stub, record, account, links, slot);
+        match stub.kind {
             Kind::DecisionMade => self.latest_decision = self.latest_decision.max(Some(moment.at)),
-            Kind::InteractionLabelled => self.add_label(entry, moment, node),
+            Kind::InteractionLabelled => self.add_label(record, moment, node),
             _ => {}
         }
     }
@@ -41,71 +58,77 @@ impl World {
         let nodes = &self.nodes;
         self.turns.order(|ix| nodes[ix.0 as usize].moment());
         self.labels.order(|label| label.moment);
+        self.label_starts = self.labels.starts(self.nodes.len(), |node| node.0 as usize);
         for line in &mut self.policies {
             line.versions.sort_by_key(|version| (version.from, version.seq));
         }
     }
 
-    fn add_node(&mut self, entry: &Entry, account: AccountIx, links: Range<u32>, slot: Option<u32>) {
-        let header = &entry.header;
-        let (at, recorded) = (header.occurred_at, header.recorded_at);
-        self.nodes.push(Node { seq: header.seq, at, recorded, account, kind: header.kind, slot, links });
-        let (source, id) = entry.record.as_ref().map_or(("", ""), |record| (&record.id.source, &record.id.id));
+    fn add_node<S: AsRef<str>>(
+        &mut self,
+        stub: Stub,
+        record: Option<&Record<S>>,
+        account: AccountIx,
+        links: Range<u32>,
+        slot: Option<u32>,
+    ) {
+        let Stub { seq, kind, at, recorded, .. } = stub;
+        self.nodes.push(Node { seq, at, recorded, account, kind, slot, links });
+        let (source, id) = record.map_or(("", ""), |record| (record.id.source.as_ref(), record.id.id.as_ref()));
         self.sources.push(self.symbols.intern(source));
         self.ids.push(id);
     }
 
-    fn account_of(&mut self, entry: &Entry) -> AccountIx {
-        let stream = entry.header.streams[0].stream;
+    fn account_of<S: AsRef<str>>(&mut self, stream: crate::codec::StreamId, record: Option<&Record<S>>) -> AccountIx {
         let next = AccountIx(self.accounts.len() as u32);
         let ix = *self.by_stream.entry(stream).or_insert(next);
         if ix == next {
             self.accounts.push(AccountLine::new(stream));
         }
         let line = &mut self.accounts[ix.0 as usize];
-        if let (None, Some(record)) = (line.app, entry.record.as_ref().filter(|record| !record.subject.is_empty())) {
-            line.app = Some(self.symbols.intern(crate::fact::app_of(&record.subject)));
-            line.subject = Some(record.subject.as_str().into());
+        let subject = record.map(|record| record.subject.as_ref()).filter(|subject| !subject.is_empty());
+        if let (None, Some(subject)) = (line.app, subject) {
+            line.app = Some(self.symbols.intern(crate::fact::app_of(subject)));
+            line.subject = Some(subject.into());
         }
         ix
     }
 
-    fn add_links(&mut self, entry: &Entry) -> Range<u32> {
+    fn add_links<S: AsRef<str>>(&mut self, cited: &[Option<u64>], record: Option<&Record<S>>) -> Range<u32> {
         let start = self.links.len() as u32;
-        let references = entry.record.as_ref().map(|record| record.body.references()).unwrap_or_default();
-        for (number, link) in entry.header.links.iter().enumerate() {
-            let node = match link {
-                Link::Resolved { seq, .. } => self.locate(*seq),
-                Link::Unresolved { .. } => None,
+        for (number, seq) in cited.iter().enumerate() {
+            let target = match seq.and_then(|seq| self.locate(seq)) {
+                Some(node) => LinkTo::Node(node),
+                None => {
+                    let references = record.map(|record| record.body.references()).unwrap_or_default();
+                    LinkTo::Unresolved(references.get(number).map(|&reference| self.add_unresolved(reference)))
+                }
             };
-            let target = node.map_or_else(
-                || LinkTo::Unresolved(references.get(number).map(|&reference| self.add_unresolved(reference.clone()))),
-                LinkTo::Node,
-            );
             self.links.push(target);
         }
         start..self.links.len() as u32
     }
 
-    fn add_unresolved(&mut self, reference: Reference) -> u32 {
-        self.unresolved.push(reference);
+    fn add_unresolved<S: AsRef<str>>(&mut self, reference: &Reference<S>) -> u32 {
+        let FactId { source, id } = reference;
+        self.unresolved.push(FactId { source: source.as_ref().to_owned(), id: id.as_ref().to_owned() });
         self.unresolved.len() as u32 - 1
     }
 
     /// Files a body where the judge looks for it; returns its slot in the table of its kind.
-    fn add_body(&mut self, record: &Record, node: NodeIx, account: AccountIx, moment: Moment) -> u32 {
+    fn add_body<S: AsRef<str>>(&mut self, record: &Record<S>, node: NodeIx, account: AccountIx, moment: Moment) -> u32 {
         let what = match &record.body {
             Body::InteractionRecorded(body) => return self.add_interaction(body, node),
             Body::SignalDerived(body) => return self.add_signal(body),
             Body::DecisionMade(body) => return self.add_decision(body),
-            Body::AccountLinked { center } => What::Linked(self.center(center, account)),
-            Body::AccountUnlinked { center } => What::Unlinked(self.center(center, account)),
-            Body::PreferenceChanged(body) => What::Preference(body.control, self.symbols.intern(&body.value)),
-            Body::ConsentRecorded(body) => What::Consent(self.symbols.intern(&body.purpose), body.state),
+            Body::AccountLinked { center } => What::Linked(self.center(center.as_ref(), account)),
+            Body::AccountUnlinked { center } => What::Unlinked(self.center(center.as_ref(), account)),
+            Body::PreferenceChanged(body) => What::Preference(body.control, self.symbols.intern(body.value.as_ref())),
+            Body::ConsentRecorded(body) => What::Consent(self.symbols.intern(body.purpose.as_ref()), body.state),
             Body::AgeObserved(band) => What::Age(*band),
-            Body::ControlRequested { control } if is_ai_opt_out(control) => What::OptOut,
+            Body::ControlRequested { control } if is_ai_opt_out(control.as_ref()) => What::OptOut,
             Body::NoticeRecorded(body) => What::Notice {
-                policy: self.symbols.intern(&body.policy),
+                policy: self.symbols.intern(body.policy.as_ref()),
                 channel: body.channel,
                 status: body.status,
                 sha256: body.content_sha256.map(|digest| self.symbols.intern(&digest.to_string())),
@@ -131,8 +154,8 @@ impl World {
         ix
     }
 
-    fn add_interaction(&mut self, body: &InteractionRecorded, node: NodeIx) -> u32 {
-        let conversation = self.symbols.intern(&body.conversation);
+    fn add_interaction<S: AsRef<str>>(&mut self, body: &InteractionRecorded<S>, node: NodeIx) -> u32 {
+        let conversation = self.symbols.intern(body.conversation.as_ref());
         self.turns.add(conversation, node);
         let (region, device_region) = (self.region(body.region), self.region(body.device_region));
         let (agent, modality, microphone) = (body.agent, body.modality, body.microphone);
@@ -140,20 +163,21 @@ impl World {
         self.interactions.len() as u32 - 1
     }
 
-    fn add_signal(&mut self, body: &SignalDerived) -> u32 {
+    fn add_signal<S: AsRef<str>>(&mut self, body: &SignalDerived<S>) -> u32 {
         let conversations = body.sources.iter().filter_map(|source| match source {
-            Source::Conversation(id) => Some(self.symbols.intern(id)),
+            Source::Conversation(id) => Some(self.symbols.intern(id.as_ref())),
             Source::Fact(_) => None,
         });
         let conversations = conversations.collect();
-        self.signals.push(Signal { topic: self.symbols.intern(&body.topic), sensitive: body.sensitive, conversations });
+        let topic = self.symbols.intern(body.topic.as_ref());
+        self.signals.push(Signal { topic, sensitive: body.sensitive, conversations });
         self.signals.len() as u32 - 1
     }
 
-    fn add_decision(&mut self, body: &DecisionMade) -> u32 {
+    fn add_decision<S: AsRef<str>>(&mut self, body: &DecisionMade<S>) -> u32 {
         let (region, device_region) = (self.region(body.region), self.region(body.device_region));
         let symbols = &mut self.symbols;
-        let mut optional = |text: &Option<String>| text.as_ref().map(|text| symbols.intern(text));
+        let mut optional = |text: &Option<S>| text.as_ref().map(|text| symbols.intern(text.as_ref()));
         let (advertiser, campaign, creative) =
             (optional(&body.item.advertiser), optional(&body.item.campaign), optional(&body.item.creative));
         self.decisions.push(Decision {
@@ -163,10 +187,13 @@ impl World {
             advertiser,
             campaign,
             creative,
-            topics: body.item.topics.iter().map(|topic| symbols.intern(topic)).collect(),
+            topics: body.item.topics.iter().map(|topic| symbols.intern(topic.as_ref())).collect(),
             region,
             device_region,
-            cited: body.policy.as_ref().map(|cited| (symbols.intern(&cited.id), symbols.intern(&cited.version))),
+            cited: body
+                .policy
+                .as_ref()
+                .map(|cited| (symbols.intern(cited.id.as_ref()), symbols.intern(cited.version.as_ref()))),
         });
         self.decisions.len() as u32 - 1
     }
@@ -175,23 +202,24 @@ impl World {
         region.map(|region| self.symbols.intern(region.as_str()))
     }
 
-    fn add_label(&mut self, entry: &Entry, moment: Moment, node: NodeIx) {
+    fn add_label<S>(&mut self, record: Option<&Record<S>>, moment: Moment, node: NodeIx) {
         let Some(&LinkTo::Node(target)) = self.links(node).first() else { return };
-        let sensitive = match entry.record.as_ref().map(|record| &record.body) {
+        let sensitive = match record.map(|record| &record.body) {
             Some(Body::InteractionLabelled(body)) => Some(body.sensitive),
             _ => None,
         };
         self.labels.add(target, Label { moment, sensitive });
     }
 
-    fn add_version(&mut self, entry: &Entry) {
-        let Some(Record { subject, body: Body::PolicyAdopted(body), .. }) = &entry.record else { return };
+    fn add_version<S: AsRef<str>>(&mut self, stub: Stub, record: Option<&Record<S>>) {
+        let Some(Record { subject, body: Body::PolicyAdopted(body), .. }) = record else { return };
+        let subject = subject.as_ref();
         let id = self.symbols.intern(subject);
         let number = self.policies.iter().map(|line| line.versions.len()).sum();
         let version = Version {
             name: self.symbols.intern(&body.version),
-            seq: entry.header.seq,
-            recorded: entry.header.recorded_at,
+            seq: stub.seq,
+            recorded: stub.recorded,
             from: body.in_force_from.at,
             until: body.in_force_until.map(|time| time.at),
             role: body.role,

@@ -29,6 +29,19 @@ impl<K: Ord + Copy, V> Many<K, V> {
         (self.keys, self.values) = all.into_iter().unzip();
     }
 
+    /// Where the values of each key begin in [`Many::values`], for keys that are places below `count`; then the end.
+    pub fn starts(&self, count: usize, place: impl Fn(K) -> usize) -> Vec<u32> {
+        let mut starts = vec![0; count + 1];
+        self.keys.iter().for_each(|&key| starts[place(key) + 1] += 1);
+        (1..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
+        starts
+    }
+
+    /// All of them, in the order of their keys.
+    pub fn values(&self) -> &[V] {
+        &self.values
+    }
+
     /// The values of a key.
     pub fn of(&self, key: K) -> &[V] {
         let start = self.keys.partition_point(|&other| other < key);

@@ -80,6 +80,17 @@ impl Node {
     }
 }
 
+/// What a world takes of an entry's header, beside what it cites.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Stub {
+    pub seq: u64,
+    pub kind: Kind,
+    pub at: Time,
+    pub recorded: Instant,
+    pub stream: crate::codec::StreamId,
+}
+
 /// Where a reference leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkTo {
@@ -156,12 +167,24 @@ pub struct World {
     by_center: HashMap<Sym, CenterIx>,
     turns: Many<Sym, NodeIx>,
     labels: Many<NodeIx, Label>,
+    /// Where the labels of each node begin, and where the last end: a use is asked for its labels several times.
+    label_starts: Vec<u32>,
     /// Every policy as it was adopted, where others stand in their place: what a decision cites is held to these.
     pub(crate) adopted: Option<Vec<PolicyLine>>,
     latest_decision: Option<Instant>,
 }
 
 impl World {
+    /// An empty one with room for about so many entries: lists that grow are copied, each time to memory that is fresh.
+    pub fn with_room(entries: usize) -> World {
+        let mut world = World::default();
+        world.nodes.reserve(entries);
+        world.sources.reserve(entries);
+        world.links.reserve(entries / 2);
+        world.ids.reserve(entries, 16 * entries);
+        world
+    }
+
     /// The node of an entry, if the world holds it.
     pub fn locate(&self, seq: u64) -> Option<NodeIx> {
         let first = self.nodes.first()?.seq;
@@ -238,7 +261,11 @@ impl World {
 
     /// The labels of an interaction, ascending in time.
     pub fn labels(&self, ix: NodeIx) -> &[Label] {
-        self.labels.of(ix)
+        let place = ix.0 as usize;
+        match self.label_starts.get(place..place + 2) {
+            Some(&[start, end]) => &self.labels.values()[start as usize..end as usize],
+            _ => &[],
+        }
     }
 
     /// The label that counts in `view`: the latest that can still be read.
