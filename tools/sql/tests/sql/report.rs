@@ -21,7 +21,7 @@ fn told(scratch: &Scratch, span: Span) -> (Value, Vec<Value>) {
     let ledger = scratch.read();
     let Loaded { world, attested, size, root, bad } = ledger.load().expect("loads");
     assert_eq!(bad, None);
-    let tree = Tree { entries: size.0, root: root.to_string(), checkpoint: None, cosigned: None };
+    let tree = Tree { entries: size.0, root: root.to_string(), ..Tree::default() };
     let (mut tally, mut memos) = (Tally::new(&world, ledger.origin(), span, tree), Memos::default());
     let mut lines = Vec::new();
     for decision in world.decisions().filter(|&each| span.holds(world.node(each).at.at)) {
@@ -249,7 +249,8 @@ impl Asked<'_> {
 
 const RULES: &str = "SELECT rule, CASE WHEN count(*) FILTER (WHERE r.outcome = 'deny') > 0 THEN 'deny' ELSE 'indeterminate' END AS outcome, \
     count(DISTINCT seq) FILTER (WHERE view = 'known') AS known, count(DISTINCT seq) FILTER (WHERE view = 'true') AS \"true\", \
-    count(DISTINCT seq) FILTER (WHERE view = 'known' AND r.outcome = 'deny' AND d.outcome = 'served') AS broken \
+    count(DISTINCT seq) FILTER (WHERE view = 'known' AND r.outcome = 'deny' AND d.outcome = 'served') AS broken, \
+    count(DISTINCT seq) FILTER (WHERE view = 'known' AND d.outcome = 'served') AS served \
     FROM rules_fired r JOIN decisions d USING (seq) WHERE true{of d} GROUP BY rule ORDER BY rule";
 
 /// Runs of served decisions that broke a rule, with no more than seven days between two.
@@ -298,7 +299,7 @@ fn by_replay(ledger: &Path, lines: &[Value]) -> Value {
     let mut plain: BTreeMap<&str, Counts> = BTreeMap::new();
     let mut views: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
     let mut by: BTreeMap<&str, BTreeMap<String, Counts>> = BTreeMap::new();
-    let (mut broken, mut why) = (Counts::new(), Counts::new());
+    let (mut broken, mut served, mut why) = (Counts::new(), Counts::new(), Counts::new());
     let ids = |list: &Value| -> BTreeSet<String> {
         list.as_array().expect("a list").iter().map(|each| text(&each["id"])).collect()
     };
@@ -327,6 +328,7 @@ fn by_replay(ledger: &Path, lines: &[Value]) -> Value {
         for id in ids(&line["known"]["rules"]) {
             let denies = denying.contains(&id);
             *broken.entry(id.clone()).or_default() += u64::from(denies && outcome == "served");
+            *served.entry(id.clone()).or_default() += u64::from(outcome == "served");
             if !denies && conformance == "unproven" {
                 *why.entry(id.clone()).or_default() += 1;
             }
@@ -350,7 +352,7 @@ fn by_replay(ledger: &Path, lines: &[Value]) -> Value {
     let rule = |id: &String| {
         let count = |counts: &Counts| counts.get(id).copied().unwrap_or(0);
         let outcome = if denying.contains(id) { "deny" } else { "indeterminate" };
-        json!({ "rule": id, "outcome": outcome, "known": count(&known), "true": count(&today), "broken": count(&broken) })
+        json!({ "rule": id, "outcome": outcome, "known": count(&known), "true": count(&today), "broken": count(&broken), "served": count(&served) })
     };
     let fired: BTreeSet<&String> = known.keys().chain(today.keys()).collect();
     json!({
