@@ -36,7 +36,7 @@ fn told(scratch: &Scratch, span: Span) -> (Value, Vec<Value>) {
     for name in ["format", "origin", "since", "until", "commands", "sample"] {
         report.as_object_mut().expect("an object").remove(name).expect("a member");
     }
-    for name in ["root", "checkpoint", "cosigned"] {
+    for name in ["root", "as_of", "checkpoint", "cosigned"] {
         report["tree"].as_object_mut().expect("an object").remove(name).expect("a member");
     }
     for (list, name) in [("rules", "title"), ("periods", "longest_delay_s"), ("erasures", "scope")] {
@@ -280,9 +280,10 @@ const NOTICES: &str = "WITH seen AS (SELECT account, region, row_number() OVER (
     LEFT JOIN seen ON seen.account = n.account AND seen.number = 1 WHERE n.policy IS NOT NULL{of n} GROUP BY 1, 2, 3, 4";
 
 const LATE_FACTS: &str = "SELECT e.seq, e.kind, e.occurred_at AS at, e.recorded_at AS recorded, \
-    (CAST(e.recorded_at AS BIGINT) - CAST(e.occurred_at AS BIGINT)) / 1000000 AS lag_s, late.decisions \
+    (CAST(e.recorded_at AS BIGINT) - CAST(coalesce(p.in_force_from, e.occurred_at) AS BIGINT)) / 1000000 AS lag_s, late.decisions \
     FROM (SELECT ref, count(*) AS decisions FROM (SELECT unnest(refs) AS ref FROM findings \
-    WHERE view = 'true' AND finding = 'late-fact'{of}) GROUP BY 1) late JOIN entries e ON e.seq = late.ref ORDER BY e.seq";
+    WHERE view = 'true' AND finding = 'late-fact'{of}) GROUP BY 1) late JOIN entries e ON e.seq = late.ref \
+    LEFT JOIN policies p ON p.seq = e.seq ORDER BY e.seq";
 
 type Counts = BTreeMap<String, u64>;
 
