@@ -21,7 +21,7 @@ fn told(scratch: &Scratch, span: Span) -> (Value, Vec<Value>) {
     let ledger = scratch.read();
     let Loaded { world, attested, size, root, bad } = ledger.load().expect("loads");
     assert_eq!(bad, None);
-    let tree = Tree { entries: size.0, root: root.to_string(), checkpoint: None, cosigned: None };
+    let tree = Tree { entries: size.0, root: root.to_string(), ..Tree::default() };
     let (mut tally, mut memos) = (Tally::new(&world, ledger.origin(), span, tree), Memos::default());
     let mut lines = Vec::new();
     for decision in world.decisions().filter(|&each| span.holds(world.node(each).at.at)) {
@@ -36,7 +36,7 @@ fn told(scratch: &Scratch, span: Span) -> (Value, Vec<Value>) {
     for name in ["format", "origin", "since", "until", "commands", "sample"] {
         report.as_object_mut().expect("an object").remove(name).expect("a member");
     }
-    for name in ["root", "checkpoint", "cosigned"] {
+    for name in ["root", "as_of", "checkpoint", "cosigned"] {
         report["tree"].as_object_mut().expect("an object").remove(name).expect("a member");
     }
     for (list, name) in [("rules", "title"), ("periods", "longest_delay_s"), ("erasures", "scope")] {
@@ -249,7 +249,8 @@ impl Asked<'_> {
 
 const RULES: &str = "SELECT rule, CASE WHEN count(*) FILTER (WHERE r.outcome = 'deny') > 0 THEN 'deny' ELSE 'indeterminate' END AS outcome, \
     count(DISTINCT seq) FILTER (WHERE view = 'known') AS known, count(DISTINCT seq) FILTER (WHERE view = 'true') AS \"true\", \
-    count(DISTINCT seq) FILTER (WHERE view = 'known' AND r.outcome = 'deny' AND d.outcome = 'served') AS broken \
+    count(DISTINCT seq) FILTER (WHERE view = 'known' AND r.outcome = 'deny' AND d.outcome = 'served') AS broken, \
+    count(DISTINCT seq) FILTER (WHERE view = 'known' AND d.outcome = 'served') AS served \
     FROM rules_fired r JOIN decisions d USING (seq) WHERE true{of d} GROUP BY rule ORDER BY rule";
 
 /// Runs of served decisions that broke a rule, with no more than seven days between two.
@@ -279,9 +280,10 @@ const NOTICES: &str = "WITH seen AS (SELECT account, region, row_number() OVER (
     LEFT JOIN seen ON seen.account = n.account AND seen.number = 1 WHERE n.policy IS NOT NULL{of n} GROUP BY 1, 2, 3, 4";
 
 const LATE_FACTS: &str = "SELECT e.seq, e.kind, e.occurred_at AS at, e.recorded_at AS recorded, \
-    (CAST(e.recorded_at AS BIGINT) - CAST(e.occurred_at AS BIGINT)) / 1000000 AS lag_s, late.decisions \
+    (CAST(e.recorded_at AS BIGINT) - CAST(coalesce(p.in_force_from, e.occurred_at) AS BIGINT)) / 1000000 AS lag_s, late.decisions \
     FROM (SELECT ref, count(*) AS decisions FROM (SELECT unnest(refs) AS ref FROM findings \
-    WHERE view = 'true' AND finding = 'late-fact'{of}) GROUP BY 1) late JOIN entries e ON e.seq = late.ref ORDER BY e.seq";
+    WHERE view = 'true' AND finding = 'late-fact'{of}) GROUP BY 1) late JOIN entries e ON e.seq = late.ref \
+    LEFT JOIN policies p ON p.seq = e.seq ORDER BY e.seq";
 
 type Counts = BTreeMap<String, u64>;
 
@@ -298,7 +300,7 @@ fn by_replay(ledger: &Path, lines: &[Value]) -> Value {
     let mut plain: BTreeMap<&str, Counts> = BTreeMap::new();
     let mut views: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
     let mut by: BTreeMap<&str, BTreeMap<String, Counts>> = BTreeMap::new();
-    let (mut broken, mut why) = (Counts::new(), Counts::new());
+    let (mut broken, mut served, mut why) = (Counts::new(), Counts::new(), Counts::new());
     let ids = |list: &Value| -> BTreeSet<String> {
         list.as_array().expect("a list").iter().map(|each| text(&each["id"])).collect()
     };
@@ -327,6 +329,7 @@ fn by_replay(ledger: &Path, lines: &[Value]) -> Value {
         for id in ids(&line["known"]["rules"]) {
             let denies = denying.contains(&id);
             *broken.entry(id.clone()).or_default() += u64::from(denies && outcome == "served");
+            *served.entry(id.clone()).or_default() += u64::from(outcome == "served");
             if !denies && conformance == "unproven" {
                 *why.entry(id.clone()).or_default() += 1;
             }
@@ -350,7 +353,7 @@ fn by_replay(ledger: &Path, lines: &[Value]) -> Value {
     let rule = |id: &String| {
         let count = |counts: &Counts| counts.get(id).copied().unwrap_or(0);
         let outcome = if denying.contains(id) { "deny" } else { "indeterminate" };
-        json!({ "rule": id, "outcome": outcome, "known": count(&known), "true": count(&today), "broken": count(&broken) })
+        json!({ "rule": id, "outcome": outcome, "known": count(&known), "true": count(&today), "broken": count(&broken), "served": count(&served) })
     };
     let fired: BTreeSet<&String> = known.keys().chain(today.keys()).collect();
     json!({
