@@ -150,7 +150,7 @@ mod tests {
             links.add(&header(kind, account, center, at, seq));
         }
         let group = |account, at| links.group(id(account), Moment { at: Instant(at), seq: 9 });
-        assert_eq!(group(1, 10), []);
+        assert_eq!(group(1, 9), []);
         assert_eq!(group(1, 15), [id(9)]);
         assert_eq!(group(1, 45), [id(9), id(2), id(3)]);
         assert_eq!(group(1, 70), [id(9), id(3)]);
