@@ -54,7 +54,8 @@ pub fn rules_out(strata: &[Tested], tolerable: u64) -> bool {
 
 fn totals(strata: &[Tested]) -> (u64, u64) {
     let sum = |of: fn(&Tested) -> u64| strata.iter().map(of).sum::<u64>();
-    assert!(strata.iter().all(|each| each.sample <= each.population), "a sample is of the population");
+    let fits = |each: &Tested| (each.population.min(1)..=each.population).contains(&each.sample);
+    assert!(strata.iter().all(fits), "a sample is of the population, and of every stratum");
     (sum(|each| each.population), sum(|each| each.sample))
 }
 
@@ -262,7 +263,8 @@ mod tests {
                 assert!(bound >= true_bound, "{failures} of {strata:?}: {bound}, and not below {true_bound}");
                 assert!(failures > 0 || bound == true_bound, "{strata:?}: {bound}, and {true_bound} is enough");
                 assert!(by_hoeffding(&strata, failures) >= true_bound, "{failures} of {strata:?}, by Hoeffding");
-                assert!(rules_out(&strata, bound) || failures == 0 && bound < true_bound, "{strata:?}");
+                assert!(rules_out(&strata, bound), "{strata:?}, {bound}");
+                assert!(failures > 0 || bound == 0 || !rules_out(&strata, bound - 1), "{strata:?}, {bound}");
                 if bound == true_bound { exact += 1 } else { above += 1 }
             }
         }

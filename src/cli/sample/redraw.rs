@@ -142,13 +142,14 @@ fn chosen(file: &SampleFile, judged: &Judged, world: &World) -> Vec<Difference> 
     for each in file.sample.iter().filter(|each| judged.conformance.contains_key(&each.seq)) {
         let now = judged.chosen(world, each.seq, Vec::new());
         let name = |of: &Chosen| format!("{:?} of {:?}", of.id, of.source);
-        for (what, before, now) in [
-            ("id and source", name(each), name(&now)),
-            ("conformance", each.conformance.clone(), now.conformance.clone()),
+        // A name is there or gone: no erasure makes another of it.
+        let of_name = if now.id.is_none() { About::Decision(each.seq) } else { About::Fixed };
+        for (about, what, before, now) in [
+            (of_name, "id and source", name(each), name(&now)),
+            (About::Decision(each.seq), "conformance", each.conformance.clone(), now.conformance.clone()),
         ] {
             if before != now {
-                let what = format!("entry {}: {what} was {before}, and is {now}", each.seq);
-                all.push(Difference { about: About::Decision(each.seq), what });
+                all.push(Difference { about, what: format!("entry {}: {what} was {before}, and is {now}", each.seq) });
             }
         }
     }
@@ -176,13 +177,16 @@ fn sort_out(ledger: &Ledger, file: &SampleFile, all: Vec<Difference>, found: &mu
         let kind = world.nodes().filter(|&node| world.node(node).kind == Kind::SubjectErased);
         since = kind.map(|node| world.node(node).seq).filter(erasure).collect();
         let decisions: Vec<_> = world.decisions().filter(|&each| world.node(each).seq < file.recipe.entries).collect();
-        let integrity = |world: &World, judgement| {
+        // Of an account that was erased nobody can say any more whom it was linked to: it may have been any that has links.
+        let rests = |world: &World, judgement| {
             let row = query::row(world, &judgement);
-            (row.seq, row.integrity)
+            let account = world.account(world.node(row.node).account);
+            let linked = account.events().iter().any(|event| event.what.is_link());
+            (row.seq, row.integrity == Integrity::Erased || linked)
         };
         if !since.is_empty() {
-            replay::replay(&world, &decisions, integrity, |(seq, integrity)| {
-                if integrity == Integrity::Erased {
+            replay::replay(&world, &decisions, rests, |(seq, rests)| {
+                if rests {
                     touched.insert(seq);
                 }
             });
@@ -200,7 +204,7 @@ fn sort_out(ledger: &Ledger, file: &SampleFile, all: Vec<Difference>, found: &mu
         found.erased.insert(
             0,
             format!(
-                "entries {} erased something after this was drawn, at {} entries; {} decisions rest on what is gone",
+                "entries {} erased something after this was drawn, at {} entries; {} decisions may rest on what is gone",
                 named(&since),
                 file.standing.entries,
                 touched.len()
