@@ -9,7 +9,7 @@ use statrs::distribution::{DiscreteCDF, Hypergeometric};
 pub const CONFIDENCE: f64 = 0.95;
 
 /// Chances that differ by less are one: 19 of 20 leave a chance of exactly 0.05, however it is computed.
-const NOISE: f64 = 1e-9;
+pub(super) const NOISE: f64 = 1e-9;
 
 /// The chance of so few failures, or fewer, among `tested` of `population` of which `failing` fail.
 fn chance(population: u64, failing: u64, tested: u64, failures: u64) -> f64 {

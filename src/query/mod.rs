@@ -11,10 +11,12 @@ mod line;
 mod periods;
 mod person;
 mod projection;
+mod redrawn;
 mod row;
 mod rules;
 mod sample;
 mod sample_file;
+mod spread;
 mod used;
 mod whatif;
 
@@ -26,9 +28,13 @@ pub use line::{Line, Said, SaidRule, SaidView, to_json, version_name};
 pub use periods::{Asked, Delay, Dimension, Period, Periods, periods};
 pub use person::{Set, State, When, state};
 pub use projection::{BLOCK, Block, Directory, Point, Projecting, REVISION, Summary};
+pub use redrawn::{About, Difference};
 pub use row::{FindingRow, Row, RuleRow, ViewRow, row};
 pub use rules::{Named, rules, unknown};
-pub use sample::{By, Drawn, MAX_SEED, Member, Population, check_seed, effective, stratum};
-pub use sample_file::{Bound, Chosen, FORMAT as SAMPLE_FORMAT, Overall, Recipe, SampleFile, Size, Stratum, Whole};
+pub use sample::{By, Drawn, MAX_SEED, Member, Population, check_seed, stratum};
+pub use sample_file::{
+    Bound, Chosen, FORMAT as SAMPLE_FORMAT, Overall, Recipe, SampleFile, Size, Standing, Stratum, Whole,
+};
+pub use spread::{Tested, most_failing_of, rules_out};
 pub use used::{UseRow, uses};
 pub use whatif::{Cell, Change, RuleChange, Verdicts, WhatIf, compare, verdicts};

@@ -9,6 +9,7 @@
 //! Deliberately absent: the ledger. Members come with the leaf that the tree has of them.
 
 use super::Row;
+use super::spread::{Tested, rules_out};
 use crate::fact::{Digest, Verdict};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -178,6 +179,34 @@ impl Population {
         }
     }
 
+    /// How many are to be drawn of these strata so that, with none failing, no more than `tolerable_ppm` of the population can
+    /// fail; all of them at most. One less does not do.
+    pub fn size_for(&self, tolerable_ppm: u64) -> u64 {
+        let sizes: Vec<u64> = self.strata.values().copied().collect();
+        let (all, strata) = (self.members.len() as u64, sizes.len() as u64);
+        let tolerable = (u128::from(all) * u128::from(tolerable_ppm) / 1_000_000) as u64;
+        let tested = |(&population, sample)| Tested { population, sample };
+        let enough = |size| {
+            let shares: Vec<Tested> = sizes.iter().zip(allocate(&sizes, size)).map(tested).collect();
+            rules_out(&shares, tolerable)
+        };
+        let (mut few, mut size) = (strata.saturating_sub(1), all);
+        while size > few + 1 {
+            let middle = few + (size - few) / 2;
+            match enough(middle) {
+                true => size = middle,
+                false => few = middle,
+            }
+        }
+        size
+    }
+
+    /// The decision at `seq`, if it is one of them.
+    pub fn member(&self, seq: u64) -> Option<&Member> {
+        let place = self.members.binary_search_by_key(&seq, |member| member.seq).ok()?;
+        Some(&self.members[place])
+    }
+
     /// Draws `size` decisions, or all if there are fewer: at least one of each stratum, and of the rest in proportion.
     pub fn draw(&self, seed: &str, root: &Digest, size: u64) -> Result<Vec<Drawn>, String> {
         check_seed(seed)?;
@@ -202,6 +231,11 @@ impl Population {
         };
         Ok(self.strata.iter().zip(shares).map(draw).collect())
     }
+}
+
+/// What was drawn of each stratum, as numbers.
+pub fn tested(drawn: &[Drawn]) -> Vec<Tested> {
+    drawn.iter().map(|each| Tested { population: each.population, sample: each.seqs.len() as u64 }).collect()
 }
 
 /// A seed must be a line.
@@ -231,16 +265,9 @@ fn allocate(sizes: &[u64], size: u64) -> Vec<u64> {
     shares
 }
 
-/// What a sample that is spread over strata is worth, in decisions of one drawn in exact proportion: the least, over the
-/// strata, of draws by share. A bound over all strata counts no more than these as tested.
-pub fn effective(drawn: &[Drawn]) -> u64 {
-    let all: u64 = drawn.iter().map(|each| each.population).sum();
-    let worth = |each: &Drawn| u128::from(all) * each.seqs.len() as u128 / u128::from(each.population);
-    drawn.iter().map(worth).min().map_or(0, |least| least as u64)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::most_failing_of;
     use super::*;
 
     fn population(sizes: &[u64]) -> Population {
@@ -343,10 +370,22 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_sample_is_worth_what_its_thinnest_stratum_is() {
-        let drawn = population(&[900, 90, 10]).draw("s", &ROOT, 100).expect("drawn");
-        let counts: Vec<usize> = drawn.iter().map(|each| each.seqs.len()).collect();
-        assert_eq!((counts, effective(&drawn)), (vec![88, 10, 2], 97));
-        assert_eq!(effective(&population(&[30]).draw("s", &ROOT, 7).expect("drawn")), 7);
+    fn a_size_for_strata_rules_the_rate_out_and_one_less_does_not() {
+        for sizes in [&[60u64][..], &[900, 90, 10], &[2, 2, 2, 2, 2], &[1, 1, 1], &[40, 3, 3, 1, 1]] {
+            let all = population(sizes);
+            for ppm in [10_000, 50_000, 100_000, 400_000] {
+                let supports = |size: u64| {
+                    let drawn = all.draw("s", &ROOT, size);
+                    drawn.is_ok_and(|drawn| {
+                        let at_most = most_failing_of(&tested(&drawn), 0);
+                        at_most <= all.members().len() as u64 * ppm / 1_000_000
+                    })
+                };
+                let size = all.size_for(ppm);
+                assert!(supports(size) && !supports(size - 1), "{sizes:?}, {ppm}: {size}");
+            }
+        }
+        assert_eq!(population(&[60]).size_for(50_000), super::super::size_for(60, 50_000, 0));
+        assert_eq!(Population::default().size_for(50_000), 0);
     }
 }

@@ -1,16 +1,22 @@
 //! `sample.json`: a sample with all that is needed to draw it again, and what it supports. `docs/format.md` has every member.
 
-use super::attribute::{CONFIDENCE, most_failing, size_for};
-use super::sample::{By, Drawn, Population, effective};
+use super::attribute::{CONFIDENCE, most_failing};
+use super::sample::{By, Drawn, Population, tested};
+use super::spread::most_failing_of;
 use crate::fact::Digest;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What the member `format` says.
-pub const FORMAT: &str = "inforce-sample/1";
+pub const FORMAT: &str = "inforce-sample/2";
 
 /// Failures for which a bound is told, up to this many.
 const TOLD: u64 = 3;
+
+/// How bounds of one stratum are found.
+const EXACT: &str = "hypergeometric";
+
+/// How bounds over several are found: `super::spread`.
+const SPREAD: &str = "hypergeometric, worst spread of failures over the strata";
 
 /// Rates for which a size is told, in parts a million.
 const RATES_PPM: [u64; 3] = [10_000, 50_000, 100_000];
@@ -39,13 +45,28 @@ pub struct Recipe {
 pub struct SampleFile {
     pub format: String,
     pub recipe: Recipe,
+    pub standing: Standing,
     /// A note that signs the root, if one was at hand.
     pub checkpoint: Option<String>,
+    /// True if there is one. Without, whoever holds the ledger could have chosen the root after hearing the seed.
+    pub committed: bool,
+    /// The names on its other signature lines, as it has them.
+    pub cosigned: Vec<String>,
     pub population: Whole,
     pub confidence: f64,
     pub strata: Vec<Stratum>,
     pub overall: Overall,
     pub sample: Vec<Chosen>,
+}
+
+/// The ledger when the sample was drawn from it: what was erased since may stand in another stratum by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Standing {
+    pub entries: u64,
+    /// Erasures among them that the root is not over: whoever asked for them may have known the seed.
+    pub erasures: u64,
 }
 
 /// The population.
@@ -74,8 +95,8 @@ pub struct Stratum {
 #[allow(missing_docs)]
 pub struct Overall {
     pub sample: u64,
-    /// What the sample is worth in decisions of one in exact proportion.
-    pub effective: u64,
+    /// How its bounds were found.
+    pub method: String,
     pub bounds: Vec<Bound>,
     pub sizes: Vec<Size>,
 }
@@ -90,7 +111,7 @@ pub struct Bound {
     pub rate: f64,
 }
 
-/// So many are to be tested, none failing, for a rate to be ruled out.
+/// So many are to be drawn of the same strata, none failing, for a rate to be ruled out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -137,21 +158,27 @@ impl SampleFile {
             stratum: names(&each.stratum),
             population: each.population,
             sample: each.seqs.len() as u64,
-            bounds: bounds(each.population, each.seqs.len() as u64),
+            bounds: bounds(each.population, each.seqs.len() as u64, |failures| {
+                most_failing(each.population, each.seqs.len() as u64, failures)
+            }),
         };
-        let worth = effective(&drawn);
-        let sizes = RATES_PPM.map(|ppm| Size { tolerable: ppm as f64 / 1e6, sample: size_for(decisions, ppm, 0) });
+        let strata = tested(&drawn);
+        let overall = bounds(decisions, sample.len() as u64, |failures| most_failing_of(&strata, failures));
+        let sizes = RATES_PPM.map(|ppm| Size { tolerable: ppm as f64 / 1e6, sample: population.size_for(ppm) });
         Ok(SampleFile {
             format: FORMAT.to_owned(),
+            standing: Standing { entries: recipe.entries, erasures: 0 },
             recipe,
             checkpoint: None,
+            committed: false,
+            cosigned: Vec::new(),
             population: Whole { decisions, sha256: population.digest().to_string() },
             confidence: CONFIDENCE,
             strata: drawn.iter().map(stratum).collect(),
             overall: Overall {
                 sample: sample.len() as u64,
-                effective: worth,
-                bounds: bounds(decisions, worth),
+                method: if strata.len() > 1 { SPREAD } else { EXACT }.to_owned(),
+                bounds: overall,
                 sizes: sizes.to_vec(),
             },
             sample,
@@ -171,97 +198,18 @@ impl SampleFile {
     pub fn to_text(&self) -> String {
         format!("{}\n", serde_json::to_string_pretty(self).expect("strings and numbers"))
     }
-
-    /// What `again`, drawn by the same recipe, has otherwise; empty if it is the same sample.
-    pub fn differences(&self, again: &SampleFile) -> Vec<String> {
-        let mut found = Vec::new();
-        if self.population != again.population {
-            let of = |whole: &Whole| format!("{} decisions, SHA-256 {}", whole.decisions, whole.sha256);
-            found.push(format!("the population was {}, and is {}", of(&self.population), of(&again.population)));
-        }
-        let sizes = |file: &SampleFile| -> BTreeMap<Vec<String>, [u64; 2]> {
-            file.strata.iter().map(|each| (each.stratum.clone(), [each.population, each.sample])).collect()
-        };
-        let told = |of: Option<&[u64; 2]>| of.map_or("not there".to_owned(), |[all, n]| format!("{n} of {all}"));
-        for (stratum, (before, now)) in paired(sizes(self), sizes(again)) {
-            found.push(format!("stratum {stratum:?} was {}, and is {}", told(before.as_ref()), told(now.as_ref())));
-        }
-        let strata = |file: &SampleFile| -> BTreeMap<u64, String> {
-            file.sample.iter().map(|each| (each.seq, format!("{:?}", each.stratum))).collect()
-        };
-        for (seq, (before, now)) in paired(strata(self), strata(again)) {
-            found.push(match (before, now) {
-                (Some(_), None) => format!("entry {seq} is in the file, and was not drawn again"),
-                (None, _) => format!("entry {seq} was drawn, and is not in the file"),
-                (Some(before), Some(now)) => format!("entry {seq} was in stratum {before}, and is in {now}"),
-            });
-        }
-        let supports = |file: &SampleFile| {
-            let strata: Vec<_> = file.strata.iter().map(|each| (each.stratum.clone(), each.bounds.clone())).collect();
-            (strata, file.overall.clone(), file.confidence)
-        };
-        if found.is_empty() && supports(self) != supports(again) {
-            found.push("what the sample is said to support is not what it supports".to_owned());
-        }
-        found
-    }
-
-    /// What it supports, for people.
-    pub fn words(&self) -> String {
-        let all = self.population.decisions;
-        let mut text = format!(
-            "{} of {all} decisions, drawn by seed `{}` under the root of {} entries\n",
-            self.overall.sample, self.recipe.seed, self.recipe.entries
-        );
-        for each in &self.strata {
-            let name = each.stratum.iter().map(|part| if part.is_empty() { "(none)" } else { part });
-            let name = if each.stratum.is_empty() { "all".to_owned() } else { name.collect::<Vec<_>>().join(", ") };
-            text += &format!("  {:>6} of {:<8} {name}{}\n", each.sample, each.population, none_fails(&each.bounds));
-        }
-        if let Some([none, rest @ ..]) = self.overall.bounds.get(..) {
-            text += &format!(
-                "if none of them fails, at most {} of the {all} do ({}), at 95 % confidence",
-                none.at_most,
-                percent(none.rate)
-            );
-            let more = rest.iter().map(|bound| format!("{} if {} fails", percent(bound.rate), bound.failures));
-            text += &format!(
-                "; {}\n",
-                more.collect::<Vec<_>>().join(", ").replace("2 fails", "2 fail").replace("3 fails", "3 fail")
-            );
-        }
-        let sizes = self.overall.sizes.iter().map(|size| format!("{} for {}", size.sample, percent(size.tolerable)));
-        text + &format!("to rule out a rate, test, with no failure: {}", sizes.collect::<Vec<_>>().join(", "))
-    }
 }
 
-fn none_fails(bounds: &[Bound]) -> String {
-    bounds.first().map_or(String::new(), |bound| format!("  (none fails: at most {})", percent(bound.rate)))
-}
-
-fn percent(rate: f64) -> String {
-    format!("{:.2} %", rate * 100.0)
-}
-
-fn bounds(population: u64, tested: u64) -> Vec<Bound> {
+fn bounds(population: u64, tested: u64, most_failing: impl Fn(u64) -> u64) -> Vec<Bound> {
     let bound = |failures| {
-        let at_most = most_failing(population, tested, failures);
+        let at_most = most_failing(failures);
         // Four digits, so that two machines cannot differ in the last of sixteen.
         Bound { failures, at_most, rate: (at_most as f64 / population.max(1) as f64 * 1e4).round() / 1e4 }
     };
     if tested == 0 { Vec::new() } else { (0..=TOLD.min(tested)).map(bound).collect() }
 }
 
-fn names(stratum: &str) -> Vec<String> {
+/// A stratum's parts.
+pub(super) fn names(stratum: &str) -> Vec<String> {
     serde_json::from_str(stratum).unwrap_or_else(|_| vec![stratum.to_owned()])
-}
-
-/// What two maps have otherwise.
-fn paired<K: Ord + Clone, V: PartialEq + Clone>(
-    before: BTreeMap<K, V>,
-    now: BTreeMap<K, V>,
-) -> BTreeMap<K, (Option<V>, Option<V>)> {
-    let keys = before.keys().chain(now.keys()).cloned();
-    let pairs = keys.map(|key| (key.clone(), (before.get(&key).cloned(), now.get(&key).cloned())));
-    pairs.filter(|(_, (before, now))| before != now).collect()
 }

@@ -275,15 +275,27 @@ fn sample(report: &Report) -> Markup {
     let Some(file) = &report.sample else {
         let root = &report.tree.root;
         return html! {
-            p { "None was drawn with this report. Whoever audits says a seed, after the root was committed to:" }
+            p { "None was drawn with this report. The root is committed to first, to somebody outside; then whoever audits says a seed:" }
             (how(&format!("inforce sample --size N --seed TEXT --root {root} -o DIR")))
         };
     };
     let recipe = &file.recipe;
     let seqs: Vec<String> = file.sample.iter().map(|each| format!("#{}", each.seq)).collect();
     html! {
-        p { (number(file.overall.sample)) " of " (number(file.population.decisions)) " decisions, drawn by seed " code { (&recipe.seed) }
+        p { (number(file.overall.sample)) " of " (number(file.population.decisions)) " decisions, drawn by seed " code { bdi { (&recipe.seed) } }
             " under the root " code class="hash" { (&recipe.root) } " over " (number(recipe.entries)) " entries." }
+        p { "Nobody can have chosen it only if the root was committed to somebody outside first, and the seed was said afterwards, by whoever audits. "
+            "A page cannot show that order: ask who held the root, and when. "
+            @if !file.committed {
+                strong { "Here the root is in no checkpoint at hand: whoever holds the ledger could have chosen it after hearing the seed." }
+            } @else if file.cosigned.is_empty() {
+                "Here the ledger alone signed the root: that commits to it only if somebody outside had the checkpoint before."
+            } @else {
+                "Here the checkpoint also has lines of " (file.cosigned.join(", ")) "; whether they are good, and of before, is for the reader to say."
+            } }
+        @if file.standing.erasures > 0 {
+            p { (several(file.standing.erasures as usize, "erasure", "erasures")) " were recorded between the root and the draw: whoever asked for one may have known the seed." }
+        }
         @if let Some(bound) = file.overall.bounds.first() {
             p { "If whoever looks at them finds that none fails, at most " (number(bound.at_most)) " of the " (number(file.population.decisions))
                 " do (" (percent(bound.rate)) "), at 95 % confidence, by the hypergeometric distribution." }

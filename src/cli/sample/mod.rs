@@ -1,20 +1,24 @@
 //! `inforce sample`: decisions for a person to look at, drawn so that nobody could have chosen them; or drawn again.
 
+mod redraw;
+mod words;
+
 use super::as_of::AsOf;
 use super::bundle::{read, write};
 use super::exit::print_line;
 use super::{CliError, Exit};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Note};
 use crate::evidence::{self, EvidenceError};
-use crate::fact::{Digest, Instant, Time};
-use crate::ledger::{Ledger, LedgerError, Loaded};
+use crate::explain::clean;
+use crate::fact::{Conformance, Digest, Instant, Kind, Time};
+use crate::ledger::{Ledger, LedgerError, Loaded, Reading};
 use crate::merkle::{NodeHash, TreeSize};
-use crate::query::{self, By, Chosen, Population, Recipe, SampleFile};
+use crate::query::{self, By, Chosen, Population, Recipe, SampleFile, Standing};
 use crate::replay;
 use crate::timeline::World;
-use serde_json::json;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use words::{NOT_COMMITTED, words};
 
 /// Arguments of `inforce sample`.
 #[derive(clap::Args)]
@@ -48,22 +52,25 @@ pub struct Sample {
     /// A checkpoint of the ledger's that signs the root; also what bundles are proved against.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// A folder for `sample.json`, `population.tsv`, and a bundle of each decision drawn.
+    /// A new or empty folder for `sample.json`, `population.tsv`, and a bundle of each decision drawn.
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
     #[command(flatten)]
     as_of: AsOf,
-    /// Draw the sample of this `sample.json` again, and say what differs.
+    /// Draw the sample of this `sample.json` again, and say what differs, also in what lies beside it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "seed", "root", "by", "since", "until", "output"])]
     redraw: Option<PathBuf>,
-    /// Draw it again from this `population.tsv` alone.
+    /// Draw it again from this `population.tsv` alone: without the ledger nobody can tell if a decision was left out of it.
     #[arg(long, value_name = "FILE", requires = "redraw", conflicts_with_all = ["as_of", "checkpoint"])]
     population: Option<PathBuf>,
+    /// The ledger's public key, or a file that holds it: checkpoint and bundles are held to it where there is no ledger.
+    #[arg(long, value_name = "PUBKEY", requires = "population")]
+    key: Option<String>,
 }
 
 pub fn run(args: Sample) -> Result<Exit, CliError> {
     match &args.redraw {
-        Some(path) => redraw(&args, path),
+        Some(path) => redraw::redraw(&args, path),
         None => draw(&args),
     }
 }
@@ -80,6 +87,7 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
         return Err(CliError::Usage("expected `--size`, `--seed` and `--root`".to_owned()));
     };
     query::check_seed(seed).map_err(CliError::Usage)?;
+    args.output.as_deref().map_or(Ok(()), expect_empty)?;
     let ledger = open(args)?;
     let Found { loaded, note } = find(args, &ledger, root)?;
     if let (None, Some(_)) = (&note, &args.output) {
@@ -99,19 +107,24 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
         until: text(args.until),
     };
     let (mut file, population) = sample(&ledger, &loaded.world, recipe, [args.since, args.until])?;
-    file.checkpoint = note;
+    if let Some(note) = note {
+        commit(&mut file, note)?;
+    }
+    if !file.committed {
+        eprintln!("warning: {NOT_COMMITTED}");
+    }
     if let Some(dir) = &args.output {
         write_all(&ledger, dir, &mut file, &population)?;
     }
     let mut out = std::io::stdout().lock();
     match args.json {
         true => print_line(&mut out, file.to_text().trim_end())?,
-        false => print_line(&mut out, file.words())?,
+        false => words(&file).iter().try_for_each(|line| print_line(&mut out, line))?,
     }
     if !args.json && args.output.is_none() {
         for each in &file.sample {
             let name = each.id.clone().unwrap_or_else(|| format!("#{}", each.seq));
-            print_line(&mut out, format!("{:>10}  {:<13} {name}", each.seq, each.conformance))?;
+            print_line(&mut out, format!("{:>10}  {:<13} {}", each.seq, each.conformance, clean(&name)))?;
         }
     }
     Ok(if file.sample.iter().any(|each| each.why.is_some()) { Exit::Unproven } else { Exit::Done })
@@ -184,33 +197,110 @@ fn tampered(seq: u64, what: &str) -> CliError {
     CliError::Damaged(LedgerError::RolledBack(format!("entry {seq}: {what}; no sample is drawn")))
 }
 
-/// Judges everything, and draws.
+/// Decisions that may be drawn, and what is to be said of each.
+struct Judged {
+    population: Population,
+    conformance: HashMap<u64, Conformance>,
+}
+
+/// Judges every decision of the window.
+fn judge(ledger: &Ledger, world: &World, by: &[By], [since, until]: [Option<Instant>; 2]) -> Result<Judged, CliError> {
+    let within = |at: Instant| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
+    let decisions: Vec<_> = world.decisions().filter(|&each| within(world.node(each).at.at)).collect();
+    let mut leaves = ledger.leaves(decisions.iter().map(|&each| world.node(each).seq))?.into_iter();
+    let mut judged = Judged { population: Population::default(), conformance: HashMap::new() };
+    let stratum = |world: &World, judgement| {
+        let row = query::row(world, &judgement);
+        (row.seq, query::stratum(&row, by), row.conformance)
+    };
+    replay::replay(world, &decisions, stratum, |(seq, stratum, found)| {
+        let leaf = leaves.next().expect("a leaf a decision");
+        judged.population.add(seq, Digest(leaf.0), &stratum);
+        judged.conformance.insert(seq, found);
+    });
+    Ok(judged)
+}
+
+impl Judged {
+    /// What is said of the decision at `seq`, which is one of them.
+    fn chosen(&self, world: &World, seq: u64, stratum: Vec<String>) -> Chosen {
+        let name = world.locate(seq).and_then(|node| world.name_of(node));
+        let (source, id) = name.map(|(source, id)| (source.to_owned(), id.to_owned())).unzip();
+        let conformance = self.conformance[&seq].name().to_owned();
+        Chosen { seq, source, id, stratum, conformance, bundle: None, why: None }
+    }
+
+    fn draw(&self, world: &World, recipe: Recipe) -> Result<SampleFile, String> {
+        SampleFile::draw(recipe, &self.population, |seq, stratum| self.chosen(world, seq, stratum))
+    }
+}
+
+/// Judges everything, and draws; the ledger's own checkpoint over the root, if it holds one, is named.
 pub(super) fn sample(
     ledger: &Ledger,
     world: &World,
     recipe: Recipe,
-    [since, until]: [Option<Instant>; 2],
+    window: [Option<Instant>; 2],
 ) -> Result<(SampleFile, Population), CliError> {
-    let within = |at: Instant| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
-    let decisions: Vec<_> = world.decisions().filter(|&each| within(world.node(each).at.at)).collect();
-    let mut leaves = ledger.leaves(decisions.iter().map(|&each| world.node(each).seq))?.into_iter();
-    let (mut population, mut conformance) = (Population::default(), HashMap::new());
-    let stratum = |world: &World, judgement| {
-        let row = query::row(world, &judgement);
-        (row.seq, query::stratum(&row, &recipe.by), row.conformance)
+    let judged = judge(ledger, world, &recipe.by, window)?;
+    let mut file = judged.draw(world, recipe).map_err(CliError::Usage)?;
+    let entries = ledger.standing()?.0.0.max(file.recipe.entries);
+    let erasures = erasures(ledger, file.recipe.entries, entries)?.len() as u64;
+    file.standing = Standing { entries, erasures };
+    let held = [ledger.witnessed_checkpoint()?, Some(ledger.last_note()?)];
+    let signs = |note: &String| {
+        Checkpoint::open(note, &ledger.verifier_key()).is_ok_and(|head| head.root.to_string() == file.recipe.root)
     };
-    replay::replay(world, &decisions, stratum, |(seq, stratum, found)| {
-        let leaf = leaves.next().expect("a leaf a decision");
-        population.add(seq, Digest(leaf.0), &stratum);
-        conformance.insert(seq, found);
-    });
-    let chosen = |seq, stratum| {
-        let name = world.locate(seq).and_then(|node| world.name_of(node));
-        let (source, id) = name.map(|(source, id)| (source.to_owned(), id.to_owned())).unzip();
-        Chosen { seq, source, id, stratum, conformance: conformance[&seq].name().to_owned(), bundle: None, why: None }
-    };
-    let file = SampleFile::draw(recipe.clone(), &population, chosen).map_err(CliError::Usage)?;
-    Ok((file, population))
+    if let Some(note) = held.into_iter().flatten().find(signs) {
+        commit(&mut file, note)?;
+    }
+    Ok((file, judged.population))
+}
+
+/// Erasures with a seq from `from` on and below `until`, by seq.
+fn erasures(ledger: &Ledger, from: u64, until: u64) -> Result<Vec<u64>, CliError> {
+    if from >= until {
+        return Ok(Vec::new());
+    }
+    let read = ledger.read_as_of(Some(TreeSize(until)), Vec::new, |found, entry| {
+        if entry.header.kind == Kind::SubjectErased && entry.header.seq >= from {
+            found.push(entry.header.seq);
+        }
+    })?;
+    let Reading { gathered, bad, .. } = read;
+    bad.map_or(Ok(gathered), |bad| Err(tampered(bad.seq, &bad.what)))
+}
+
+/// Notes the checkpoint that the root is in.
+fn commit(file: &mut SampleFile, note: String) -> Result<(), CliError> {
+    file.cosigned = others(&note, &file.recipe.origin)?;
+    file.committed = true;
+    file.checkpoint = Some(note);
+    Ok(())
+}
+
+/// The names on a note's signature lines, but for the ledger's own.
+fn others(note: &str, origin: &str) -> Result<Vec<String>, CliError> {
+    let note = Note::parse(note).map_err(|error| CliError::Failed(format!("the checkpoint: {error}")))?;
+    Ok(note.signatures().iter().map(|line| line.name.clone()).filter(|name| name != origin).collect())
+}
+
+/// A folder of two samples would pass for one.
+fn expect_empty(dir: &Path) -> Result<(), CliError> {
+    let failed = |error| CliError::File(dir.display().to_string(), error);
+    match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+        Ok(mut held) => match held.next() {
+            None => Ok(()),
+            Some(Err(error)) => Err(failed(error)),
+            Some(Ok(_)) => Err(CliError::Usage(format!(
+                "`{}` is not empty: expected a new or an empty folder, so that no file of another sample passes for one of \
+                 this; move what is in it away, or name another",
+                dir.display()
+            ))),
+        },
+    }
 }
 
 /// `sample.json`, `population.tsv`, and a bundle of each decision, for their owner's eyes.
@@ -237,48 +327,4 @@ fn write_all(ledger: &Ledger, dir: &Path, file: &mut SampleFile, population: &Po
     write(&dir.join("sample.json"), file.to_text().as_bytes())?;
     eprintln!("wrote {}: sample.json, population.tsv, {} bundles", dir.display(), file.sample.len());
     Ok(())
-}
-
-/// Draws the sample of a file again, from the ledger or from its population.
-fn redraw(args: &Sample, path: &Path) -> Result<Exit, CliError> {
-    let wrong = |path: &Path, what: String| CliError::Failed(format!("`{}`: {what}", path.display()));
-    let file = SampleFile::parse(&read(path)?).map_err(|error| wrong(path, error))?;
-    let again = match &args.population {
-        Some(listed) => {
-            let population = Population::parse(&read(listed)?).map_err(|error| wrong(listed, error))?;
-            let chosen = |seq, stratum| Chosen {
-                seq,
-                source: None,
-                id: None,
-                stratum,
-                conformance: String::new(),
-                bundle: None,
-                why: None,
-            };
-            SampleFile::draw(file.recipe.clone(), &population, chosen).map_err(|error| wrong(path, error))?
-        }
-        None => {
-            let ledger = open(args)?;
-            let committed = root(&file.recipe.root).map_err(|error| wrong(path, format!("root: {error}")))?;
-            let time = |text: &Option<String>| -> Result<Option<Instant>, CliError> {
-                let read = |text: &String| Time::parse(text).map_err(|error| wrong(path, error.to_string()));
-                Ok(text.as_ref().map(read).transpose()?.map(|time| time.at))
-            };
-            let window = [time(&file.recipe.since)?, time(&file.recipe.until)?];
-            let loaded = at(&ledger, TreeSize(file.recipe.entries), committed)?;
-            sample(&ledger, &loaded.world, file.recipe.clone(), window)?.0
-        }
-    };
-    let found = file.differences(&again);
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        print_line(&mut out, json!({ "same": found.is_empty(), "differences": found }))?;
-    } else if found.is_empty() {
-        let (drawn, all) = (file.sample.len(), file.population.decisions);
-        print_line(&mut out, format!("the same sample: {drawn} of {all} decisions, none left out, none changed"))?;
-    }
-    for each in found.iter().filter(|_| !args.json) {
-        print_line(&mut out, each)?;
-    }
-    Ok(if found.is_empty() { Exit::Done } else { Exit::Broken })
 }
