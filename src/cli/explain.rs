@@ -25,8 +25,9 @@ pub struct Explain {
     with_content: bool,
     #[command(flatten)]
     as_of: AsOf,
-    /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise.
-    #[arg(long, conflicts_with_all = ["html", "with_content"])]
+    /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise. With `--html`
+    /// the page says it as well.
+    #[arg(long, conflicts_with = "with_content")]
     flip: bool,
     /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
     #[arg(value_name = "DECISION_ID")]
@@ -81,10 +82,16 @@ fn flip(args: &Explain) -> Result<Exit, CliError> {
             "entry {seq}: what was gathered does not carry the verdict; please report this"
         )));
     }
+    if let Some(path) = &args.html {
+        let evidence = gather(&ledger, &world, size, &judgement)?;
+        let explanation = explain::explain(&world, &judgement, &evidence, false);
+        write_page(path, &Explanation { flips: Some(flips.clone()), ..explanation })?;
+    }
     let mut out = anstream::stdout().lock();
-    match args.common.json {
-        true => print_line(&mut out, flips.to_json())?,
-        false => print_line(&mut out, flips.to_text().trim_end())?,
+    match (args.common.json, &args.html) {
+        (true, _) => print_line(&mut out, flips.to_json())?,
+        (false, Some(path)) => eprintln!("wrote {}", path.display()),
+        (false, None) => print_line(&mut out, flips.to_text().trim_end())?,
     }
     Ok(exit(&judgement))
 }

@@ -7,10 +7,14 @@ use super::lineage::{Step, StepKind, Text};
 use super::phrases::{ON_RECORD, happening_note, in_force, label_text, views_note, why};
 use super::reason::{Flag, Reason};
 use super::state::Row;
-use super::{Explanation, svg, words};
+use super::{Explanation, Told, svg, words};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
+
+/// What only a page with flips needs.
+const FLIPS: &str = "ol.flips{margin:.5rem 0;padding-left:1.8rem}ol.flips>li{margin:.6rem 0;break-inside:avoid}\
+    ol.flips ul{margin:.3rem 0}ol.flips ul li{margin:.3rem 0}\n";
 
 /// Details shown before the rest is folded away.
 const DETAILS: usize = 6;
@@ -46,7 +50,7 @@ fn page(explanation: &Explanation, appendix: Option<&Appendix>) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 title { (headline.word) ": decision " (explanation.name) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) @if explanation.flips.is_some() { (PreEscaped(FLIPS)) } }
             }
             body { main {
                 (header(explanation))
@@ -60,6 +64,7 @@ fn page(explanation: &Explanation, appendix: Option<&Appendix>) -> String {
                 @if !explanation.reasons.is_empty() {
                     section aria-labelledby="why" { h2 id="why" { (why(explanation)) } @for reason in &explanation.reasons { (card(reason)) } }
                 }
+                @if let Some(flips) = &explanation.flips { (otherwise(&flips.told())) }
                 @if !explanation.views.is_empty() {
                     section aria-labelledby="views" { h2 id="views" { "Both views" } (table(&explanation.views)) }
                 }
@@ -188,6 +193,27 @@ fn card(reason: &Reason) -> Markup {
                 @if let Some(source) = &reason.source { " " (source) "." }
                 (only(reason.known, reason.today))
             }
+        }
+    }
+}
+
+/// What would have had to be otherwise: a sentence each for the person affected, and behind it what the records would say.
+fn otherwise(told: &Told) -> Markup {
+    html! {
+        section aria-labelledby="otherwise" {
+            h2 id="otherwise" { "What would have had to be otherwise" }
+            p { (told.lead) }
+            @if !told.flips.is_empty() {
+                ol class="flips" { @for (sentence, edits) in &told.flips { li {
+                    p { (prose(sentence)) }
+                    details class="small soft" {
+                        summary { "What the records would say" }
+                        ul { @for edit in edits { li { code { (edit) } } } }
+                    }
+                } } }
+            }
+            @for line in &told.standing { p { (line) } }
+            p class="soft small" { (told.tried) }
         }
     }
 }

@@ -32,7 +32,7 @@ mod wrap;
 
 pub use drawing::{Band, Drawing, Edge, Glyph, Mark};
 pub use evidence::{Evidence, Wanted};
-pub use flip::{Change, Edit, Flip, Flips, LIMIT as FLIP_LIMIT, flips};
+pub use flip::{Change, Edit, Flip, Flips, LIMIT as FLIP_LIMIT, NARROWING as FLIP_NARROWING, Part, Told, flips};
 pub use headline::{Headline, Tone};
 pub use history::{Counts, Happening};
 pub use html::{Appendix, to_html, to_page};
@@ -79,6 +79,9 @@ pub struct Explanation {
     /// The lineage on a time line.
     #[serde(skip)]
     pub drawing: Drawing,
+    /// What would have flipped the verdict, if somebody asked.
+    #[serde(skip)]
+    pub flips: Option<Flips>,
     /// The decision's object as `replay --json` prints it.
     pub judgement: Value,
 }
@@ -110,6 +113,7 @@ pub fn explain(world: &World, judgement: &Judgement, evidence: &Evidence, with_c
         reasons,
         policies,
         history,
+        flips: None,
         judgement: object,
     }
 }
@@ -144,6 +148,7 @@ fn bare(world: &World, decision: NodeIx, headline: Headline, object: Value) -> E
         policies: Vec::new(),
         history: Vec::new(),
         drawing: Drawing::default(),
+        flips: None,
         judgement: object,
     }
 }

@@ -145,6 +145,102 @@ fn every_flip_of_random_populations_comes_true() {
     assert!(found > 10, "{found}");
 }
 
+/// Every fact of the demo that can still be told as an event, in order.
+fn demo_events(scratch: &Scratch) -> Vec<Value> {
+    let (output, _) = run(scratch, &["query", "facts", "--json", "--oldest", "--limit", "all"]);
+    let event = |line: &str| -> Option<Value> {
+        let fact: Value = serde_json::from_str(line).expect("JSON");
+        let members = ["type", "source", "id", "subject", "time", "recordedtime", "data"];
+        let mut event: serde_json::Map<String, Value> =
+            members.iter().filter_map(|&name| Some((name.to_owned(), fact.get(name)?.clone()))).collect();
+        event.insert("specversion".to_owned(), "1.0".into());
+        let is_whole = fact["erased"] == false && event.contains_key("data") && event["subject"].is_string();
+        is_whole.then_some(Value::Object(event))
+    };
+    String::from_utf8(output.stdout).expect("UTF-8").lines().filter_map(event).collect()
+}
+
+fn seq_of(world: &inforce::timeline::World, id: &str) -> u64 {
+    let is_it = |&each: &_| world.name(each).is_some_and(|name| name.id == id);
+    world.node(world.decisions().find(is_it).unwrap_or_else(|| panic!("no {id}"))).seq
+}
+
+fn edits(flip: &inforce::explain::Flip) -> usize {
+    flip.changes.iter().map(|change| change.edits().len()).sum()
+}
+
+/// Flips of decisions of the demo, each come true in a ledger of its own.
+fn demo_flips(ids: &[&str]) -> Vec<Flips> {
+    let scratch = demo();
+    let events = demo_events(&scratch);
+    let ledger = scratch.read();
+    let world = ledger.load().expect("loads").world;
+    let flips = ids.iter().map(|id| flips(&ledger, seq_of(&world, id)).expect("judged"));
+    let tried = |flips: Flips| (check(&events, Clock::Recorded, &flips, "the demo"), flips).1;
+    flips.map(tried).collect()
+}
+
+#[test]
+fn a_flip_holds_no_edit_that_it_does_not_need() {
+    for (id, least) in [("d-sensitive-topic", 2), ("d-inherited-sensitivity", 2), ("d70-1", 2), ("d212-1", 2)] {
+        let flips = demo_flips(&[id]).remove(0);
+        let labels: Vec<_> = flips.flips.iter().filter(|flip| flip.changes[0].kind == "label").collect();
+        assert!(!labels.is_empty() && labels.iter().all(|flip| edits(flip) <= least), "{id}: {}", flips.to_text());
+        assert!(flips.narrowed <= explain::FLIP_NARROWING && !flips.cut, "{id}");
+    }
+    let flips = demo_flips(&["d-unlinked-before-decision"]).remove(0);
+    let linked = flips.flips.iter().filter(|flip| flip.changes[0].words.contains("linked by the time of the decision"));
+    let linked: Vec<usize> = linked.map(edits).collect();
+    assert_eq!(linked, [1], "one way of saying it, the smallest: {}", flips.to_text());
+}
+
+#[test]
+fn single_changes_that_anybody_would_think_of_are_tried() {
+    let cases = [
+        ("d-clock-anomaly", "the decision had been made at 2026-01-12T11:30:00Z, when it was recorded"),
+        ("d-proxy-topic", "had been about another topic"),
+        ("d-excluded-topic", "the ad had not been about “gambling”"),
+        ("d-topic-limited", "the ad had not been about “hiking”"),
+        ("d-topic-limited", "limited the topic “hiking” in ads only after the decision"),
+        ("d-conversation-lineage", "had named its chats, and not whole conversations"),
+        ("d-pre-effective-interaction", "all its chats had been held at 2025-12-16T00:00:00Z or later"),
+    ];
+    let ids: Vec<&str> = cases.iter().map(|(id, _)| *id).collect();
+    for (flips, (id, words)) in demo_flips(&ids).iter().zip(cases) {
+        let allows = |flip: &&inforce::explain::Flip| {
+            flip.changes.len() == 1 && (flip.known.name(), flip.today.name()) == ("allow", "allow")
+        };
+        let found = flips.flips.iter().filter(allows).any(|flip| flip.changes[0].words.contains(words));
+        assert!(found, "{id}: {words}\n{}", flips.to_text());
+    }
+}
+
+#[test]
+fn the_page_tells_the_person_and_folds_the_records_away() {
+    let scratch = demo();
+    let page = scratch.dir.path().join("flips.html");
+    let name = page.to_str().expect("UTF-8").to_owned();
+    let (_, code) = run(&scratch, &["explain", "d-topic-limited", "--flip", "--html", &name]);
+    let page = std::fs::read_to_string(&page).expect("written");
+    std::fs::remove_file(&name).expect("it is there");
+    assert_eq!(code, 3);
+    let (before, behind) =
+        page.split_once("<h2 id=\"otherwise\">What would have had to be otherwise</h2>").expect("told");
+    let section = behind.split_once("</section>").expect("it ends").0;
+    assert!(before.contains("<h2 id=\"why\">") && behind.contains("<h2 id=\"views\">"), "in its place");
+    let plain = "<p>If the ad had not been about “hiking”, it would have been allowed.</p>";
+    assert!(section.contains(plain), "{section}");
+    let shown: String =
+        section.split("<details").map(|part| part.rsplit("</details>").next().unwrap_or(part)).collect();
+    assert!(section.contains("data.item.topics") && !shown.contains("data."), "paths are folded away: {shown}");
+    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'") && !page.contains("<script"));
+    assert_eq!(section.matches("<details").count(), section.matches("</details>").count());
+    let (_, without) = run(&scratch, &["explain", "d-topic-limited", "--html", &name]);
+    let plain = std::fs::read_to_string(&name).expect("written");
+    std::fs::remove_file(&name).expect("it is there");
+    assert!(without == 3 && !plain.contains("otherwise") && !plain.contains("ol.flips"));
+}
+
 #[test]
 fn the_command_tells_people_and_programs() {
     let scratch = demo();

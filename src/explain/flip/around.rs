@@ -3,9 +3,11 @@
 use super::Edit;
 use crate::codec::Link;
 use crate::entry::Entry;
+use crate::explain::words;
 use crate::fact::{Body, DecisionMade, Digest, Kind, Time};
 use crate::judge::{Judgement, version_of};
-use crate::timeline::{NodeIx, World};
+use crate::lineage;
+use crate::timeline::{NodeIx, View, World};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -63,6 +65,22 @@ pub fn world(base: &[Entry], edits: &[&Edit]) -> World {
     world
 }
 
+/// The places of the entries that one cites.
+pub fn cited(entry: &Entry) -> impl Iterator<Item = u64> + '_ {
+    entry.header.links.iter().filter_map(|link| match link {
+        Link::Resolved { seq, .. } => Some(*seq),
+        Link::Unresolved { .. } => None,
+    })
+}
+
+/// The conversation that an interaction is a turn of.
+pub fn conversation(entry: &Entry) -> Option<&str> {
+    match &entry.record.as_ref()?.body {
+        Body::InteractionRecorded(body) => Some(&body.conversation),
+        _ => None,
+    }
+}
+
 /// A version that judges the decision.
 pub struct Judging {
     /// Policy and version.
@@ -80,6 +98,10 @@ pub struct Around<'a> {
     pub body: &'a DecisionMade,
     /// The interactions that it used, in either view, ascending; those whose bodies are gone left out.
     pub uses: Vec<&'a Entry>,
+    /// The signals that it rests on, in either view, ascending; those whose bodies are gone left out.
+    pub signals: Vec<&'a Entry>,
+    /// Labels of its uses, and of other turns of their conversations, ascending.
+    pub labels: Vec<&'a Entry>,
     pub versions: Vec<Judging>,
     /// True if the verdict of some view forbids; and if that of some permits.
     pub forbidden: bool,
@@ -92,9 +114,23 @@ impl<'a> Around<'a> {
         let decision = at(place(seq))?;
         let Body::DecisionMade(body) = &decision.record.as_ref()?.body else { return None };
         let views = [&judgement.known, &judgement.today];
-        let used: BTreeSet<NodeIx> =
-            views.iter().flat_map(|view| view.use_versions.iter().map(|(node, _)| *node)).collect();
-        let uses = used.into_iter().filter_map(|node| at(world.node(node).seq)).filter(|entry| entry.record.is_some());
+        let known = View { decision: world.node(judgement.decision).moment(), known: true };
+        let traced =
+            [known, View { known: false, ..known }].map(|view| lineage::trace(world, judgement.decision, view));
+        let readable = |nodes: BTreeSet<NodeIx>| -> Vec<&'a Entry> {
+            let entries = nodes.into_iter().filter_map(|node| at(world.node(node).seq));
+            entries.filter(|entry| entry.record.is_some()).collect()
+        };
+        let uses = readable(traced.iter().flat_map(|lineage| lineage.uses.iter().map(|used| used.node)).collect());
+        let signals = readable(traced.iter().flat_map(|lineage| lineage.signals.iter().copied()).collect());
+        let talked: BTreeSet<&str> = uses.iter().filter_map(|used| conversation(used)).collect();
+        let is_turn = |entry: &&Entry| conversation(entry).is_some_and(|own| talked.contains(own));
+        let turns: BTreeSet<u64> = base.iter().filter(is_turn).map(|entry| entry.header.seq).collect();
+        let is_label = |entry: &&Entry| {
+            let labels = entry.header.kind == Kind::InteractionLabelled && entry.record.is_some();
+            labels && cited(entry).any(|seq| turns.contains(&seq))
+        };
+        let labels = base.iter().filter(is_label).collect();
         let mut judging: BTreeSet<_> = views.iter().flat_map(|view| view.versions.iter().copied()).collect();
         judging.extend(
             views.iter().flat_map(|view| view.use_versions.iter().flat_map(|(_, versions)| versions.iter().copied())),
@@ -116,11 +152,45 @@ impl<'a> Around<'a> {
             entries: base,
             decision,
             body,
-            uses: uses.collect(),
+            uses,
+            signals,
+            labels,
             versions: versions.collect(),
             forbidden: permits.contains(&false),
             permitted: permits.contains(&true),
         })
+    }
+
+    /// A fact by what it is, for somebody who has never seen a record.
+    pub fn named(&self, entry: &Entry) -> String {
+        let what = match (entry.header.kind, entry.record.as_ref().map(|record| &record.body)) {
+            (Kind::DecisionMade, _) => return "the decision".to_owned(),
+            (_, Some(Body::InteractionRecorded(body))) => format!("the {}", words::interaction(body.agent)),
+            (_, Some(Body::SignalDerived(body))) => format!("the signal “{}”", words::clean(&body.topic)),
+            (_, Some(Body::PolicyAdopted(body))) => format!("version {} of the policy", words::clean(&body.version)),
+            (Kind::InteractionLabelled, _) => {
+                let at = |place: u64| self.entries.binary_search_by_key(&place, |entry| entry.header.seq).ok();
+                match cited(entry).find_map(at) {
+                    Some(target) => format!("the label on {}, given at", self.named(&self.entries[target])),
+                    None => "the label".to_owned(),
+                }
+            }
+            (kind, _) => match kind {
+                Kind::InteractionRecorded => "the chat",
+                Kind::SignalDerived => "the signal",
+                Kind::NoticeRecorded => "the notice",
+                Kind::AccountLinked => "the link of the account",
+                Kind::AccountUnlinked => "the end of the link",
+                Kind::PolicyAdopted => "the policy",
+                Kind::SubjectErased => "the erasure",
+                Kind::ConsentRecorded => "the consent",
+                Kind::AgeObserved => "the age",
+                _ => "the choice",
+            }
+            .to_owned(),
+        };
+        let of = if what.ends_with(" at") { "" } else { " of" };
+        format!("{what}{of} {}", entry.header.occurred_at)
     }
 
     /// Readable entries of some kinds.

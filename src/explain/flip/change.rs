@@ -1,7 +1,7 @@
 //! Changes of fact that are tried: each one thing that could have been otherwise.
 
 use super::around::{Around, ROOM_BEFORE, place, seq_of};
-use super::edit::{Change, Edit};
+use super::edit::{Change, Edit, Part};
 use crate::codec::{Link, StreamId};
 use crate::entry::Entry;
 use crate::explain::words::clean;
@@ -24,7 +24,10 @@ pub fn singles(around: &Around) -> Vec<Change> {
     list.links();
     list.notices();
     list.choices();
+    list.chosen_later();
     list.microphone();
+    list.topics();
+    list.turns();
     list.decision();
     let (mut singles, every): (Vec<Change>, Vec<Change>) = list.changes.into_iter().partition(|change| !change.every);
     singles.extend(every);
@@ -32,16 +35,25 @@ pub fn singles(around: &Around) -> Vec<Change> {
 }
 
 impl<'a> List<'a> {
-    pub(super) fn push(&mut self, kind: &'static str, words: String, edits: Vec<Edit>) {
-        if !edits.is_empty() {
-            self.changes.push(Change { kind, words, edits, every: false });
+    /// One thing, which is what its edits come to together.
+    pub(super) fn push(&mut self, kind: &'static str, words: String, edits: Vec<Edit>) -> Part {
+        let part = Part { words: words.clone(), edits };
+        if !part.edits.is_empty() {
+            self.changes.push(Change { kind, words, parts: vec![part.clone()], every: false });
         }
+        part
+    }
+
+    /// One thing, of which a part may be enough.
+    pub(super) fn push_apart(&mut self, kind: &'static str, words: String, edits: Vec<Edit>) {
+        let parts = edits.into_iter().map(|edit| Part { words: words.clone(), edits: vec![edit] }).collect();
+        self.changes.push(Change { kind, words, parts, every: false });
     }
 
     /// All at once, where there are several.
-    pub(super) fn push_every(&mut self, kind: &'static str, words: &str, edits: Vec<Edit>) {
-        if edits.len() > 1 {
-            self.changes.push(Change { kind, words: words.to_owned(), edits, every: true });
+    pub(super) fn push_every(&mut self, kind: &'static str, words: &str, parts: Vec<Part>) {
+        if parts.len() > 1 {
+            self.changes.push(Change { kind, words: words.to_owned(), parts, every: true });
         }
     }
 
@@ -94,7 +106,7 @@ impl<'a> List<'a> {
             let mut now = entry.clone();
             now.header.seq = around.decision.header.seq - ROOM_BEFORE;
             now.header.recorded_at = around.decision.header.recorded_at;
-            let words = format!("{} had been recorded before the decision", named(entry));
+            let words = format!("{} had been recorded before the decision", around.named(entry));
             self.push(
                 "in_time",
                 words,
@@ -122,7 +134,9 @@ impl<'a> List<'a> {
             if let Edit::Change { now, .. } = &mut edit {
                 std::sync::Arc::make_mut(now).header.links.remove(number);
             }
-            self.push("signal", format!("the decision had not used the signal {}", clean(&signal.id)), vec![edit]);
+            let held = around.signals.iter().find(|held| held.record.as_ref().is_some_and(|of| of.id == *signal));
+            let what = held.map_or_else(|| format!("the signal {}", clean(&signal.id)), |held| around.named(held));
+            self.push("signal", format!("the decision had not used {what}"), vec![edit]);
         }
         let cites = around.body.policy.as_ref().map(|cited| (cited.id.as_str(), cited.version.as_str()));
         for version in around.versions.iter().filter(|_| cites.is_some()) {
@@ -145,27 +159,6 @@ pub(super) fn stream(entry: &Entry) -> StreamId {
 
 pub(super) fn subject(entry: &Entry) -> String {
     clean(entry.record.as_ref().map_or("", |record| &record.subject))
-}
-
-/// A fact by what it is, for somebody who has never seen a record.
-pub(super) fn named(entry: &Entry) -> String {
-    let header = &entry.header;
-    let what = match header.kind {
-        Kind::DecisionMade => return "the decision".to_owned(),
-        Kind::InteractionRecorded => "the chat",
-        Kind::InteractionLabelled => "the label",
-        Kind::SignalDerived => "the signal",
-        Kind::NoticeRecorded => "the notice",
-        Kind::AccountLinked => "the link of the account",
-        Kind::AccountUnlinked => "the end of the link",
-        Kind::PolicyAdopted => "the policy",
-        Kind::SubjectErased => "the erasure",
-        Kind::ConsentRecorded => "the consent",
-        Kind::AgeObserved => "the age",
-        _ => "the choice",
-    };
-    let id = entry.record.as_ref().map_or("", |record| &record.id.id);
-    format!("{what} {} of {}", clean(id), header.occurred_at)
 }
 
 pub(super) fn changed(entry: &Entry, with: impl FnOnce(&mut Body)) -> Edit {

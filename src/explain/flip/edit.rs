@@ -3,10 +3,10 @@
 use super::around::seq_of;
 use crate::entry::Entry;
 use crate::explain::words::clean;
-use crate::fact::Time;
+use crate::fact::{Instant, Time};
 use crate::wire;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An edit of the entries around a decision.
@@ -49,10 +49,19 @@ pub struct Change {
     pub kind: &'static str,
     /// In plain words, behind "if".
     pub words: String,
-    /// What it comes to.
-    pub edits: Vec<Edit>,
+    /// What it comes to, in parts that can each be left out.
+    pub parts: Vec<Part>,
     /// True if it changes every fact of its kind, where each alone may not be enough.
     pub every: bool,
+}
+
+/// What of a change stands or falls together.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// In plain words, behind "if".
+    pub words: String,
+    /// What it comes to.
+    pub edits: Vec<Edit>,
 }
 
 impl Edit {
@@ -70,6 +79,10 @@ impl Edit {
             Edit::Change { now, .. } | Edit::Add { now, .. } | Edit::InTime { now, .. } => Some(now),
             Edit::LeaveOut { .. } => None,
         }
+    }
+
+    fn time(&self) -> Option<Instant> {
+        self.entry().map(|entry| entry.header.occurred_at.at)
     }
 
     fn to_json(&self) -> Value {
@@ -125,22 +138,64 @@ impl Edit {
 }
 
 impl Change {
+    /// The edits of all its parts. Where two move the same fact, the later time serves both.
+    pub fn edits(&self) -> Vec<&Edit> {
+        let (mut edits, mut held): (Vec<&Edit>, BTreeMap<u64, usize>) = Default::default();
+        for edit in self.parts.iter().flat_map(|part| &part.edits) {
+            match edit.replaces().and_then(|place| held.insert(place, edits.len())) {
+                None => edits.push(edit),
+                Some(before) => {
+                    held.insert(edit.replaces().expect("it is held by it"), before);
+                    if edits[before].time() < edit.time() {
+                        edits[before] = edit;
+                    }
+                }
+            }
+        }
+        edits
+    }
+
+    /// The places of the entries that it takes away or replaces.
+    pub fn replaced(&self) -> BTreeSet<u64> {
+        self.edits().into_iter().filter_map(Edit::replaces).collect()
+    }
+
+    /// What is left of it with some of its parts, told as just that; `None` if that is nothing.
+    pub fn with(&self, keep: impl Fn(usize) -> bool) -> Option<Change> {
+        let parts: Vec<Part> =
+            self.parts.iter().enumerate().filter(|(number, _)| keep(*number)).map(|(_, part)| part.clone()).collect();
+        if parts.len() == self.parts.len() || parts.is_empty() {
+            return (!parts.is_empty()).then(|| self.clone());
+        }
+        let mut words: Vec<&str> = Vec::new();
+        for part in &parts {
+            if !words.contains(&part.words.as_str()) {
+                words.push(&part.words);
+            }
+        }
+        Some(Change { kind: self.kind, words: words.join(", and "), parts, every: false })
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> Value {
-        let edits: Vec<Value> = self.edits.iter().map(Edit::to_json).collect();
+        let edits: Vec<Value> = self.edits().into_iter().map(Edit::to_json).collect();
         json!({ "kind": self.kind, "if": self.words, "edits": edits })
     }
 
     /// True if both change the same entry.
     pub fn touches(&self, other: &Change) -> bool {
-        let own: BTreeSet<u64> = self.edits.iter().filter_map(Edit::replaces).collect();
-        self.kind == other.kind && own.is_empty()
-            || other.edits.iter().filter_map(Edit::replaces).any(|place| own.contains(&place))
+        let own = self.replaced();
+        self.kind == other.kind && own.is_empty() || !own.is_disjoint(&other.replaced())
     }
 
-    /// True if it is a wider change of the kind of `other`, or the same.
+    /// True if it changes all that `other`, of its kind, does, and more.
     pub fn widens(&self, other: &Change) -> bool {
-        self.every && self.kind == other.kind
+        self.every && self.kind == other.kind && self.replaced().is_superset(&other.replaced())
+    }
+
+    /// True if both are ways of saying the same of the same facts.
+    pub fn says(&self, other: &Change) -> bool {
+        self.kind == other.kind && self.words == other.words && self.replaced() == other.replaced()
     }
 }
 

@@ -5,16 +5,24 @@
 //! facts that could have been otherwise without the decision being another one. What nobody can change (that a person
 //! was written to and not an assistant, what an erasure destroyed, the policy itself) is not tried.
 //!
-//! INVARIANT (bounded): no more than [`LIMIT`] worlds are judged, and the result says if that was not enough.
+//! What flips it is then narrowed: parts without which the verdict comes out the same are left out, by halves and one by
+//! one, each time by judging anew; and of ways to say the same the smallest stays.
+//!
+//! INVARIANT (bounded): no more than [`LIMIT`] worlds are judged to find changes and [`NARROWING`] to narrow them, and the
+//! result says if that was not enough.
 
 mod around;
 mod change;
 mod edit;
+mod narrow;
 mod person;
+mod signals;
+mod times;
 mod uses;
 mod words;
 
-pub use edit::{Change, Edit};
+pub use edit::{Change, Edit, Part};
+pub use words::Told;
 
 use crate::entry::Entry;
 use crate::judge::{self, Ask, Judged, Judgement, Memos, Verdict};
@@ -24,8 +32,11 @@ use around::Around;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Worlds that are judged at most for one decision.
+/// Worlds that are judged at most to find what flips one decision.
 pub const LIMIT: usize = 400;
+
+/// Worlds that are judged at most to narrow what was found.
+pub const NARROWING: usize = 200;
 
 /// A change, and what comes out with it.
 #[derive(Clone, Debug)]
@@ -55,7 +66,9 @@ pub struct Flips {
     pub standing: [Vec<String>; 2],
     /// How many changes were judged.
     pub tried: usize,
-    /// True if there were more to try than the limit.
+    /// How many worlds were judged to narrow what was found.
+    pub narrowed: usize,
+    /// True if there was more to try or to narrow than the limits.
     pub cut: bool,
 }
 
@@ -72,7 +85,7 @@ pub fn flips(entries: &[Entry], seq: u64) -> Option<Flips> {
     judgement.outcome?;
     let around = Around::new(&base, &world, &judgement, seq)?;
     let verdicts = (judgement.known.verdict, judgement.today.verdict);
-    let mut search = Search { base: &base, seq, verdicts, tried: 0, cut: false, found: Vec::new() };
+    let mut search = Search { base: &base, seq, verdicts, tried: 0, narrowed: 0, cut: false, found: Vec::new() };
     let stands = [standing(&world, &judgement.known), standing(&world, &judgement.today)];
     let mut helpful = Vec::new();
     for change in change::singles(&around) {
@@ -95,9 +108,8 @@ pub fn flips(entries: &[Entry], seq: u64) -> Option<Flips> {
             }
         }
     }
-    let edits = |flip: &Flip| flip.changes.iter().map(|change| change.edits.len()).sum::<usize>();
-    search.found.sort_by_key(|flip| (flip.changes.len(), std::cmp::Reverse(flip.views.len()), edits(flip)));
-    let Search { tried, cut, found, .. } = search;
+    narrow::narrow(&mut search);
+    let Search { tried, narrowed, cut, found, .. } = search;
     let id = around.decision.record.as_ref().map(|record| record.id.to_string()).unwrap_or_default();
     Some(Flips {
         decision: (id, seq),
@@ -107,6 +119,7 @@ pub fn flips(entries: &[Entry], seq: u64) -> Option<Flips> {
         standing: stands
             .map(|view| view.into_iter().map(|(rule, _)| rule).collect::<BTreeSet<_>>().into_iter().collect()),
         tried,
+        narrowed,
         cut,
     })
 }
@@ -128,6 +141,7 @@ struct Search<'a> {
     seq: u64,
     verdicts: (Verdict, Verdict),
     tried: usize,
+    narrowed: usize,
     cut: bool,
     found: Vec<Flip>,
 }
@@ -146,8 +160,7 @@ impl Search<'_> {
             return Tried::Nothing;
         }
         self.tried += 1;
-        let edits: Vec<&Edit> = changes.iter().flat_map(|change| &change.edits).collect();
-        let Some((world, judgement)) = judged(self.base, self.seq, &edits) else { return Tried::Nothing };
+        let Some((world, judgement)) = self.judged(&changes) else { return Tried::Nothing };
         let (known, today) = (judgement.known.verdict, judgement.today.verdict);
         let flipped = [("known", self.verdicts.0, known), ("true", self.verdicts.1, today)];
         let flipped = flipped.into_iter().filter(|(_, before, now)| permits(*before) != permits(*now));
@@ -157,6 +170,11 @@ impl Search<'_> {
         }
         self.found.push(Flip { changes, known, today, views });
         Tried::Flips
+    }
+
+    fn judged(&self, changes: &[Change]) -> Option<(World, Judgement)> {
+        let edits: Vec<&Edit> = changes.iter().flat_map(Change::edits).collect();
+        judged(self.base, self.seq, &edits)
     }
 }
 
@@ -192,8 +210,14 @@ impl Flips {
             "flips": self.flips.iter().map(flip).collect::<Vec<_>>(),
             "tried": self.tried,
             "limit": LIMIT,
+            "narrowed": self.narrowed,
             "cut": self.cut,
         })
+    }
+
+    /// In sentences.
+    pub fn told(&self) -> Told {
+        Told::of(self)
     }
 
     /// For people.

@@ -1,6 +1,6 @@
 //! Changes of what is known of the person: links, notices, choices, age.
 
-use super::change::{List, changed, named, stream, subject};
+use super::change::{List, changed, stream, subject};
 use super::edit::Edit;
 use crate::codec::StreamId;
 use crate::entry::Entry;
@@ -32,7 +32,7 @@ impl List<'_> {
             for (entry, _) in of_owners.iter().filter(|(entry, _)| entry.header.kind == Kind::AccountUnlinked) {
                 self.push(
                     "link",
-                    format!("{} had not been", named(entry)),
+                    format!("{} had not been", around.named(entry)),
                     vec![Edit::LeaveOut { was: (*entry).clone().into() }],
                 );
             }
@@ -48,7 +48,7 @@ impl List<'_> {
             for (entry, _) in of_owners.iter().filter(|(entry, _)| entry.header.kind == Kind::AccountLinked) {
                 self.push(
                     "link",
-                    format!("{} had not been", named(entry)),
+                    format!("{} had not been", around.named(entry)),
                     vec![Edit::LeaveOut { was: (*entry).clone().into() }],
                 );
             }
@@ -69,7 +69,7 @@ impl List<'_> {
             let words = format!("{} and {} had been linked {when}", accounts[0], accounts[1]);
             self.push("link", words.clone(), vec![one.clone()]);
             self.push("link", words.clone(), vec![own.clone()]);
-            self.push("link", words, vec![one, own]);
+            self.push_apart("link", words, vec![one, own]);
         }
     }
 
@@ -100,12 +100,8 @@ impl List<'_> {
                     content_sha256,
                 };
                 let edit = self.add(used, used, used.header.occurred_at, Body::NoticeRecorded(notice), Vec::new());
-                every.push(edit.clone());
-                self.push(
-                    "notice",
-                    format!("{} had been told of the policy before {}", subject(used), named(used)),
-                    vec![edit],
-                );
+                let words = format!("{} had been told of the policy before {}", subject(used), around.named(used));
+                every.push(self.push("notice", words, vec![edit]));
             }
             self.push_every("notice", "every account had been told of the policy before its chats", every);
         }
@@ -121,10 +117,9 @@ impl List<'_> {
             };
             if notice.status.reached() && around.permitted {
                 let edit = to(NoticeStatus::Bounced);
-                every.push(edit.clone());
-                self.push("notice", format!("{} had not arrived", named(entry)), vec![edit]);
+                every.push(self.push("notice", format!("{} had not arrived", around.named(entry)), vec![edit]));
             } else if !notice.status.reached() && around.forbidden {
-                self.push("notice", format!("{} had arrived", named(entry)), vec![to(NoticeStatus::Delivered)]);
+                self.push("notice", format!("{} had arrived", around.named(entry)), vec![to(NoticeStatus::Delivered)]);
             }
         }
         self.push_every("notice", "no notice had arrived", every);
@@ -196,7 +191,7 @@ impl List<'_> {
             if around.forbidden && *body == Body::SubjectErased(Scope::Content) {
                 self.push(
                     "choice",
-                    format!("{} had not been asked for", named(entry)),
+                    format!("{} had not been asked for", around.named(entry)),
                     vec![Edit::LeaveOut { was: entry.clone().into() }],
                 );
             }
@@ -212,7 +207,7 @@ fn center(body: &Body) -> Option<String> {
 }
 
 /// What undoes a preference, and how that reads behind "had been".
-fn undoing(body: &PreferenceChanged) -> Option<(Body, String)> {
+pub(super) fn undoing(body: &PreferenceChanged) -> Option<(Body, String)> {
     let (control, words) = match body.control {
         Control::TopicLimit => {
             (Control::TopicUnlimit, format!("free of its limit on the topic {}", clean(&body.value)))

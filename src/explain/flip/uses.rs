@@ -1,11 +1,12 @@
-//! Changes of what the decision used, and of itself: regions, times, labels, the microphone.
+//! Changes of what the decision used, and of itself: regions, labels, the microphone.
 
-use super::change::{List, changed, moved, named};
+use super::around::cited;
+use super::change::{List, changed};
 use super::edit::Edit;
 use crate::codec::Link;
 use crate::entry::Entry;
 use crate::fact::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 impl<'a> List<'a> {
     pub(super) fn regions(&mut self) {
@@ -41,74 +42,28 @@ impl<'a> List<'a> {
                     }
                     _ => {}
                 });
-                every.push(edit.clone());
-                self.push("region", format!("{} had been in {}", named(entry), region.as_str()), vec![edit]);
+                let words = format!("{} had been in {}", around.named(entry), region.as_str());
+                every.push(self.push("region", words, vec![edit]));
             }
             self.push_every("region", &format!("the person had been in {} all the time", region.as_str()), every);
-        }
-    }
-
-    pub(super) fn times(&mut self) {
-        let around = self.around;
-        let starts: BTreeMap<Instant, Time> =
-            around.versions.iter().map(|version| (version.use_from.at, version.use_from)).collect();
-        for &start in starts.values() {
-            let mut every = Vec::new();
-            for &used in &around.uses {
-                // In the offset that the chat was held in, where the start is read so as well.
-                let own = used.header.occurred_at;
-                let local = Time { at: start.read_in_offset_of(own), offset_s: own.offset_s };
-                let late = Time { at: start.at.max(local.at), offset_s: own.offset_s };
-                let early = Time { at: start.at.min(local.at).plus_seconds(-1), offset_s: own.offset_s };
-                if own.at < late.at && around.forbidden {
-                    let edit = moved(used, late);
-                    every.push(edit.clone());
-                    self.push("time", format!("{} had been held at {late} or later", named(used)), vec![edit]);
-                } else if own.at > early.at && around.permitted {
-                    self.push(
-                        "time",
-                        format!("{} had been held at {early} or earlier", named(used)),
-                        vec![moved(used, early)],
-                    );
-                }
-            }
-            self.push_every("time", &format!("all its chats had been held at {start} or later"), every);
-        }
-        let decided = around.decision.header.occurred_at;
-        let from: BTreeMap<Instant, Time> =
-            around.versions.iter().map(|version| (version.in_force_from.at, version.in_force_from)).collect();
-        for &start in from.values().filter(|start| start.at > decided.at) {
-            self.push(
-                "time",
-                format!("the decision had been made at {start} or later"),
-                vec![moved(around.decision, start)],
-            );
         }
     }
 
     pub(super) fn labels(&mut self) {
         let around = self.around;
         let mut every = Vec::new();
-        let targets: BTreeSet<u64> = around
-            .of(&[Kind::InteractionLabelled])
-            .filter(|(entry, _)| around.is_seen(entry))
-            .flat_map(|(entry, _)| resolved(entry))
-            .collect();
+        let targets: BTreeSet<u64> =
+            around.labels.iter().filter(|entry| around.is_seen(entry)).flat_map(|entry| cited(entry)).collect();
         for &used in &around.uses {
             if around.forbidden && !targets.contains(&used.header.seq) {
                 let edit = self.label(used, Categories::default());
-                every.push(edit.clone());
-                self.push(
-                    "label",
-                    format!("{} had been labelled, and with nothing sensitive", named(used)),
-                    vec![edit],
-                );
+                let words = format!("{} had been labelled, and with nothing sensitive", around.named(used));
+                every.push(self.push("label", words, vec![edit]));
             }
         }
-        for (entry, body) in
-            around.of(&[Kind::InteractionLabelled, Kind::SignalDerived]).filter(|(entry, _)| around.is_seen(entry))
-        {
-            let sensitive = match body {
+        // Only what the decision rests on: another label of the same person's changes nothing.
+        for &entry in around.labels.iter().chain(&around.signals).filter(|entry| around.is_seen(entry)) {
+            let sensitive = match &entry.record.as_ref().expect("read").body {
                 Body::InteractionLabelled(body) => body.sensitive,
                 Body::SignalDerived(body) => body.sensitive,
                 _ => Categories::default(),
@@ -121,13 +76,13 @@ impl<'a> List<'a> {
                 Body::SignalDerived(body) => body.sensitive = Categories::default(),
                 _ => {}
             });
-            every.push(edit.clone());
-            self.push("label", format!("{} had named nothing sensitive", named(entry)), vec![edit]);
+            let words = format!("{} had named nothing sensitive", around.named(entry));
+            every.push(self.push("label", words, vec![edit]));
         }
         self.push_every("label", "everything had been labelled, and with nothing sensitive", every);
         for &used in around.uses.iter().filter(|_| around.permitted) {
             let edit = self.label(used, Categories::from_iter([Category::Health]));
-            self.push("label", format!("{} had been labelled as about health", named(used)), vec![edit]);
+            self.push("label", format!("{} had been labelled as about health", around.named(used)), vec![edit]);
         }
     }
 
@@ -160,28 +115,17 @@ impl<'a> List<'a> {
                 continue;
             }
             if around.forbidden {
-                every.push(to(true));
-                self.push(
-                    "microphone",
-                    format!("the microphone had been permitted, on and shown during {}", named(used)),
-                    vec![to(true)],
-                );
+                let words = format!("the microphone had been permitted, on and shown during {}", around.named(used));
+                every.push(self.push("microphone", words, vec![to(true)]));
             }
             if around.permitted {
                 self.push(
                     "microphone",
-                    format!("the microphone had not been permitted during {}", named(used)),
+                    format!("the microphone had not been permitted during {}", around.named(used)),
                     vec![to(false)],
                 );
             }
         }
         self.push_every("microphone", "the microphone had been permitted, on and shown in every chat by voice", every);
-    }
-}
-
-fn resolved(entry: &Entry) -> Option<u64> {
-    match entry.header.links.first() {
-        Some(Link::Resolved { seq, .. }) => Some(*seq),
-        _ => None,
     }
 }
