@@ -78,6 +78,9 @@ struct Bench<'a> {
     app: Sym,
 }
 
+/// A use, the topics on the ways to it, and the accounts whose notices count for it.
+type AskedUse<'b> = (&'b Use, &'b Arc<[Sym]>, &'b [AccountIx]);
+
 /// A version, and how it sees the decision with what of the memo's key that makes; nothing where it did not compile.
 struct Asked {
     ix: VersionIx,
@@ -222,7 +225,7 @@ impl Bench<'_> {
         view: View,
         asked: &Asked,
         person: &PersonFacts,
-        used: Option<(&Use, &Arc<[Sym]>, &[AccountIx])>,
+        used: Option<AskedUse>,
         ask: &mut Ask,
         record: &mut Record,
     ) {

@@ -25,6 +25,7 @@ mod lookup;
 mod open;
 mod passes;
 mod plot;
+mod query;
 mod row;
 mod sqlite;
 mod store;
@@ -39,8 +40,10 @@ use store::Store;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const GROUPS: [&str; 12] =
-    ["append", "sqlite", "callers", "import", "memory", "replay", "memo", "verify", "lookup", "open", "disk", "bundle"];
+const GROUPS: [&str; 13] = [
+    "append", "sqlite", "callers", "import", "memory", "replay", "memo", "verify", "lookup", "query", "open", "disk",
+    "bundle",
+];
 
 /// How much of everything.
 pub struct Sizes {
@@ -200,6 +203,7 @@ fn rows(group: &str, sizes: &Sizes, shared: &mut Shared) -> Result<Vec<Row>, Box
         "memo" => passes::memo(shared.store(sizes)?)?,
         "verify" => passes::verify(shared.store(sizes)?)?,
         "lookup" => lookup::rows(shared.store(sizes)?)?,
+        "query" => query::rows(shared.store(sizes)?)?,
         "open" => open::rows(shared.store(sizes)?)?,
         "disk" => {
             let path = shared.store(sizes)?.path();
