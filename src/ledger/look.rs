@@ -78,6 +78,15 @@ impl Look<'_> {
         Ok(self.entry(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?)
     }
 
+    /// How many entries there are, where the tree's file counts `size`: a writer that was killed may have left more behind it.
+    pub fn size(&self, size: TreeSize) -> Result<TreeSize, LedgerError> {
+        let mut size = size;
+        while self.entry(size.0)?.is_some() {
+            size.0 += 1;
+        }
+        Ok(size)
+    }
+
     /// How many of the first `size` entries were recorded at or before `at`, by halving: time of recording never goes back.
     pub fn size_at(&self, at: Instant, size: TreeSize) -> Result<TreeSize, LedgerError> {
         let (mut low, mut high) = (0, size.0);

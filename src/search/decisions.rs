@@ -65,6 +65,10 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
         return Ok(None);
     }
     let (size, root) = ledger.standing()?;
+    // What is kept, gathered and proved goes by the tree.
+    if ledger.look()?.size(size)? != size {
+        return Ok(None);
+    }
     let kept = ledger.kept_verdicts(&kept_label(), size, root);
     let kept = kept.and_then(|kept| Some((Directory::read(kept.directory())?, kept)));
     match kept {

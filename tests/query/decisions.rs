@@ -2,9 +2,11 @@
 
 use crate::ask::{ALL, at, decisions};
 use crate::common::events::{age, erased};
-use crate::common::{check_ledger, copy_folder, facts, replay_of};
+use crate::common::{Scratch, check_ledger, copy_folder, facts, import, replay_of};
+use crate::log;
 use crate::population::*;
 use inforce::fact::{Conformance, Time, Verdict};
+use inforce::ledger::Clock;
 use inforce::query::{self, Filter, Side, Span};
 use inforce::search::{self, How, Page, kept_label};
 use serde_json::{Value, json};
@@ -249,4 +251,29 @@ fn a_ledger_is_settled_where_journal_tree_and_everything_signed_end_alike() {
     std::fs::write(&segment, [&whole[..end], &whole[40..60]].concat()).expect("written");
     assert_eq!(torn.read().settled().expect("told"), None);
     check_ledger(&scratch);
+}
+
+#[test]
+fn what_a_killed_writer_left_behind_the_tree_is_found() {
+    let (scratch, events) = (Scratch::new(), population(31, 40));
+    let (first, rest) = events.split_at(events.len() - 15);
+    let ledger = scratch.open();
+    import(&ledger, first, Clock::Recorded);
+    ledger.close().expect("closed");
+    let killed = scratch.copied();
+    let ledger = scratch.open();
+    import(&ledger, rest, Clock::Recorded);
+    ledger.close().expect("closed");
+    for part in ["journal", "keyring"] {
+        let (from, to) = (scratch.path().join(part), killed.path().join(part));
+        match from.is_dir() {
+            true => copy_folder(&from, &to),
+            false => drop(std::fs::copy(&from, &to).expect("copied")),
+        }
+    }
+    for what in [&["query", "--json", "--limit", "all"][..], &["query", "facts", "--json", "--limit", "all"]] {
+        let [found, expected] = [&killed, &scratch].map(|one| log::inforce(what, &one.path()));
+        assert!(log::code(&found) == 0 && !expected.stdout.is_empty(), "{what:?}: {}", log::errors(&found));
+        assert!(found.stdout == expected.stdout, "{what:?}");
+    }
 }

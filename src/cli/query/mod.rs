@@ -158,7 +158,7 @@ fn facts(args: &Query, page: &Page, form: Form) -> Result<Turned, CliError> {
     let ledger = Ledger::open_indexed(&args.common.ledger)?;
     let size = match args.as_of.size(&ledger)? {
         Some(size) => size,
-        None => ledger.standing()?.0,
+        None => ledger.look()?.size(ledger.standing()?.0)?,
     };
     let mut printed = Printed::facts(form, args.with_content)?;
     let mut failed = Ok(());
