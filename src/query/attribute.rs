@@ -20,15 +20,20 @@ fn chance(population: u64, failing: u64, tested: u64, failures: u64) -> f64 {
 /// are more likely than what the confidence leaves.
 pub fn most_failing(population: u64, tested: u64, failures: u64) -> u64 {
     assert!(failures <= tested && tested <= population, "a sample is of the population");
-    let (mut least, mut beyond) = (failures, population - (tested - failures) + 1);
-    while beyond - least > 1 {
-        let middle = least + (beyond - least) / 2;
-        match chance(population, middle, tested, failures) > 1.0 - CONFIDENCE + NOISE {
-            true => least = middle,
-            false => beyond = middle,
+    let is_likely = |failing| chance(population, failing, tested, failures) > 1.0 - CONFIDENCE + NOISE;
+    least(failures, population - (tested - failures) + 1, |failing| !is_likely(failing)) - 1
+}
+
+/// The least number above `below` that `holds`, by halving: `known` does, and everything above one that does.
+pub(super) fn least(mut below: u64, mut known: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    while known > below + 1 {
+        let middle = below + (known - below) / 2;
+        match holds(middle) {
+            true => known = middle,
+            false => below = middle,
         }
     }
-    least
+    known
 }
 
 /// How many are to be tested so that with at most `failures` failures no more than `tolerable_ppm` of `population` fail;
@@ -36,15 +41,7 @@ pub fn most_failing(population: u64, tested: u64, failures: u64) -> u64 {
 pub fn size_for(population: u64, tolerable_ppm: u64, failures: u64) -> u64 {
     let tolerable = (u128::from(population) * u128::from(tolerable_ppm) / 1_000_000) as u64;
     let enough = |tested: u64| failures <= tested && most_failing(population, tested, failures) <= tolerable;
-    let (mut few, mut size) = (0, population);
-    while size - few > 1 {
-        let middle = few + (size - few) / 2;
-        match enough(middle) {
-            true => size = middle,
-            false => few = middle,
-        }
-    }
-    size
+    least(0, population, enough)
 }
 
 #[cfg(test)]

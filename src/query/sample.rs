@@ -9,6 +9,7 @@
 //! Deliberately absent: the ledger. Members come with the leaf that the tree has of them.
 
 use super::Row;
+use super::attribute::least;
 use super::spread::{Tested, rules_out};
 use crate::fact::{Digest, Verdict};
 use serde::{Deserialize, Serialize};
@@ -190,15 +191,7 @@ impl Population {
             let shares: Vec<Tested> = sizes.iter().zip(allocate(&sizes, size)).map(tested).collect();
             rules_out(&shares, tolerable)
         };
-        let (mut few, mut size) = (strata.saturating_sub(1), all);
-        while size > few + 1 {
-            let middle = few + (size - few) / 2;
-            match enough(middle) {
-                true => size = middle,
-                false => few = middle,
-            }
-        }
-        size
+        least(strata.saturating_sub(1), all, enough)
     }
 
     /// The decision at `seq`, if it is one of them.

@@ -10,7 +10,7 @@
 //! whoever spreads them choose anew for each number that was seen so far; or, where that would take too long, by Hoeffding's
 //! theorem on sums of independent trials (Ann. Math. Statist. 27 (1956), 713, theorem 5).
 
-use super::attribute::{CONFIDENCE, NOISE, most_failing};
+use super::attribute::{CONFIDENCE, NOISE, least, most_failing};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
@@ -173,15 +173,7 @@ fn by_hoeffding(strata: &[Tested], failures: u64) -> u64 {
         mean >= failures as f64 + 1.0 && is_unlikely(binomial(trials, mean / trials as f64, failures) + NOISE)
     };
     // INVARIANT (worst spread): one crossing is enough, since more failing are never less unlikely than fewer.
-    let (mut likely, mut beyond) = (failures, population + 1);
-    while beyond - likely > 1 {
-        let middle = likely + (beyond - likely) / 2;
-        match unlikely(middle) {
-            true => beyond = middle,
-            false => likely = middle,
-        }
-    }
-    likely
+    least(failures, population + 1, unlikely) - 1
 }
 
 /// The chance of `few` successes or fewer.

@@ -7,6 +7,7 @@ use crate::bundle::{self, Bundle, Trust};
 use crate::checkpoint::{Checkpoint, Note, VerifierKey};
 use crate::cli::bundle::read;
 use crate::cli::exit::print_line;
+use crate::cli::verify_bundle::parse_key;
 use crate::cli::{CliError, Exit};
 use crate::codec::EntryHash;
 use crate::explain::clean;
@@ -221,7 +222,7 @@ fn named(seqs: &[u64]) -> String {
 
 /// Holds a file to a list of decisions, and to the ledger's key if it was given.
 fn from_list(args: &Sample, path: &Path, file: &SampleFile, listed: &Path) -> Result<Found, CliError> {
-    let key = args.key.as_deref().map(key).transpose()?;
+    let key = args.key.as_deref().map(parse_key).transpose()?;
     let mut found = Found::default();
     let mut all = said(file, path)?;
     let population = Population::parse(&read(listed)?).map_err(|error| wrong(listed, error))?;
@@ -242,11 +243,6 @@ fn from_list(args: &Sample, path: &Path, file: &SampleFile, listed: &Path) -> Re
     found.unchecked.push("leaves of those without a bundle that was checked, under the root".to_owned());
     found.changed = all.into_iter().map(|each| each.what).collect();
     Ok(found)
-}
-
-fn key(text: &str) -> Result<VerifierKey, CliError> {
-    let held = if Path::new(text).is_file() { read(Path::new(text))? } else { text.to_owned() };
-    VerifierKey::parse(held.trim()).map_err(|error| CliError::Usage(format!("key `{text}`: {error}")))
 }
 
 fn window(path: &Path, file: &SampleFile) -> Result<[Option<Instant>; 2], CliError> {
