@@ -367,9 +367,14 @@ fn usage_and_missing_ledgers_are_told_apart() {
     assert!(errors(&unknown).contains("d404"));
 }
 
+/// Puts a program in place by another process: a file that this one writes may still be open in a child that another
+/// test is starting, and what is open for writing cannot be run.
+fn install(from: &Path, to: &Path) {
+    assert!(Command::new("install").args(["-m", "755"]).args([from, to]).status().expect("it runs").success());
+}
+
 #[test]
 fn sql_is_handed_to_the_program_beside_then_to_the_one_on_path_or_says_how_to_build_it() {
-    use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().expect("a folder");
     let folder = |name: &str| {
         let path = dir.path().join(name);
@@ -378,12 +383,12 @@ fn sql_is_handed_to_the_program_beside_then_to_the_one_on_path_or_says_how_to_bu
     };
     let (own, on_path) = (folder("own"), folder("path"));
     let inforce = own.join("inforce");
-    std::fs::copy(env!("CARGO_BIN_EXE_inforce"), &inforce).expect("copied");
+    install(Path::new(env!("CARGO_BIN_EXE_inforce")), &inforce);
     let program = |place: &Path| {
         let path = place.join("inforce-sql");
         let says = format!("#!/bin/sh\necho {}: \"$INFORCE_LEDGER\" \"$@\"\nexit 4\n", place.display());
-        std::fs::write(&path, says).expect("written");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
+        std::fs::write(place.join("text"), says).expect("written");
+        install(&place.join("text"), &path);
     };
     let run = |args: &[&str]| {
         let mut command = Command::new(&inforce);

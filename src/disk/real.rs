@@ -80,6 +80,16 @@ impl Disk for RealDisk {
 }
 
 impl RealDisk {
+    /// The lock that is a folder, until what is returned is dropped; `None` if another holds it.
+    pub fn lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+        let folder = File::open(path)?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Some(Box::new(Locked(folder, path.to_owned())))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     fn lock_within(&self, path: &Path, wait: Duration) -> io::Result<Option<Box<dyn Lock>>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
         let begun = Instant::now();

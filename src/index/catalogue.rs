@@ -7,9 +7,14 @@
 use super::page::Range;
 use super::run::{self, Run};
 use super::seal::{self, Seal};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a child process may take to be started.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// Which runs there are; sealed when it is dropped.
 pub struct Catalogue {
@@ -24,6 +29,7 @@ impl Catalogue {
         if !whole {
             std::fs::remove_dir_all(path).or_else(|_| std::fs::remove_file(path))?;
         }
+        wait_for_children(&path.join("db"))?;
         // Small: it holds some hundred bytes.
         let config = sled::Config::new().path(path).cache_capacity(1 << 20).segment_size(1 << 15).flush_every_ms(None);
         Ok((Catalogue { db: config.open().map_err(io::Error::other)?, seal: Seal::new(path) }, whole))
@@ -52,6 +58,20 @@ impl Catalogue {
         self.seal.whole &= listed.is_ok();
         listed
     }
+}
+
+/// Waits until nobody holds the lock of sled's file: sled gives it back by closing alone, which leaves it for a moment to a
+/// child process that is being started. Whoever holds it longer is told by sled.
+fn wait_for_children(path: &Path) -> io::Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let begun = Instant::now();
+    while file.try_lock().is_err() && begun.elapsed() < WAIT {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    file.unlock()
 }
 
 /// The runs in `dir` that follow each other from the first entry on, and what else is there of runs: cut short, merged

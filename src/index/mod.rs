@@ -493,6 +493,22 @@ mod tests {
         model.check(&index);
     }
 
+    /// As a child process holds it that was being started when the index was closed.
+    #[test]
+    fn a_lock_that_is_held_for_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        drop(Index::open(dir.path(), 64).expect("opens"));
+        let held = std::fs::File::open(dir.path().join("catalogue/db")).expect("sled's file");
+        held.lock().expect("locked");
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Index::open(dir.path(), 64).map(drop));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!opening.is_finished());
+            held.unlock().expect("unlocked");
+            opening.join().expect("no panic").expect("opens");
+        });
+    }
+
     /// Every bit of a small run, and every place that it can be cut at: an error, or the same answers.
     #[test]
     fn a_changed_run_is_an_error_and_never_another_answer() {

@@ -17,8 +17,8 @@ use crate::disk::{Disk, RealDisk};
 use crate::journal::{self, JournalError, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeHead};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroize;
 
@@ -64,7 +64,8 @@ pub fn backup(dir: &Path, to: &Path, options: &BackupOptions) -> Result<BackedUp
     let io = |error| LedgerError::Io(to.to_owned(), error);
     super::check_apart(dir, to)?;
     DirBuilder::new().recursive(true).mode(0o700).create(to.join(SEGMENTS)).map_err(io)?;
-    let _lock = lock(to)?;
+    // One backup at a time into one folder.
+    let _lock = RealDisk.lock(&to.join("lock")).map_err(io)?.ok_or_else(|| LedgerError::Locked(to.to_owned()))?;
     let before = Manifest::read(to)?;
     if let Some(before) = &before {
         let other = before.config(to)?;
@@ -155,18 +156,6 @@ fn check_keys(
     let kept = manifest.segments.iter().zip(known).take_while(|(now, old)| covered && now == old).count();
     // The erasure of what stands in one that was copied again may be in one that was not.
     pass(&manifest.segments[kept..]).or_else(|error| if kept > 0 { pass(&manifest.segments) } else { Err(error) })
-}
-
-/// One backup at a time into one folder.
-fn lock(to: &Path) -> Result<File, LedgerError> {
-    let path = to.join("lock");
-    let io = |error| LedgerError::Io(path.clone(), error);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::Locked(to.to_owned())),
-        Err(TryLockError::Error(error)) => Err(io(error)),
-    }
 }
 
 /// How much is backed up, and the keys that belong to it.

@@ -9,6 +9,7 @@
 
 use super::{Ledger, LedgerError, Paths, rehash};
 use crate::checkpoint::{Checkpoint, Note};
+use crate::disk::{Disk, RealDisk};
 use crate::merkle::{TreeHead, TreeSize};
 use crate::tile::{Tile, Tiler};
 use std::collections::BTreeSet;
@@ -46,12 +47,7 @@ impl Ledger {
         if to.canonicalize().map_err(io)?.starts_with(own) {
             return Err(io(io::Error::other("expected a folder outside the ledger's")));
         }
-        let folder = File::open(to).map_err(io)?;
-        match folder.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(LedgerError::Locked(to.to_owned())),
-            Err(std::fs::TryLockError::Error(error)) => return Err(io(error)),
-        }
+        let _lock = RealDisk.lock_dir(to).map_err(io)?.ok_or_else(|| LedgerError::Locked(to.to_owned()))?;
         let note = self.note_to_publish(options.witnessed)?;
         let checkpoint = self.config.open_checkpoint(&note)?;
         let before = self.published(to)?;
@@ -62,7 +58,7 @@ impl Ledger {
         if std::fs::read(&path).ok().as_deref() != Some(note.as_bytes()) {
             write_file(&path, note.as_bytes()).map_err(|error| LedgerError::Io(path, error))?;
         }
-        folder.sync_all().map_err(io)?;
+        RealDisk.sync_dir(to).map_err(io)?;
         Ok(Published { checkpoint, before: before.map_or(TreeSize(0), |head| head.size), tiles })
     }
 
