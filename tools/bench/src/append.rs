@@ -10,8 +10,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Groups made before they are appended.
-const BATCH: usize = 50;
 /// Facts a call.
 pub const GROUP: u64 = 1000;
 
@@ -51,15 +49,11 @@ pub fn measure(sizes: &Sizes) -> io::Result<(Appended, Appended)> {
         let groups = facts / GROUP;
         let (mut took, mut processor) = (Duration::ZERO, Duration::ZERO);
         let all = (groups * GROUP) as f64;
-        // Made beforehand, a batch at a time: the clock of the processor ticks slowly.
-        for first in (0..groups).step_by(BATCH) {
-            let made: Vec<_> = (first..groups.min(first + BATCH as u64)).map(|_| events.group(GROUP)).collect();
-            let before = processor_time()?;
-            for facts in made {
-                let begun = Instant::now();
-                ledger.append(facts).map_err(io::Error::other)?;
-                took += begun.elapsed();
-            }
+        for _ in 0..groups {
+            let facts = events.group(GROUP);
+            let (before, begun) = (processor_time()?, Instant::now());
+            ledger.append(facts).map_err(io::Error::other)?;
+            took += begun.elapsed();
             processor += processor_time()? - before;
         }
         let len = (bytes(&journal)? - before) / groups;
@@ -72,13 +66,14 @@ pub fn measure(sizes: &Sizes) -> io::Result<(Appended, Appended)> {
     Ok((appended, measured.pop().expect("two were pushed")))
 }
 
-/// What this process took of the processors so far, in user code and in the system's.
+/// What the threads of this process took of the processors so far, in user code and in the system's.
 fn processor_time() -> io::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // Behind the name, which ends with the last parenthesis, stand 11 fields and then the two, in hundredths of a second.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Ok(Duration::from_millis(ticks * 10))
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let stat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += stat.split(' ').next().and_then(|spent| spent.parse::<u64>().ok()).unwrap_or_default();
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// Writes `groups` times `len` bytes of what `source` holds to a new file, each followed by a sync.
