@@ -6,7 +6,7 @@
 //!
 //! INVARIANT (redo): a slot is overwritten, and a block of slots begun, only after what it will hold stands in the redo
 //! record and was synced, so that a slot that was torn is made whole from there, at whatever byte it was cut. The owner
-//! alone is written without, and no checksum is over it.
+//! alone is written without, the rest of its slot as it stands there, and no checksum is over it.
 //! INVARIANT (nowhere else): account keys are in this file and in memory, never in the journal, the index or a log.
 //! INVARIANT (one key and nonce, one message): an entry key is derived from an account key, a seq and a role; the nonce from
 //! the fact's identity and the time of recording, since a seq is given out again when a group was undone.
@@ -21,6 +21,7 @@ use hashbrown::hash_table::Entry;
 use rayon::prelude::*;
 use ring::aead::{self, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::{Zeroize, Zeroizing};
@@ -68,18 +69,24 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u32);
 
+/// What an account's slot is found by: BLAKE3 of the account, keyed by the identity key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner([u8; 16]);
+
 /// A slot's bytes, as `docs/format.md`, "keyring", has them.
 type Bytes = [u8; SLOT_LEN];
 
-const BODY: std::ops::Range<usize> = 0..32;
-const CONTENT: std::ops::Range<usize> = 32..64;
-const STREAM: std::ops::Range<usize> = 64..80;
-/// BLAKE3 of the account, keyed by the identity key; zeros while nobody owns the slot.
-const OWNER: std::ops::Range<usize> = 80..96;
+const BODY: Range<usize> = 0..32;
+const CONTENT: Range<usize> = 32..64;
+const STREAM: Range<usize> = 64..80;
+/// All three, which are random.
+const SECRETS: Range<usize> = 0..80;
+/// Its [`Owner`]; zeros while nobody owns the slot.
+const OWNER: Range<usize> = 80..96;
 /// Content sealed before this seq is destroyed.
-const SINCE: std::ops::Range<usize> = 96..104;
+const SINCE: Range<usize> = 96..104;
 const FLAGS: usize = 104;
-const SUM: std::ops::Range<usize> = 124..128;
+const SUM: Range<usize> = 124..128;
 const MADE: u8 = 1;
 /// Set once everything of it was erased.
 const DESTROYED: u8 = 2;
@@ -97,6 +104,7 @@ struct Slots {
 
 type Block = Zeroizing<Vec<u8>>;
 
+const RANDOM: &str = "the system's random generator works";
 const HELD: &str = "whatever is written to is held in memory";
 
 impl Slots {
@@ -308,7 +316,7 @@ fn part(hash: u64, above: u32, parts_log: u32) -> usize {
 
 /// Slots by one of their fields, which is random or a keyed hash: its first bytes are as good as a hash of it.
 struct Table {
-    field: std::ops::Range<usize>,
+    field: Range<usize>,
     kind: TableKind,
 }
 
@@ -323,11 +331,7 @@ impl Table {
     ///
     /// A table is filled from its beginning to its end, so that what is being filled is in the processor's cache: the place
     /// of an element is told by the low bits of its hash, as many as the table has room for.
-    fn growing<'a>(
-        field: std::ops::Range<usize>,
-        slots: &Slots,
-        hashed: impl Iterator<Item = &'a [Hashed]> + Clone,
-    ) -> Table {
+    fn growing<'a>(field: Range<usize>, slots: &Slots, hashed: impl Iterator<Item = &'a [Hashed]> + Clone) -> Table {
         let growing = HashTable::with_capacity(hashed.clone().map(<[Hashed]>::len).sum());
         let bits = (growing.capacity() + 1).next_power_of_two().ilog2().max(1);
         let mut table = Table { field, kind: TableKind::Growing(growing) };
@@ -509,7 +513,7 @@ impl Keyring {
         // Torn, or shown by the system and never written because a sync failed: either way it is written again.
         let redone = read_redo(&header[REDO..REDO + REDO_LEN]).map(|(slot, _)| slot);
         if let Some(slot) = redone.filter(|&slot| writable && slot < keyring.slots.len as u64) {
-            keyring.write(Slot(slot as u32))?;
+            keyring.write(slot as u32..slot as u32 + 1)?;
             keyring.sync()?;
         }
         Ok(keyring)
@@ -580,7 +584,7 @@ impl Keyring {
 
     /// The same for an account.
     pub fn fetch_account(&self, account: &str) -> Result<(), KeyringError> {
-        self.fetched(self.by_owner.fetch(&self.owner(account), &self.slots))
+        self.fetched(self.by_owner.fetch(&self.owner(account).0, &self.slots))
     }
 
     fn fetched(&self, fetched: io::Result<()>) -> Result<(), KeyringError> {
@@ -589,7 +593,12 @@ impl Keyring {
 
     /// The slot of an account that has one.
     pub fn slot_of(&self, account: &str) -> Option<Slot> {
-        self.by_owner.get(&self.owner(account), &self.slots)
+        self.slot_of_owner(&self.owner(account))
+    }
+
+    /// The same, by what it is found by.
+    pub fn slot_of_owner(&self, owner: &Owner) -> Option<Slot> {
+        self.by_owner.get(&owner.0, &self.slots)
     }
 
     /// The slot of a stream, unless it was erased.
@@ -602,12 +611,27 @@ impl Keyring {
         stream_of(self.slots.at(slot))
     }
 
-    /// The slot of an account, a fresh one if it has none. Written to disk, not synced: the journal tells it again.
-    pub fn claim(&mut self, account: &str) -> Result<Slot, KeyringError> {
-        let owner = self.owner(account);
-        if let Some(slot) = self.by_owner.get(&owner, &self.slots) {
-            return Ok(slot);
+    /// The slot of each owner, a fresh one where it has none. Written to disk, not synced: the journal tells it again.
+    ///
+    /// Fresh slots follow each other, so they are written as one piece, their keys as they stand there already.
+    pub fn claim(&mut self, owners: &[Owner]) -> Result<Vec<Slot>, KeyringError> {
+        let (first, mut claimed) = (self.next_free, Vec::with_capacity(owners.len()));
+        for owner in owners {
+            claimed.push(match self.slot_of_owner(owner) {
+                Some(slot) => slot,
+                None => self.claim_fresh(owner)?,
+            });
         }
+        self.write(first..self.next_free)?;
+        Ok(claimed)
+    }
+
+    /// The slot of one account, a fresh one if it has none.
+    pub fn claim_account(&mut self, account: &str) -> Result<Slot, KeyringError> {
+        Ok(self.claim(&[self.owner(account)])?[0])
+    }
+
+    fn claim_fresh(&mut self, owner: &Owner) -> Result<Slot, KeyringError> {
         if self.next_free as usize == self.slots.len {
             self.provision()?;
         }
@@ -621,11 +645,12 @@ impl Keyring {
     pub fn restore_owner(&mut self, stream: StreamId, account: &str) -> Result<(), KeyringError> {
         let owner = self.owner(account);
         let Some(slot) = self.slot_of_stream(stream) else { return Ok(()) };
-        if self.slots.at(slot)[OWNER] == owner {
+        if self.slots.at(slot)[OWNER] == owner.0 {
             return Ok(());
         }
         self.use_up(slot);
-        self.own(slot, owner)
+        self.own(slot, &owner)?;
+        self.put(&owner.0, offset(slot) + OWNER.start as u64)
     }
 
     /// A slot that was ever used is never given to another account, whether or not its owner is known.
@@ -633,30 +658,31 @@ impl Keyring {
         self.next_free = self.next_free.max(slot.0 + 1);
     }
 
-    fn own(&mut self, slot: Slot, owner: [u8; 16]) -> Result<(), KeyringError> {
+    /// Makes it the owner of a slot, in memory: it is still to be written.
+    fn own(&mut self, slot: Slot, owner: &Owner) -> Result<(), KeyringError> {
         let bytes = self.slots.at_mut(slot);
         let was_free = bytes[OWNER] == [0; 16] && bytes[FLAGS] & DESTROYED == 0;
         // The first ledgers have the owner under the checksum.
         let aged = checksum(bytes) != stored_sum(bytes);
-        bytes[OWNER].copy_from_slice(&owner);
+        bytes[OWNER].copy_from_slice(&owner.0);
         if aged {
             put_checksum(bytes);
         }
         self.counts[0] += u64::from(was_free);
         self.by_owner.insert(slot, &self.slots);
-        if aged { self.replace(slot, self.slots.at(slot)) } else { self.put(&owner, offset(slot) + OWNER.start as u64) }
+        if aged { self.replace(slot, self.slots.at(slot)) } else { Ok(()) }
     }
 
     /// Makes a block of slots and syncs it, before any of them is used. Its first slot comes last: without it the list
     /// ends before the block, whatever became of the rest.
     fn provision(&mut self) -> Result<(), KeyringError> {
         let start = Slot(self.slots.len as u32);
-        let mut fresh = Zeroizing::new(Vec::with_capacity(BLOCK * SLOT_LEN));
-        for _ in 0..BLOCK {
-            let mut slot = fresh_slot();
-            fresh.extend(slot);
-            slot.zeroize();
-        }
+        // One call for all: each is a system call.
+        let mut secrets = Zeroizing::new(vec![0; BLOCK * SECRETS.end]);
+        getrandom::fill(&mut secrets).expect(RANDOM);
+        let mut fresh = Zeroizing::new(vec![0; BLOCK * SLOT_LEN]);
+        let slots = fresh.as_chunks_mut::<SLOT_LEN>().0.iter_mut();
+        slots.zip(secrets.chunks_exact(SECRETS.end)).for_each(|(slot, secrets)| make_slot(slot, secrets));
         self.put(&fresh[SLOT_LEN..], offset(start) + SLOT_LEN as u64)?;
         self.sync()?;
         self.replace(start, fresh[..SLOT_LEN].try_into().expect("a slot's bytes"))?;
@@ -717,8 +743,18 @@ impl Keyring {
         self.sync()
     }
 
-    fn write(&self, slot: Slot) -> Result<(), KeyringError> {
-        self.put(self.slots.at(slot), offset(slot))
+    /// Writes slots that follow each other, a block at a time.
+    fn write(&self, slots: Range<u32>) -> Result<(), KeyringError> {
+        let mut next = slots.start as usize;
+        while next < slots.end as usize {
+            let end = (next / BLOCK + 1) * BLOCK;
+            let end = end.min(slots.end as usize);
+            let start = next % BLOCK * SLOT_LEN;
+            let block = self.slots.block(Slot(next as u32)).expect(HELD);
+            self.put(&block[start..start + (end - next) * SLOT_LEN], offset(Slot(next as u32)))?;
+            next = end;
+        }
+        Ok(())
     }
 
     fn put(&self, bytes: &[u8], at: u64) -> Result<(), KeyringError> {
@@ -736,9 +772,10 @@ impl Keyring {
         self.file.sync_data().map_err(|error| KeyringError::Io(self.path.clone(), error))
     }
 
-    fn owner(&self, account: &str) -> [u8; 16] {
+    /// What an account's slot is found by.
+    pub fn owner(&self, account: &str) -> Owner {
         let hash = blake3::keyed_hash(&self.identity, account.as_bytes());
-        hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+        Owner(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
     }
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
@@ -855,14 +892,11 @@ fn unique(nonce: Nonce) -> aead::Nonce {
     aead::Nonce::assume_unique_for_key(nonce.0)
 }
 
-fn fresh_slot() -> Bytes {
-    let mut slot = [0; SLOT_LEN];
-    let mut bytes = random::<80>();
-    slot[..80].copy_from_slice(&bytes);
-    bytes.zeroize();
+/// Makes a slot of zeros one of fresh keys and a fresh stream.
+fn make_slot(slot: &mut Bytes, secrets: &[u8]) {
+    slot[SECRETS].copy_from_slice(secrets);
     slot[FLAGS] = MADE;
-    put_checksum(&mut slot);
-    slot
+    put_checksum(slot);
 }
 
 fn stream_of(slot: &[u8]) -> StreamId {
@@ -959,7 +993,7 @@ pub fn fresh_signing_key() -> SigningKey {
 /// Bytes of the system's generator.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the system's random generator works");
+    getrandom::fill(&mut bytes).expect(RANDOM);
     bytes
 }
 
@@ -971,9 +1005,9 @@ mod tests {
     #[test]
     fn slots_never_move_in_memory() {
         let mut slots = Slots::held(Vec::new(), 0);
-        slots.push(&fresh_slot());
+        slots.push(&[0; SLOT_LEN]);
         let first: *const Bytes = slots.at(Slot(0));
-        (1..3 * BLOCK).for_each(|_| slots.push(&fresh_slot()));
+        (1..3 * BLOCK).for_each(|n| slots.push(&[(n % 251) as u8; SLOT_LEN]));
         assert_eq!((slots.len, std::ptr::eq(first, slots.at(Slot(0)))), (3 * BLOCK, true));
         let last = (Slot(3 * BLOCK as u32 - 1), Slot(BLOCK as u32));
         assert_ne!(slots.at(last.0)[BODY], slots.at(last.1)[BODY]);
@@ -988,7 +1022,7 @@ mod tests {
     #[test]
     fn seals_open_under_their_own_key_only() {
         let (_dir, mut keyring) = keyring();
-        let slot = keyring.claim("facebook/s1").expect("a slot");
+        let slot = keyring.claim_account("facebook/s1").expect("a slot");
         let key = keyring.entry_key(slot, Part::Body, 7);
         let nonce = codec::nonce(&codec::Identity([3; 16]), crate::fact::Instant(5));
         let seal = |nonce| {
@@ -1011,7 +1045,10 @@ mod tests {
     fn what_is_erased_is_gone_from_the_file_and_the_rest_stays() {
         let (dir, mut keyring) = keyring();
         let path = dir.path().join("keyring");
-        let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
+        let (one, two) = (
+            keyring.claim_account("facebook/s1").expect("a slot"),
+            keyring.claim_account("facebook/s2").expect("a slot"),
+        );
         let secrets = [&keyring.slots.at(one)[BODY], &keyring.slots.at(one)[CONTENT]].map(<[u8]>::to_vec);
         let (stream, kept) = (keyring.stream(one), keyring.stream(two));
         keyring.erase_all(one).expect("erased");
@@ -1022,7 +1059,7 @@ mod tests {
         let mut again = Keyring::open(&RealDisk, &path, true).expect("opens");
         assert_eq!(again.slot_of("facebook/s1"), None);
         assert_eq!(again.slot_of("facebook/s2").map(|slot| again.stream(slot)), Some(kept));
-        let back = again.claim("facebook/s1").expect("a slot");
+        let back = again.claim_account("facebook/s1").expect("a slot");
         assert_ne!(again.stream(back), stream);
         assert_ne!(back, one);
     }
@@ -1032,7 +1069,7 @@ mod tests {
         let (dir, mut keyring) = keyring();
         let path = dir.path().join("keyring");
         let names: Vec<String> = (0..2 * BLOCK + 3).map(|number| format!("facebook/{number}")).collect();
-        let slots: Vec<Slot> = names.iter().map(|name| keyring.claim(name).expect("a slot")).collect();
+        let slots: Vec<Slot> = names.iter().map(|name| keyring.claim_account(name).expect("a slot")).collect();
         keyring.erase_all(slots[7]).expect("erased");
         keyring.erase_content(slots[BLOCK], 9).expect("erased");
         let looked = Keyring::open_to_look(&RealDisk, &path).expect("opens");
@@ -1054,7 +1091,10 @@ mod tests {
     #[test]
     fn a_changed_byte_is_noticed_or_made_good() {
         let (dir, mut keyring) = keyring();
-        let (one, two) = (keyring.claim("facebook/s1").expect("a slot"), keyring.claim("facebook/s2").expect("a slot"));
+        let (one, two) = (
+            keyring.claim_account("facebook/s1").expect("a slot"),
+            keyring.claim_account("facebook/s2").expect("a slot"),
+        );
         let path = dir.path().join("keyring");
         let first = HEADER_LEN as usize;
         let good = std::fs::read(&path).expect("readable")[..first + 4 * SLOT_LEN].to_vec();
@@ -1083,12 +1123,12 @@ mod tests {
     fn zeros_between_slots_are_damage_and_an_unfinished_block_is_none() {
         let (dir, mut keyring) = keyring();
         for n in 0..=BLOCK {
-            keyring.claim(&format!("facebook/{n}")).expect("a slot");
+            keyring.claim_account(&format!("facebook/{n}")).expect("a slot");
         }
         let path = dir.path().join("keyring");
         let good = std::fs::read(&path).expect("readable");
         let slot = |number: usize| HEADER_LEN as usize + number * SLOT_LEN;
-        let opened = |zeros: std::ops::Range<usize>, redo: bool| {
+        let opened = |zeros: Range<usize>, redo: bool| {
             let mut bytes = good.clone();
             bytes[slot(zeros.start)..slot(zeros.end)].fill(0);
             if !redo {
@@ -1114,8 +1154,8 @@ mod tests {
         let first = HEADER_LEN as usize;
         for all in [false, true] {
             let (dir, mut keyring) = keyring();
-            keyring.claim("facebook/s1").expect("a slot");
-            let slot = keyring.claim("facebook/s2").expect("a slot");
+            keyring.claim_account("facebook/s1").expect("a slot");
+            let slot = keyring.claim_account("facebook/s2").expect("a slot");
             let path = dir.path().join("keyring");
             // Few slots will do, and are read faster.
             let read = || std::fs::read(&path).expect("readable")[..first + 4 * SLOT_LEN].to_vec();

@@ -420,7 +420,7 @@ fn an_erasure_is_handed_in_again_after_a_crash_that_left_a_slot_and_no_entry() {
     ledger.close().expect("closed");
     // The account came back, and the writer was killed between its slot and its group.
     let mut keyring = Keyring::open(&RealDisk, &scratch.path().join("keyring"), true).expect("opens");
-    keyring.claim("facebook/a").expect("a slot");
+    keyring.claim_account("facebook/a").expect("a slot");
     drop(keyring);
     let ledger = scratch.open();
     let again = ledger.append(facts(&[erasure])).expect("nobody else lives under that name");

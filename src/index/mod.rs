@@ -290,11 +290,19 @@ impl Index {
         self.purged = seq;
     }
 
-    /// The seqs of entries with that id: none for sure, or a few to check. Those from seq `known` on are left out where
-    /// they are in no run: whoever asks has them at hand.
-    pub fn ids(&self, identity: &Identity, known: u64) -> Result<Vec<u64>, IndexError> {
-        let term = Term::id(identity);
-        if known > self.covered { self.find(term) } else { self.find_in_runs(term) }
+    /// The seqs of entries with one of these ids, each with the id's place: none of an id for sure, or a few to check. Those
+    /// from seq `known` on are left out where they are in no run: whoever asks has them at hand.
+    pub fn ids(&self, identities: &[Identity], known: u64) -> Result<Vec<(usize, u64)>, IndexError> {
+        let terms: Vec<Term> = identities.iter().map(Term::id).collect();
+        let keys: Vec<u64> = terms.iter().map(|term| term.key()).collect();
+        let mut found = Vec::new();
+        let mut runs = self.runs.iter();
+        runs.try_for_each(|run| run.find_all(&keys, &mut found)).map_err(|error| self.fail(error))?;
+        if known > self.covered {
+            let recent = |(place, term): (usize, &Term)| self.recent.find(*term).map(move |seq| (place, seq));
+            found.extend(terms.iter().enumerate().flat_map(recent));
+        }
+        Ok(found)
     }
 
     fn find_in_runs(&self, term: Term) -> Result<Vec<u64>, IndexError> {
@@ -424,7 +432,7 @@ mod tests {
             }
             let end = self.locations.len() as u64;
             assert_eq!(index.location(end).expect("asked"), None);
-            (end..end + 50).for_each(|n| assert_eq!(index.ids(&identity(n), u64::MAX).expect("asked"), [0; 0]));
+            (end..end + 50).for_each(|n| assert_eq!(index.ids(&[identity(n)], u64::MAX).expect("asked"), []));
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const MAGIC: &[u8; 12] = b"inforce-run\n";
 /// What an entry is filed under and how; a run that was made otherwise is made again.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 /// Bits of a term that are kept: whoever asks checks what it finds.
 pub const KEY_BITS: u32 = 40;
 /// Numbers a page of fences.
@@ -247,11 +247,23 @@ impl Run {
         Ok(pages.get(start..start + page::ROOM).is_some_and(|page| filter::may_hold(page, key)))
     }
 
+    /// The seqs of each key, ascending, appended to `found` with the key's place. The filter is asked for all of them first.
+    pub fn find_all(&self, keys: &[u64], found: &mut Vec<(usize, u64)>) -> io::Result<()> {
+        let held = keys.iter().map(|&key| self.may_hold(key)).collect::<io::Result<Vec<bool>>>()?;
+        for (place, &key) in keys.iter().enumerate().filter(|&(place, _)| held[place]) {
+            let mut seqs = Vec::new();
+            self.find_held(key, &mut seqs)?;
+            found.extend(seqs.into_iter().map(|seq| (place, seq)));
+        }
+        Ok(())
+    }
+
     /// The seqs of a key, ascending, appended to `found`.
     pub fn find(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {
-        if !self.may_hold(key)? {
-            return Ok(());
-        }
+        if self.may_hold(key)? { self.find_held(key, found) } else { Ok(()) }
+    }
+
+    fn find_held(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {
         // The page that begins at or before the key, then every one that still begins with it.
         let first = self.postings.partition_point(|&fence| fence < key).saturating_sub(1);
         for (number, _) in self.postings.iter().enumerate().skip(first).take_while(|(_, fence)| **fence <= key) {

@@ -1,13 +1,13 @@
 //! Admission: what becomes of each fact that is handed in. Nothing is changed here.
 
 use super::catalog::Catalog;
-use super::side_by_side::map_all;
+use super::side_by_side::map_pieces;
 use super::{Clock, LedgerError, stage};
 use crate::codec::{self, EntryHash, Identity, Link, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Fact, FactId, Instant, Kind, Scope};
 use crate::index::{Field, Term};
-use crate::keyring::{Keyring, Slot};
+use crate::keyring::{Keyring, Owner, Slot};
 use crate::wire::Refusal;
 use foldhash::HashMap;
 
@@ -19,6 +19,8 @@ pub struct Admitted {
     pub fact: Fact,
     /// Its references, resolved; hashes of entries in the same batch are filled in when it is chained.
     pub links: Vec<Link>,
+    /// What its account's slot is found by, where it is about one.
+    pub owner: Option<Owner>,
     /// The slot of its account, where it has one as far as is known; to be forgotten once anything was erased.
     pub slot: Option<Slot>,
 }
@@ -74,6 +76,7 @@ pub struct Looked {
     own: Found,
     /// Its references, resolved as far as they were recorded before the batch.
     links: Vec<Link>,
+    owner: Option<Owner>,
     slot: Option<Slot>,
 }
 
@@ -191,7 +194,8 @@ impl Admission {
         self.next_seq += 1;
         self.last = recorded_at;
         self.ids.insert(identity, self.admitted.len());
-        self.admitted.push(Admitted { seq, identity, recorded_at, fact, links, slot: looked.slot });
+        let Looked { owner, slot, .. } = looked;
+        self.admitted.push(Admitted { seq, identity, recorded_at, fact, links, owner, slot });
         Ok(Outcome::Appended(seq))
     }
 
@@ -221,22 +225,34 @@ impl Admission {
 
 /// Looks up facts and what they refer to; changes nothing.
 pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
-    map_all(facts, |fact| look_up(fact, catalog, keyring)).into_iter().collect()
+    let pieces = map_pieces(facts, |piece| look_up(piece, catalog, keyring));
+    let mut looked = Vec::with_capacity(facts.len());
+    pieces.into_iter().try_for_each(|piece| piece.map(|piece| looked.extend(piece)))?;
+    Ok(looked)
 }
 
-/// Looks up a fact and what it refers to.
-fn look_up(fact: &Fact, catalog: &Catalog, keyring: &Keyring) -> Result<Looked, LedgerError> {
-    let find = |id: &FactId| -> Result<Found, LedgerError> {
-        let identity = codec::identity(keyring.identity_key(), id);
-        Ok((identity, catalog.find(&identity)?))
-    };
-    let links = fact.body.references().into_iter().map(|id| {
-        let (identity, found) = find(id)?;
-        Ok(found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash }))
-    });
-    let links = links.collect::<Result<_, LedgerError>>()?;
-    let slot = stage::has_account(fact.kind()).then(|| keyring.slot_of(&fact.subject)).flatten();
-    Ok(Looked { own: find(&fact.id)?, links, slot })
+/// Looks up some facts and what they refer to: everything is hashed, and then asked for in one go, so that no look-up waits
+/// for the memory of another.
+fn look_up(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
+    let (mut identities, mut asked) = (Vec::with_capacity(2 * facts.len()), Vec::with_capacity(facts.len()));
+    for fact in facts {
+        let references = fact.body.references();
+        let owner = stage::has_account(fact.kind()).then(|| keyring.owner(&fact.subject));
+        asked.push((references.len(), owner));
+        let ids = std::iter::once(&fact.id).chain(references);
+        identities.extend(ids.map(|id| codec::identity(keyring.identity_key(), id)));
+    }
+    let slots = asked.iter().map(|(_, owner)| keyring.slot_of_owner(owner.as_ref()?)).collect::<Vec<_>>();
+    let mut found = catalog.find(&identities)?.into_iter().zip(identities);
+    let mut looked = Vec::with_capacity(facts.len());
+    for ((references, owner), slot) in asked.into_iter().zip(slots) {
+        let (own, identity) = found.next().expect("each fact has an id");
+        let links = found.by_ref().take(references).map(|(found, identity)| {
+            found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash })
+        });
+        looked.push(Looked { own: (identity, own), links: links.collect(), owner, slot });
+    }
+    Ok(looked)
 }
 
 /// The link to a decision that was recorded.

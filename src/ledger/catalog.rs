@@ -316,18 +316,19 @@ impl Catalog {
         }
     }
 
-    /// The entry of an identity: from memory, else from the index, checked against the journal.
-    pub fn find(&self, identity: &Identity) -> Result<Option<(u64, EntryHash)>, LedgerError> {
-        if let Some(found) = self.recent.get(identity) {
-            return Ok(Some(found));
-        }
-        for seq in self.ask(|index| index.ids(identity, self.recent.first()))? {
-            let (header, hash) = self.stored_header(seq)?;
-            if header.identity == *identity {
-                return Ok(Some((seq, hash)));
+    /// The entry of each identity: from memory, else from the index, checked against the journal.
+    pub fn find(&self, identities: &[Identity]) -> Result<Vec<Option<(u64, EntryHash)>>, LedgerError> {
+        let mut found: Vec<_> = identities.iter().map(|identity| self.recent.get(identity)).collect();
+        let (places, rest): (Vec<usize>, Vec<Identity>) =
+            (0..).zip(identities).filter(|&(place, _)| found[place].is_none()).unzip();
+        for (place, seq) in self.ask(|index| index.ids(&rest, self.recent.first()))? {
+            let found = &mut found[places[place]];
+            if found.is_none() {
+                let (header, hash) = self.stored_header(seq)?;
+                *found = (header.identity == rest[place]).then_some((seq, hash));
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// The header and hash of an entry, without its body.

@@ -36,7 +36,7 @@ pub struct Rechaining<'a> {
 
 impl<'a> Rechaining<'a> {
     pub fn new(survey: &'a Survey, journal: Journal, mut keyring: Keyring) -> Result<Rechaining<'a>, LedgerError> {
-        let slot = keyring.claim(ACCOUNT)?;
+        let slot = keyring.claim_account(ACCOUNT)?;
         let marker = keyring.stream(slot);
         Ok(Rechaining {
             survey,

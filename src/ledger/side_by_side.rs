@@ -9,12 +9,12 @@ const WORTH_A_THREAD: usize = 64;
 /// So many are handed out at a time.
 const PIECE: usize = 32;
 
-/// What `map` makes of each, in order.
-pub fn map_all<T: Sync, R: Send>(all: &[T], map: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+/// What `map` makes of pieces of them, in order.
+pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Send + Sync) -> Vec<R> {
     if all.len() < WORTH_A_THREAD {
-        return all.iter().map(map).collect();
+        return vec![map(all)];
     }
-    all.par_iter().with_min_len(PIECE).map(map).collect()
+    all.par_chunks(PIECE).map(map).collect()
 }
 
 /// Does both, the first on this thread, which may wait for the disk, the other at the same time where there are enough

@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::fact::{Body, FactId, Kind, Moment, Time};
 use crate::index::{Field, Term, Terms};
 use crate::journal::Frames;
-use crate::keyring::{EntryKey, Keyring, KeyringError, Part};
+use crate::keyring::{EntryKey, Keyring, KeyringError, Owner, Part};
 use std::ops::Range;
 
 /// What was made of an admitted fact, besides its frame.
@@ -58,6 +58,7 @@ pub fn stage(
         admitted,
         |facts| seal_all(facts, keyring),
         |facts, Piece { sealed, bytes }| {
+            chain.heads.touch(sealed.iter().map(|one| one.streams.0));
             for (one, sealed) in facts.iter_mut().zip(sealed) {
                 chain.add(one, sealed, &bytes);
             }
@@ -68,9 +69,9 @@ pub fn stage(
 
 /// The slot of each fact's account: most have one, and those who have none get theirs in order.
 fn claim_slots(admitted: &mut [Admitted], keyring: &mut Keyring) -> Result<(), KeyringError> {
-    for one in admitted.iter_mut().filter(|one| one.slot.is_none() && has_account(one.fact.kind())) {
-        one.slot = Some(keyring.claim(&one.fact.subject)?);
-    }
+    let homeless = admitted.iter_mut().filter(|one| one.slot.is_none());
+    let (owners, slots): (Vec<Owner>, Vec<_>) = homeless.filter_map(|one| Some((one.owner?, &mut one.slot))).unzip();
+    slots.into_iter().zip(keyring.claim(&owners)?).for_each(|(slot, claimed)| *slot = Some(claimed));
     Ok(())
 }
 
