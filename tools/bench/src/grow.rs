@@ -5,6 +5,8 @@ use crate::feed::{Feed, population};
 use crate::lookup;
 use crate::row::{Held, Row};
 use crate::store;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 
 /// Steps, in parts of the largest.
 const STEPS: [f64; 5] = [0.05, 0.1, 0.25, 0.5, 1.0];
@@ -26,14 +28,18 @@ pub struct Step {
 /// Grows a ledger to `up_to` entries: 1, 2, 5, 10, 20 million, or the same steps of less.
 pub fn measure(up_to: u64, accounts: u64) -> Result<Vec<Step>, Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
-    let path = dir.path().join("ledger");
+    let (path, lines) = (dir.path().join("ledger"), dir.path().join("facts.jsonl"));
     store::create(&path)?;
     let population = population(up_to + up_to / 10, accounts);
     let (decisions, mut feed) = (population.decisions, Feed::new(population));
     let (mut entries, mut steps) = (0, Vec::new());
     for size in sizes(up_to) {
         let more = size - entries;
-        let took = child::run(&path, &["import", "-"], |input| feed.copy(more, input).map(drop))?;
+        // Written beforehand: whoever makes the lines takes of the processors as well.
+        let mut out = BufWriter::new(File::create(&lines)?);
+        feed.copy(more, &mut out)?;
+        out.flush()?;
+        let took = child::run(&path, &["import", lines.to_str().expect("a path in UTF-8")], |_| Ok(()))?;
         entries = size;
         let replayed = child::run(&path, &["replay", "--all", "--json"], |_| Ok(()))?;
         // As many as are surely there.
