@@ -40,7 +40,7 @@ pub fn may_hold(page: &[u8], key: u64) -> bool {
 /// Where a key's block begins in its page, and which bits of it are the key's.
 fn probes(key: u64) -> (usize, impl Iterator<Item = usize>) {
     let hash = (key ^ key >> 17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let block = ((hash >> 32) * BLOCKS as u64 >> 32) as usize;
+    let block = (((hash >> 32) * BLOCKS as u64) >> 32) as usize;
     let bits = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
     (block * (BLOCK / 8), (1..=PROBES).map(move |n| (bits >> (64 - 9 * n)) as usize % BLOCK))
 }

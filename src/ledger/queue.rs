@@ -7,15 +7,19 @@
 
 use super::LedgerError;
 use super::writer::Request;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// For how long whoever leads waits for the callers of the group before, who are often back at once: less than a sync takes.
 const PATIENCE: Duration = Duration::from_micros(100);
 
 /// What waits.
 #[derive(Default)]
-pub struct Queue(Mutex<State>);
+pub struct Queue {
+    state: Mutex<State>,
+    /// Told once as many wait as whoever leads may be waiting for.
+    gathered: Condvar,
+}
 
 #[derive(Default)]
 struct State {
@@ -34,9 +38,13 @@ impl Queue {
         commit: impl FnOnce(&dyn Fn() -> Vec<Arc<Request>>) -> Result<(), LedgerError>,
     ) {
         let leads = {
-            let mut state = self.0.lock().expect("no holder panics");
+            let mut state = self.state.lock().expect("no holder panics");
             state.waiting.push(request.clone());
-            !std::mem::replace(&mut state.is_led, true)
+            let leads = !std::mem::replace(&mut state.is_led, true);
+            if !leads && state.waiting.len() == state.last {
+                self.gathered.notify_one();
+            }
+            leads
         };
         if !leads && !request.wait() {
             return;
@@ -62,18 +70,15 @@ struct Lead<'a> {
 impl Lead<'_> {
     /// All that waits, once as many are there as the last time, or nobody came for a while.
     fn take(&self) -> Vec<Arc<Request>> {
-        let (begun, waits) = (Instant::now(), || {
-            let state = self.queue.0.lock().expect("no holder panics");
-            state.waiting.len() < state.last
-        });
-        while waits() && begun.elapsed() < PATIENCE {
-            std::thread::yield_now();
-        }
+        // Asleep, not turning: on a busy machine whoever yields comes back only once everybody else had a turn.
+        let state = self.queue.state.lock().expect("no holder panics");
+        let missing = |state: &mut State| state.waiting.len() < state.last;
+        drop(self.queue.gathered.wait_timeout_while(state, PATIENCE, missing));
         self.take_at_once()
     }
 
     fn take_at_once(&self) -> Vec<Arc<Request>> {
-        let mut state = self.queue.0.lock().expect("no holder panics");
+        let mut state = self.queue.state.lock().expect("no holder panics");
         let taken = std::mem::take(&mut state.waiting);
         state.last = taken.len();
         self.taken.lock().expect("no holder panics").extend(taken.iter().cloned());
@@ -87,7 +92,7 @@ impl Drop for Lead<'_> {
         let taken = std::mem::take(&mut *self.taken.lock().expect("no holder panics"));
         taken.iter().for_each(|one| one.refuse("a writer panicked"));
         let next = {
-            let mut state = self.queue.0.lock().expect("no holder panics");
+            let mut state = self.queue.state.lock().expect("no holder panics");
             state.is_led = !state.waiting.is_empty();
             state.waiting.first().cloned()
         };

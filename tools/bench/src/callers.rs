@@ -2,6 +2,7 @@
 
 use crate::Sizes;
 use crate::events::Events;
+use crate::queue;
 use crate::row::{Held, Row, quantile};
 use crate::store;
 use inforce::ledger::Ledger;
@@ -21,12 +22,20 @@ pub fn rows(sizes: &Sizes) -> io::Result<Vec<Row>> {
     // Before and after, since the disk is not always the same.
     let before = sync_time(each)?;
     let (rate, mut waits) = measure(sizes, each)?;
+    let (queued, mut queue_waits) = queue::measure(CALLERS, each, ENTRY as usize)?;
     let bare = (before + sync_time(each)?).as_secs_f64() / 2.0;
     let held = Held::Rate { floor: CALLERS as f64 / bare, goal: 0.75 };
     let p99 = quantile(&mut waits, 0.99) / bare;
     Ok(vec![
         Row::new("callers: 16 at once, one fact each", "facts/s", rate, held),
         Row::new("callers: 99 of 100 acknowledged within", "fdatasyncs", p99, Held::Limit(4.0)),
+        Row::new("callers: a queue that only writes and syncs", "facts/s", queued, Held::Told),
+        Row::new(
+            "callers: 99 of 100 out of it within",
+            "fdatasyncs",
+            quantile(&mut queue_waits, 0.99) / bare,
+            Held::Told,
+        ),
         Row::new("callers: a bare fdatasync", "ms", bare * 1e3, Held::Told),
     ])
 }

@@ -26,6 +26,7 @@ mod open;
 mod passes;
 mod plot;
 mod query;
+mod queue;
 mod row;
 mod sqlite;
 mod store;
