@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Groups made before they are appended.
-const BATCH: usize = 50;
+pub const BATCH: usize = 50;
 /// Facts a call.
 pub const GROUP: u64 = 1000;
 
