@@ -1,12 +1,11 @@
-//! `inforce import`: JSON Lines in, parsed on every core, appended a group at a time. While one group is recorded the next
-//! one is read and parsed, and no more than that.
+//! `inforce import`: JSON Lines in, appended a group at a time. While one group is recorded the next one is read and parsed
+//! on a thread of its own, and no more than that: the threads that record groups would wait for lines that they parse.
 
 use super::exit::print_line;
 use super::{CliError, Common, Exit};
 use crate::fact::Fact;
 use crate::ledger::{Clock, Ledger, Options};
 use crate::wire::{self, Line, Lines, Refusal};
-use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -192,11 +191,10 @@ fn groups(mut lines: Lines<Box<dyn BufRead + Send>>) -> (Receiver<io::Result<Gro
 }
 
 fn parse_all(lines: Vec<Line>) -> Group {
-    let parsed: Vec<Result<Fact, Refusal>> = lines.par_iter().with_min_len(64).map(parse).collect();
-    let (mut facts, mut origins) = (Vec::with_capacity(parsed.len()), Vec::with_capacity(parsed.len()));
+    let (mut facts, mut origins) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
     let mut refused = Vec::new();
-    for (number, fact) in parsed.into_iter().enumerate() {
-        match fact {
+    for (number, line) in lines.iter().enumerate() {
+        match parse(line) {
             Ok(fact) => {
                 facts.push(fact);
                 origins.push(number);

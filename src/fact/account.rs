@@ -17,13 +17,19 @@ pub struct AccountError;
 impl Account {
     /// Parses `<app>/<id>`.
     pub fn parse(text: &str) -> Result<Account, AccountError> {
+        Account::check(text).map(|()| Account(text.to_owned()))
+    }
+
+    /// What [`Account::parse`] says of it.
+    pub(crate) fn check(text: &str) -> Result<(), AccountError> {
         let (app, id) = text.split_once('/').ok_or(AccountError)?;
         let app_ok = app.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b));
-        let id_ok = !id.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/');
+        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+        let id_ok = if id.is_ascii() { !id.bytes().any(|b| odd(b.into())) } else { !id.chars().any(odd) };
         if app.is_empty() || id.is_empty() || !app_ok || !id_ok || text.len() > MAX_LEN {
             return Err(AccountError);
         }
-        Ok(Account(text.to_owned()))
+        Ok(())
     }
 
     /// The whole text.

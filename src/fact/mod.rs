@@ -53,20 +53,29 @@ impl Fact {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Digest(pub [u8; 32]);
 
+/// What each byte is worth as a hex digit; 16 and more where it is none.
+const HEX: [u8; 256] = {
+    let (mut worth, mut byte) = ([16; 256], 0);
+    while byte < 256 {
+        if let Some(digit) = (byte as u8 as char).to_digit(16) {
+            worth[byte] = digit as u8;
+        }
+        byte += 1;
+    }
+    worth
+};
+
 impl Digest {
     /// Parses 64 hex digits of either case.
     pub fn parse(text: &str) -> Option<Digest> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 64 {
-            return None;
+        let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+        let (mut out, mut all) = ([0u8; 32], 0);
+        for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
+            all |= high | low;
+            *slot = high << 4 | low;
         }
-        let mut out = [0u8; 32];
-        for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-            let high = (pair[0] as char).to_digit(16)?;
-            let low = (pair[1] as char).to_digit(16)?;
-            *slot = (high * 16 + low) as u8;
-        }
-        Some(Digest(out))
+        (all < 16).then_some(Digest(out))
     }
 }
 
@@ -91,6 +100,9 @@ mod tests {
         let text = "00ff10".to_string() + &"ab".repeat(29);
         assert_eq!(Digest::parse(&text).expect("valid").to_string(), text);
         assert_eq!(Digest::parse(&text[1..]), None);
-        assert_eq!(Digest::parse(&text.replace("ff", "fg")), None);
+        for wrong in ["fg", "f ", "f/", "f:", "f@", "g0", "é"] {
+            assert_eq!(Digest::parse(&text.replace("ff", wrong)), None, "{wrong}");
+        }
+        assert_eq!(Digest::parse(&text.to_uppercase()), Digest::parse(&text));
     }
 }

@@ -2,18 +2,24 @@
 //!
 //! Used alike by the writer, who makes streams and pins, and by `verify`, who checks them.
 
+use super::by_stream::{ByStream, Named};
 use super::links::{Links, is_link};
 use super::read::BadEntry;
 use crate::codec::{self, EntryHash, Head, Header, StreamId, StreamLink};
 use crate::entry::Entry;
 use crate::fact::{Kind, Moment};
 use foldhash::HashMap;
-use std::collections::hash_map::Entry as Slot;
+
+impl Named for Head {
+    fn stream(&self) -> StreamId {
+        self.stream
+    }
+}
 
 /// Where every stream stands.
 #[derive(Default)]
 pub struct Heads {
-    heads: HashMap<StreamId, (u64, EntryHash)>,
+    heads: ByStream<Head>,
     /// Streams of policies, in the order of their first adoption.
     policies: Vec<StreamId>,
     /// Links between accounts and centers.
@@ -27,15 +33,15 @@ pub struct Heads {
 impl Heads {
     /// The next link of a stream.
     pub fn next(&self, stream: StreamId) -> StreamLink {
-        match self.heads.get(&stream) {
-            Some(&(revision, previous)) => StreamLink { stream, revision: revision + 1, previous },
+        match self.heads.get(stream) {
+            Some(head) => StreamLink { stream, revision: head.revision + 1, previous: head.hash },
             None => StreamLink { stream, revision: 0, previous: EntryHash([0; 32]) },
         }
     }
 
     /// The revision that a stream is at.
     pub fn revision(&self, stream: StreamId) -> Option<u64> {
-        self.heads.get(&stream).map(|&(revision, _)| revision)
+        self.heads.get(stream).map(|head| head.revision)
     }
 
     /// Looks streams up that are about to be asked for, so that none of them waits for the memory of another.
@@ -69,17 +75,8 @@ impl Heads {
         let pins_right = self.pins_right(header);
         let mut extends = true;
         for link in &header.streams {
-            let first = (0, EntryHash([0; 32]));
-            let next = match self.heads.entry(link.stream) {
-                Slot::Occupied(mut head) => {
-                    let (revision, previous) = head.insert((link.revision, hash));
-                    (revision + 1, previous)
-                }
-                Slot::Vacant(head) => {
-                    head.insert((link.revision, hash));
-                    first
-                }
-            };
+            let before = self.heads.put(Head { stream: link.stream, revision: link.revision, hash });
+            let next = before.map_or((0, EntryHash([0; 32])), |head| (head.revision + 1, head.hash));
             extends &= (link.revision, link.previous) == next;
         }
         self.note(header, is_readable);
@@ -105,7 +102,7 @@ impl Heads {
 
     /// Puts a stream where the journal says that it stands.
     pub fn set(&mut self, stream: StreamId, revision: u64, hash: EntryHash) {
-        self.heads.insert(stream, (revision, hash));
+        self.heads.put(Head { stream, revision, hash });
     }
 
     /// Notes a stream as that of a policy: every decision pins it.
@@ -124,8 +121,7 @@ impl Heads {
     pub fn pins(&self, account: StreamId, moment: Moment) -> [u8; 32] {
         let mut streams = self.policies.clone();
         streams.extend(self.links.group(account, moment));
-        let head = |stream: StreamId| self.heads.get(&stream).map(|&(revision, hash)| Head { stream, revision, hash });
-        codec::pins(&mut streams.into_iter().filter_map(head).collect::<Vec<_>>())
+        codec::pins(&mut streams.into_iter().filter_map(|stream| self.heads.get(stream).copied()).collect::<Vec<_>>())
     }
 
     /// Notes an entry that cannot be read: an erasure must follow in its stream.

@@ -2,23 +2,41 @@
 //!
 //! The rule itself, which link counts when, is the timeline's.
 
+use super::by_stream::{ByStream, Named};
 use crate::codec::{Header, StreamId};
 use crate::fact::{Kind, Moment};
 use crate::timeline::{CenterIx, View, What, center_at};
-use foldhash::HashMap;
 
-/// Links by the streams of accounts and centers.
+/// Links between accounts and centers.
 #[derive(Default)]
 pub struct Links {
-    accounts: HashMap<StreamId, Changes>,
-    numbers: HashMap<StreamId, CenterIx>,
-    centers: Vec<Center>,
+    accounts: ByStream<Account>,
+    /// By their numbers as centers.
+    centers: ByStream<Center>,
+}
+
+struct Account {
+    stream: StreamId,
+    /// What became of it, ascending in time.
+    changes: Changes,
 }
 
 struct Center {
     stream: StreamId,
-    /// Every account that was ever linked to it.
-    members: Vec<StreamId>,
+    /// The number of every account that was ever linked to it, ascending.
+    members: Vec<u32>,
+}
+
+impl Named for Account {
+    fn stream(&self) -> StreamId {
+        self.stream
+    }
+}
+
+impl Named for Center {
+    fn stream(&self) -> StreamId {
+        self.stream
+    }
 }
 
 /// A link made or ended.
@@ -29,10 +47,10 @@ struct Change {
     ends: bool,
 }
 
-/// What became of one account, ascending in time: nearly always a single link.
+/// Nearly always a single link.
 enum Changes {
     One(Change),
-    // Boxed, since most have none: a million of these are in memory.
+    // Boxed, since few have any: a million of these are in memory.
     #[allow(clippy::box_collection)]
     More(Box<Vec<Change>>),
 }
@@ -69,29 +87,30 @@ impl Links {
     /// Takes a link, made or ended, whose body can be read.
     pub fn add(&mut self, header: &Header) {
         let (account, center) = (header.streams[0].stream, header.streams[1].stream);
-        let next = CenterIx(self.centers.len() as u32);
-        let number = *self.numbers.entry(center).or_insert(next);
-        if number == next {
-            self.centers.push(Center { stream: center, members: Vec::new() });
+        let (number, _) = self.centers.add(Center { stream: center, members: Vec::new() });
+        let moment = Moment { at: header.occurred_at.at, seq: header.seq };
+        let change = Change { moment, center: CenterIx(number), ends: header.kind == Kind::AccountUnlinked };
+        let (account, known) = self.accounts.add(Account { stream: account, changes: Changes::One(change) });
+        if known.is_some() {
+            self.accounts.at_mut(account).changes.add(change);
         }
-        let members = &mut self.centers[number.0 as usize].members;
+        let members = &mut self.centers.at_mut(number).members;
         if let Err(place) = members.binary_search(&account) {
             members.insert(place, account);
         }
-        let moment = Moment { at: header.occurred_at.at, seq: header.seq };
-        let change = Change { moment, center: number, ends: header.kind == Kind::AccountUnlinked };
-        self.accounts.entry(account).and_modify(|changes| changes.add(change)).or_insert(Changes::One(change));
     }
 
     /// Forgets the links of an account.
     pub fn forget(&mut self, account: StreamId) {
-        self.accounts.remove(&account);
+        if let Some(number) = self.accounts.number(account) {
+            self.accounts.at_mut(number).changes = Changes::More(Box::default());
+        }
     }
 
     /// The streams of the centers that an account was ever linked to.
     pub fn centers_of(&self, account: StreamId) -> Vec<StreamId> {
-        let changes = self.accounts.get(&account).into_iter().flat_map(Changes::as_slice);
-        let mut centers: Vec<StreamId> = changes.map(|change| self.centers[change.center.0 as usize].stream).collect();
+        let changes = self.accounts.get(account).into_iter().flat_map(|account| account.changes.as_slice());
+        let mut centers: Vec<StreamId> = changes.map(|change| self.centers.at(change.center.0).stream).collect();
         centers.sort_unstable();
         centers.dedup();
         centers
@@ -101,16 +120,17 @@ impl Links {
     pub fn group(&self, account: StreamId, moment: Moment) -> Vec<StreamId> {
         let view = View { decision: moment, known: true };
         let center_of =
-            |account: &StreamId| {
-                let seen = self.accounts.get(account)?.as_slice().iter().filter(|change| view.sees(change.moment));
+            |account: &Account| {
+                let seen = account.changes.as_slice().iter().filter(|change| view.sees(change.moment));
                 center_at(seen.map(|change| {
                     if change.ends { What::Unlinked(change.center) } else { What::Linked(change.center) }
                 }))
             };
-        let Some(center) = center_of(&account) else { return Vec::new() };
-        let Center { stream, members } = &self.centers[center.0 as usize];
-        let others = members.iter().filter(|&member| *member != account && center_of(member) == Some(center));
-        std::iter::once(*stream).chain(others.copied()).collect()
+        let Some(center) = self.accounts.get(account).and_then(center_of) else { return Vec::new() };
+        let Center { stream, members } = self.centers.at(center.0);
+        let members = members.iter().map(|&number| self.accounts.at(number));
+        let others = members.filter(|member| member.stream != account && center_of(member) == Some(center));
+        std::iter::once(*stream).chain(others.map(|member| member.stream)).collect()
     }
 }
 

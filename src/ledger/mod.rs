@@ -11,6 +11,8 @@ mod anchor;
 mod aside;
 mod attest;
 mod backup;
+mod blocks;
+mod by_stream;
 mod catalog;
 mod clock;
 mod config;

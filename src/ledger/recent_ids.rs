@@ -2,6 +2,7 @@
 //!
 //! In two generations of bounded size, each a stretch of seqs without a gap, the old one just before the young one.
 
+use super::blocks::Blocks;
 use crate::codec::{EntryHash, Identity};
 use hashbrown::HashTable;
 
@@ -17,7 +18,7 @@ pub struct RecentIds {
 #[derive(Default)]
 struct Generation {
     first: u64,
-    entries: Vec<(Identity, EntryHash)>,
+    entries: Blocks<(Identity, EntryHash)>,
     /// Places in `entries`.
     table: HashTable<u32>,
 }
@@ -30,7 +31,7 @@ impl RecentIds {
 
     /// Every entry from this seq on is known.
     pub fn first(&self) -> u64 {
-        let known = [&self.old, &self.young].into_iter().find(|generation| !generation.entries.is_empty());
+        let known = [&self.old, &self.young].into_iter().find(|generation| generation.entries.len() > 0);
         known.map_or(u64::MAX, |generation| generation.first)
     }
 

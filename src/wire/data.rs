@@ -1,15 +1,17 @@
 //! The `data` of each type: read with its limits, and written back.
 
-use super::text::{Id, List, LongText, Name, Named, Object, Text, WireCategory, WireDigest, WireRegion, WireTime};
+use super::text::{
+    Id, List, LongText, Name, Named, Object, Text, TextOr, WireCategory, WireDigest, WireRegion, WireTime, text_or,
+};
 use super::{Refusal, typed};
 use crate::fact::*;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::{Value, json};
 
 type Topics = List<Name, 256>;
 type References = List<WireReference, 4096>;
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyData {
     version: Name,
@@ -24,7 +26,7 @@ struct PolicyData {
     documents: List<Object<DocumentData>, 64>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DocumentData {
     title: Name,
@@ -33,7 +35,7 @@ struct DocumentData {
     captured_at: WireTime,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoticeData {
     policy: Name,
@@ -44,20 +46,20 @@ struct NoticeData {
     content_sha256: Option<WireDigest>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CenterData {
     center: Name,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PreferenceData {
     control: Named<Control>,
     value: Name,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConsentData {
     purpose: Name,
@@ -65,26 +67,26 @@ struct ConsentData {
     evidence: Option<Text<2048>>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AgeData {
     band: Named<AgeBand>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PermissionData {
     permission: Named<Permission>,
     state: Named<PermissionState>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ControlData {
     control: Name,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct MicrophoneData {
     permission: Option<bool>,
@@ -92,7 +94,7 @@ struct MicrophoneData {
     indicator: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InteractionData {
     agent: Named<Agent>,
@@ -108,14 +110,14 @@ struct InteractionData {
     content: Option<LongText>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ActivityData {
     activity: Name,
     topics: Topics,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProgramData {
     name: Name,
@@ -124,7 +126,7 @@ struct ProgramData {
     provider: Option<Name>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LabelData {
     target: WireReference,
@@ -133,7 +135,7 @@ struct LabelData {
     labeller: Object<ProgramData>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignalData {
     topic: Name,
@@ -145,7 +147,7 @@ struct SignalData {
     deriver: Object<ProgramData>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ItemData {
     kind: Named<ItemKind>,
@@ -155,14 +157,14 @@ struct ItemData {
     topics: Topics,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CitedData {
     id: Name,
     version: Name,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DecisionData {
     purpose: Named<Purpose>,
@@ -174,48 +176,100 @@ struct DecisionData {
     outcome: Named<Outcome>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ErasedData {
     scope: Named<Scope>,
 }
 
 /// A reference: an id from the same source, or both.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a reference: an id, or {\"source\", \"id\"}")]
 enum WireReference {
     Id(Id),
-    Both(Object<BothData>),
+    Both(BothData),
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BothData {
     source: Id,
     id: Id,
 }
 
+impl<'de> Deserialize<'de> for WireReference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match text_or(deserializer, "a reference: an id, or {\"source\", \"id\"}")? {
+            TextOr::Text(id) => WireReference::Id(id),
+            TextOr::Object(both) => WireReference::Both(both),
+        })
+    }
+}
+
 /// A source: a reference, or only a conversation.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a source: an id, {\"source\", \"id\"}, or {\"conversation\"}")]
 enum WireSource {
-    Id(Id),
-    Both(Object<BothData>),
-    Conversation(Object<ConversationData>),
+    Fact(WireReference),
+    Conversation(Id),
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConversationData {
-    conversation: Id,
+struct SourceData {
+    #[serde(default, deserialize_with = "present")]
+    source: Option<Id>,
+    #[serde(default, deserialize_with = "present")]
+    id: Option<Id>,
+    #[serde(default, deserialize_with = "present")]
+    conversation: Option<Id>,
 }
 
-/// Reads the `data` of `kind`; `id` is the identity of the fact, whose source bare references share.
-pub fn body(kind: Kind, data: &str, id: &FactId) -> Result<(Body, Option<String>), Refusal> {
+impl<'de> Deserialize<'de> for WireSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const EXPECTED: &str = "a source: an id, {\"source\", \"id\"}, or {\"conversation\"}";
+        match text_or(deserializer, EXPECTED)? {
+            TextOr::Text(id) => Ok(WireSource::Fact(WireReference::Id(id))),
+            TextOr::Object(SourceData { source: Some(source), id: Some(id), conversation: None }) => {
+                Ok(WireSource::Fact(WireReference::Both(BothData { source, id })))
+            }
+            TextOr::Object(SourceData { source: None, id: None, conversation: Some(id) }) => {
+                Ok(WireSource::Conversation(id))
+            }
+            TextOr::Object(_) => Err(D::Error::custom(format!("expected {EXPECTED}"))),
+        }
+    }
+}
+
+/// Something: not `null`, which would pass for absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
+    Id::deserialize(deserializer).map(Some)
+}
+
+/// How `data` is read.
+pub trait Reading<'de>: Sized {
+    type Error;
+    /// Reads all of it.
+    fn read<T: Deserialize<'de>>(self) -> Result<T, Self::Error>;
+    /// What was read is refused all the same.
+    fn refuse(refusal: Refusal) -> Self::Error;
+}
+
+/// The text of `data`, read so that what is wrong with it can be said.
+pub struct Careful<'a>(pub &'a str);
+
+impl<'a> Reading<'a> for Careful<'a> {
+    type Error = Refusal;
+    fn read<T: Deserialize<'a>>(self) -> Result<T, Refusal> {
+        typed(self.0, "data")
+    }
+    fn refuse(refusal: Refusal) -> Refusal {
+        refusal
+    }
+}
+
+/// Reads the `data` of `kind`; bare references are of the fact's own source.
+pub fn body<'de, R: Reading<'de>>(kind: Kind, data: R, source: &str) -> Result<(Body, Option<String>), R::Error> {
     let body = match kind {
-        Kind::PolicyAdopted => policy(typed(data, "data")?)?,
+        Kind::PolicyAdopted => policy(data.read()?).map_err(R::refuse)?,
         Kind::NoticeRecorded => {
-            let d: NoticeData = typed(data, "data")?;
+            let d: NoticeData = data.read()?;
             Body::NoticeRecorded(NoticeRecorded {
                 policy: d.policy.0,
                 campaign: name(d.campaign),
@@ -225,38 +279,38 @@ pub fn body(kind: Kind, data: &str, id: &FactId) -> Result<(Body, Option<String>
                 content_sha256: d.content_sha256.map(|digest| digest.0),
             })
         }
-        Kind::AccountLinked => Body::AccountLinked { center: typed::<CenterData>(data, "data")?.center.0 },
-        Kind::AccountUnlinked => Body::AccountUnlinked { center: typed::<CenterData>(data, "data")?.center.0 },
-        Kind::PreferenceChanged => preference(typed(data, "data")?)?,
+        Kind::AccountLinked => Body::AccountLinked { center: data.read::<CenterData>()?.center.0 },
+        Kind::AccountUnlinked => Body::AccountUnlinked { center: data.read::<CenterData>()?.center.0 },
+        Kind::PreferenceChanged => preference(data.read()?).map_err(R::refuse)?,
         Kind::ConsentRecorded => {
-            let d: ConsentData = typed(data, "data")?;
+            let d: ConsentData = data.read()?;
             let evidence = d.evidence.map(|text| text.0);
             Body::ConsentRecorded(ConsentRecorded { purpose: d.purpose.0, state: d.state.0, evidence })
         }
-        Kind::AgeObserved => Body::AgeObserved(typed::<AgeData>(data, "data")?.band.0),
+        Kind::AgeObserved => Body::AgeObserved(data.read::<AgeData>()?.band.0),
         Kind::PermissionChanged => {
-            let d: PermissionData = typed(data, "data")?;
+            let d: PermissionData = data.read()?;
             Body::PermissionChanged(PermissionChanged { permission: d.permission.0, state: d.state.0 })
         }
-        Kind::ControlRequested => Body::ControlRequested { control: typed::<ControlData>(data, "data")?.control.0 },
-        Kind::InteractionRecorded => return Ok(interaction(typed(data, "data")?, id)),
+        Kind::ControlRequested => Body::ControlRequested { control: data.read::<ControlData>()?.control.0 },
+        Kind::InteractionRecorded => return Ok(interaction(data.read()?, source)),
         Kind::ActivityRecorded => {
-            let d: ActivityData = typed(data, "data")?;
+            let d: ActivityData = data.read()?;
             Body::ActivityRecorded(ActivityRecorded { activity: d.activity.0, topics: topics(d.topics) })
         }
         Kind::InteractionLabelled => {
-            let d: LabelData = typed(data, "data")?;
+            let d: LabelData = data.read()?;
             Body::InteractionLabelled(Box::new(InteractionLabelled {
-                target: reference(d.target, id),
+                target: reference(d.target, source),
                 sensitive: categories(d.sensitive),
                 topics: topics(d.topics),
                 labeller: program(d.labeller.0),
             }))
         }
-        Kind::SignalDerived => signal(typed(data, "data")?, id)?,
-        Kind::DecisionMade => decision(typed(data, "data")?, id),
-        Kind::SubjectErased => Body::SubjectErased(typed::<ErasedData>(data, "data")?.scope.0),
-        Kind::VerdictAttested => return Err(Refusal::new("type", super::NOT_YOURS)),
+        Kind::SignalDerived => signal(data.read()?, source).map_err(R::refuse)?,
+        Kind::DecisionMade => decision(data.read()?, source),
+        Kind::SubjectErased => Body::SubjectErased(data.read::<ErasedData>()?.scope.0),
+        Kind::VerdictAttested => return Err(R::refuse(Refusal::new("type", super::NOT_YOURS))),
     };
     Ok((body, None))
 }
@@ -320,7 +374,7 @@ fn preference(d: PreferenceData) -> Result<Body, Refusal> {
     Ok(Body::PreferenceChanged(PreferenceChanged { control, value }))
 }
 
-fn interaction(d: InteractionData, id: &FactId) -> (Body, Option<String>) {
+fn interaction(d: InteractionData, source: &str) -> (Body, Option<String>) {
     let microphone = d.microphone.map_or_else(MicrophoneData::default, |Object(evidence)| evidence);
     let body = InteractionRecorded {
         agent: d.agent.0,
@@ -335,19 +389,18 @@ fn interaction(d: InteractionData, id: &FactId) -> (Body, Option<String>) {
             feature_active: microphone.feature_active,
             indicator: microphone.indicator,
         },
-        context: references(d.context, id),
+        context: references(d.context, source),
     };
     (Body::InteractionRecorded(Box::new(body)), d.content.map(|text| text.0))
 }
 
-fn signal(d: SignalData, id: &FactId) -> Result<Body, Refusal> {
+fn signal(d: SignalData, own: &str) -> Result<Body, Refusal> {
     if d.confidence_ppm.is_some_and(|ppm| ppm > 1_000_000) {
         return Err(Refusal::new("data.confidence_ppm", "expected parts per million, 1000000 at most"));
     }
     let sources = d.sources.0.into_iter().map(|source| match source {
-        WireSource::Id(text) => Source::Fact(FactId { source: id.source.clone(), id: text.0 }),
-        WireSource::Both(both) => Source::Fact(FactId { source: both.0.source.0, id: both.0.id.0 }),
-        WireSource::Conversation(data) => Source::Conversation(data.0.conversation.0),
+        WireSource::Fact(wire) => Source::Fact(reference(wire, own)),
+        WireSource::Conversation(id) => Source::Conversation(id.0),
     });
     Ok(Body::SignalDerived(Box::new(SignalDerived {
         topic: d.topic.0,
@@ -359,7 +412,7 @@ fn signal(d: SignalData, id: &FactId) -> Result<Body, Refusal> {
     })))
 }
 
-fn decision(d: DecisionData, id: &FactId) -> Body {
+fn decision(d: DecisionData, source: &str) -> Body {
     let item = d.item.0;
     Body::DecisionMade(Box::new(DecisionMade {
         purpose: d.purpose.0,
@@ -372,7 +425,7 @@ fn decision(d: DecisionData, id: &FactId) -> Body {
         },
         region: d.region.map(|region| region.0),
         device_region: d.device_region.map(|region| region.0),
-        signals: references(d.signals, id),
+        signals: references(d.signals, source),
         policy: d.policy.map(|Object(cited)| CitedPolicy { id: cited.id.0, version: cited.version.0 }),
         outcome: d.outcome.0,
     }))
@@ -394,15 +447,15 @@ fn program(d: ProgramData) -> Program {
     Program { name: d.name.0, version: d.version.0, digest: d.digest.0, provider: name(d.provider) }
 }
 
-fn reference(wire: WireReference, id: &FactId) -> Reference {
+fn reference(wire: WireReference, own: &str) -> Reference {
     match wire {
-        WireReference::Id(text) => FactId { source: id.source.clone(), id: text.0 },
-        WireReference::Both(both) => FactId { source: both.0.source.0, id: both.0.id.0 },
+        WireReference::Id(text) => FactId { source: own.to_owned(), id: text.0 },
+        WireReference::Both(both) => FactId { source: both.source.0, id: both.id.0 },
     }
 }
 
-fn references(list: References, id: &FactId) -> Vec<Reference> {
-    list.0.into_iter().map(|wire| reference(wire, id)).collect()
+fn references(list: References, own: &str) -> Vec<Reference> {
+    list.0.into_iter().map(|wire| reference(wire, own)).collect()
 }
 
 /// Writes a body as its `data`; absent options are left out.

@@ -4,6 +4,7 @@
 //! Attributes that CloudEvents allows beyond those of the contract (extensions) are accepted and not recorded;
 //! an unknown field inside `data` is refused, since a misspelt `device_region` must not pass for an absent one.
 
+mod at_once;
 mod data;
 mod lines;
 mod text;
@@ -56,6 +57,11 @@ struct Envelope<'a> {
 /// assert_eq!(fact.subject, "facebook/s1");
 /// ```
 pub fn parse(line: &str) -> Result<Fact, Refusal> {
+    at_once::parse(line).map_or_else(|| parse_with_care(line), Ok)
+}
+
+/// The same, saying of what is refused why.
+fn parse_with_care(line: &str) -> Result<Fact, Refusal> {
     let envelope: Envelope = typed(line, "")?;
     if envelope.specversion != "1.0" {
         return Err(Refusal::new("specversion", "expected `1.0`"));
@@ -69,10 +75,10 @@ pub fn parse(line: &str) -> Result<Fact, Refusal> {
     }
     let subject = envelope.subject.0;
     if kind != Kind::PolicyAdopted {
-        Account::parse(&subject).map_err(|error| Refusal::new("subject", error.to_string()))?;
+        Account::check(&subject).map_err(|error| Refusal::new("subject", error.to_string()))?;
     }
     let id = FactId { source: envelope.source.0, id: envelope.id.0 };
-    let (body, content) = data::body(kind, envelope.data.get(), &id)?;
+    let (body, content) = data::body(kind, data::Careful(envelope.data.get()), &id.source)?;
     Ok(Fact {
         id,
         subject,
@@ -204,6 +210,16 @@ mod tests {
         assert_eq!(refused(r#"{"specversion":"1.0"}"#).field, "id");
         let decision = r#"{"purpose":"ads","item":{"kind":"advert","topics":[]},"signals":[],"outcome":"served"}"#;
         assert_eq!(refused(&line("inforce.decision.made", "facebook/s1", decision)).field, "data.item.kind");
+        let signal = |source: &str| {
+            let program = format!(r#"{{"name":"m","version":"1","digest":"{}"}}"#, "ab".repeat(32));
+            let data = format!(r#"{{"topic":"t","sources":["a",{source}],"deriver":{program}}}"#);
+            refused(&line("inforce.signal.derived", "facebook/s1", &data))
+        };
+        assert_eq!(signal("7").field, "data.sources[1]");
+        assert!(signal("7").expected.contains(r#"expected a source: an id, {"source", "id"}"#), "{}", signal("7"));
+        assert_eq!(signal(r#"{"source":"//s","id":""}"#).field, "data.sources[1].id");
+        assert_eq!(signal(r#"{"source":"//s","id":"1","ids":1}"#).field, "data.sources[1].ids");
+        assert_eq!(signal(r#"{"source":"//s","conversation":"c"}"#).field, "data.sources[1]");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Strings with limits, and the small values that are strings on the wire.
 
-use crate::fact::{Category, Digest, Region, Time};
+use crate::fact::{Category, Digest, Kind, Region, Time};
 use serde::de::{Deserialize, Deserializer, Error};
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 /// A string of 1 to `MAX` bytes without control characters.
 #[derive(Debug)]
@@ -33,15 +34,58 @@ fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D
 
 impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = string(deserializer)?;
+        Text::of(string(deserializer)?)
+    }
+}
+
+impl<const MAX: usize> Text<MAX> {
+    fn of<E: Error>(text: Cow<str>) -> Result<Self, E> {
         if text.is_empty() || text.len() > MAX {
-            return Err(D::Error::custom(format!("{} bytes: expected 1 to {MAX}", text.len())));
+            return Err(E::custom(format!("{} bytes: expected 1 to {MAX}", text.len())));
         }
-        if text.chars().any(char::is_control) {
-            return Err(D::Error::custom("expected text without control characters"));
+        // Most texts are ASCII without any, and pass without being decoded.
+        let may_be_control = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte >= 0x7f));
+        if may_be_control && text.chars().any(char::is_control) {
+            return Err(E::custom("expected text without control characters"));
         }
         Ok(Text(text.into_owned()))
     }
+}
+
+/// Any string, where it stands if it can.
+pub struct Plain<'a>(pub Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Plain<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        string(deserializer).map(Plain)
+    }
+}
+
+/// An id, or a struct that is read from an object.
+pub enum TextOr<T> {
+    Text(Id),
+    Object(T),
+}
+
+/// Reads either; `expected` says what it is.
+pub fn text_or<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<TextOr<T>, D::Error> {
+    struct Visitor<T>(&'static str, PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+        type Value = TextOr<T>;
+        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<TextOr<T>, E> {
+            Text::of(Cow::Borrowed(text)).map(TextOr::Text)
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<TextOr<T>, A::Error> {
+            T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(TextOr::Object)
+        }
+    }
+    deserializer.deserialize_any(Visitor(expected, PhantomData))
 }
 
 /// The text of an interaction, or a policy: any characters, at most 256 KiB.
@@ -93,6 +137,10 @@ parsed!(/// An ISO 3166-1 alpha-2 code.
     WireRegion(Region), |text| Region::parse(text).map_err(|error| error.to_string()));
 parsed!(/// A digest.
     WireDigest(Digest), |text| Digest::parse(text).ok_or_else(|| "expected 64 hex digits".to_owned()));
+parsed!(/// A type that others may send.
+WireKind(Kind), |text| {
+    Kind::parse(text).filter(|kind| *kind != Kind::VerdictAttested).ok_or_else(|| "expected a type".to_owned())
+});
 parsed!(/// A sensitive category.
 WireCategory(Category), |text| {
     Category::parse(text).ok_or_else(|| format!("expected one of {}", Category::ALL.map(Category::name).join(", ")))
@@ -145,7 +193,7 @@ impl<T, const MAX: usize> Default for List<T, MAX> {
 
 impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<T, const MAX: usize>(std::marker::PhantomData<T>);
+        struct Visitor<T, const MAX: usize>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>, const MAX: usize> serde::de::Visitor<'de> for Visitor<T, MAX> {
             type Value = Vec<T>;
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -162,7 +210,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
                 Ok(list)
             }
         }
-        deserializer.deserialize_seq(Visitor::<T, MAX>(std::marker::PhantomData)).map(List)
+        deserializer.deserialize_seq(Visitor::<T, MAX>(PhantomData)).map(List)
     }
 }
 
@@ -172,7 +220,7 @@ pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<T>(std::marker::PhantomData<T>);
+        struct Visitor<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
             type Value = T;
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -182,6 +230,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
                 T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
             }
         }
-        deserializer.deserialize_map(Visitor(std::marker::PhantomData)).map(Object)
+        deserializer.deserialize_map(Visitor(PhantomData)).map(Object)
     }
 }
