@@ -374,7 +374,7 @@ impl Ledger {
 
     /// Reads the keyring again where another process may have changed it.
     fn refresh_keyring(&self) -> Result<(), LedgerError> {
-        if self.writer.is_none() {
+        if self.writer.is_none() && !self.keyring.read().expect("no holder panics").is_as_stored(self.disk())? {
             let keyring = Keyring::open(self.disk(), &Paths(&self.dir).keyring(), false)?;
             *self.keyring.write().expect("no holder panics") = keyring;
         }
