@@ -2,6 +2,7 @@
 //!
 //! The rule itself, which link counts when, is the timeline's.
 
+use super::streams::{StreamNo, Streams};
 use crate::codec::{Header, StreamId};
 use crate::fact::{Kind, Moment};
 use crate::timeline::{CenterIx, View, What, center_at};
@@ -10,15 +11,18 @@ use foldhash::HashMap;
 /// Links by the streams of accounts and centers.
 #[derive(Default)]
 pub struct Links {
-    accounts: HashMap<StreamId, Changes>,
-    numbers: HashMap<StreamId, CenterIx>,
+    /// Every stream, linked or not.
+    pub streams: Streams,
+    /// By the numbers of streams; empty, or missing, where there is none.
+    accounts: Vec<Changes>,
+    numbers: HashMap<StreamNo, CenterIx>,
     centers: Vec<Center>,
 }
 
 struct Center {
-    stream: StreamId,
+    stream: StreamNo,
     /// Every account that was ever linked to it.
-    members: Vec<StreamId>,
+    members: Vec<StreamNo>,
 }
 
 /// A link made or ended.
@@ -30,7 +34,10 @@ struct Change {
 }
 
 /// What became of one account, ascending in time: nearly always a single link.
+#[derive(Default)]
 enum Changes {
+    #[default]
+    None,
     One(Change),
     // Boxed, since most have none: a million of these are in memory.
     #[allow(clippy::box_collection)]
@@ -40,6 +47,7 @@ enum Changes {
 impl Changes {
     fn as_slice(&self) -> &[Change] {
         match self {
+            Changes::None => &[],
             Changes::One(change) => std::slice::from_ref(change),
             Changes::More(changes) => changes,
         }
@@ -47,6 +55,7 @@ impl Changes {
 
     fn add(&mut self, change: Change) {
         match self {
+            Changes::None => *self = Changes::One(change),
             Changes::One(first) => {
                 let mut both = vec![*first, change];
                 both.sort_by_key(|change| change.moment);
@@ -68,7 +77,7 @@ pub fn is_link(header: &Header) -> bool {
 impl Links {
     /// Takes a link, made or ended, whose body can be read.
     pub fn add(&mut self, header: &Header) {
-        let (account, center) = (header.streams[0].stream, header.streams[1].stream);
+        let [account, center] = [0, 1].map(|place| self.streams.meet(header.streams[place].stream));
         let next = CenterIx(self.centers.len() as u32);
         let number = *self.numbers.entry(center).or_insert(next);
         if number == next {
@@ -80,37 +89,54 @@ impl Links {
         }
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
         let change = Change { moment, center: number, ends: header.kind == Kind::AccountUnlinked };
-        self.accounts.entry(account).and_modify(|changes| changes.add(change)).or_insert(Changes::One(change));
+        if self.accounts.len() <= account.place() {
+            self.accounts.resize_with(account.place() + 1, Changes::default);
+        }
+        self.accounts[account.place()].add(change);
     }
 
     /// Forgets the links of an account.
     pub fn forget(&mut self, account: StreamId) {
-        self.accounts.remove(&account);
+        let number = self.streams.find(account);
+        if let Some(changes) = number.and_then(|number| self.accounts.get_mut(number.place())) {
+            *changes = Changes::None;
+        }
+    }
+
+    fn changes(&self, account: StreamNo) -> &[Change] {
+        self.accounts.get(account.place()).map_or(&[], Changes::as_slice)
+    }
+
+    /// How many links of an account were made and ended.
+    pub fn count(&self, account: StreamNo) -> usize {
+        self.changes(account).len()
     }
 
     /// The streams of the centers that an account was ever linked to.
     pub fn centers_of(&self, account: StreamId) -> Vec<StreamId> {
-        let changes = self.accounts.get(&account).into_iter().flat_map(Changes::as_slice);
-        let mut centers: Vec<StreamId> = changes.map(|change| self.centers[change.center.0 as usize].stream).collect();
+        let changes = self.streams.find(account).map_or(&[][..], |account| self.changes(account));
+        let stream = |change: &Change| self.streams.name(self.centers[change.center.0 as usize].stream);
+        let mut centers: Vec<StreamId> = changes.iter().map(stream).collect();
         centers.sort_unstable();
         centers.dedup();
         centers
     }
 
     /// The center that an account is in just before `moment`, as was known then, and every other account in it.
-    pub fn group(&self, account: StreamId, moment: Moment) -> Vec<StreamId> {
+    pub fn group(&self, account: StreamNo, moment: Moment) -> impl Iterator<Item = StreamNo> {
         let view = View { decision: moment, known: true };
         let center_of =
-            |account: &StreamId| {
-                let seen = self.accounts.get(account)?.as_slice().iter().filter(|change| view.sees(change.moment));
+            move |account: StreamNo| {
+                let seen = self.changes(account).iter().filter(|change| view.sees(change.moment));
                 center_at(seen.map(|change| {
                     if change.ends { What::Unlinked(change.center) } else { What::Linked(change.center) }
                 }))
             };
-        let Some(center) = center_of(&account) else { return Vec::new() };
-        let Center { stream, members } = &self.centers[center.0 as usize];
-        let others = members.iter().filter(|&member| *member != account && center_of(member) == Some(center));
-        std::iter::once(*stream).chain(others.copied()).collect()
+        center_of(account).into_iter().flat_map(move |center| {
+            let Center { stream, members } = &self.centers[center.0 as usize];
+            let others = members.iter().filter(move |&&member| member != account && center_of(member) == Some(center));
+            std::iter::once(*stream).chain(others.copied())
+        })
     }
 }
 
@@ -149,14 +175,18 @@ mod tests {
         ] {
             links.add(&header(kind, account, center, at, seq));
         }
-        let group = |account, at| links.group(id(account), Moment { at: Instant(at), seq: 9 });
+        let group = |account, moment| -> Vec<StreamId> {
+            let account = links.streams.find(id(account)).expect("it has a link");
+            links.group(account, moment).map(|number| links.streams.name(number)).collect()
+        };
+        let known = |at, seq| group(2, Moment { at: Instant(at), seq });
+        let group = |account, at| group(account, Moment { at: Instant(at), seq: 9 });
         assert_eq!(group(1, 9), []);
         assert_eq!(group(1, 15), [id(9)]);
         assert_eq!(group(1, 45), [id(9), id(2), id(3)]);
         assert_eq!(group(1, 70), [id(9), id(3)]);
         assert_eq!(group(2, 70), [id(8)]);
         assert_eq!(links.centers_of(id(2)), [id(8), id(9)]);
-        let known = |at, seq| links.group(id(2), Moment { at: Instant(at), seq });
         assert_eq!(known(70, 3), [], "the late one is not known yet");
         links.forget(id(2));
         assert_eq!(links.centers_of(id(2)), []);
