@@ -811,8 +811,7 @@ impl Keyring {
     }
 
     fn owner(&self, account: &str) -> [u8; 16] {
-        let hash = blake3::keyed_hash(&self.identity, account.as_bytes());
-        hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+        codec::keyed(&self.identity, account.as_bytes())[..16].try_into().expect("a hash has 32 bytes")
     }
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
@@ -824,7 +823,7 @@ impl Keyring {
         };
         let mut input = [tag; 9];
         input[1..].copy_from_slice(&seq.to_le_bytes());
-        EntryKey(*blake3::keyed_hash(base.try_into().expect("32 bytes"), &input).as_bytes())
+        EntryKey(codec::keyed(base.try_into().expect("32 bytes"), &input))
     }
 }
 
