@@ -73,6 +73,13 @@ pub struct Slot(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner([u8; 16]);
 
+impl Slot {
+    /// Its place in a list by slot.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A slot's bytes, as `docs/format.md`, "keyring", has them.
 type Bytes = [u8; SLOT_LEN];
 
@@ -106,6 +113,7 @@ type Block = Zeroizing<Vec<u8>>;
 
 const RANDOM: &str = "the system's random generator works";
 const HELD: &str = "whatever is written to is held in memory";
+const WRITABLE: &str = "whatever is written to was opened for it";
 
 impl Slots {
     fn held(blocks: Vec<OnceLock<Block>>, len: usize) -> Slots {
@@ -147,11 +155,11 @@ impl Slots {
     }
 
     /// Everything in the first `len` slots of a file, and what it comes to, if each of them is whole.
-    fn read(file: &dyn DiskFile, len: usize) -> io::Result<Option<(Slots, Vec<Census>)>> {
+    fn read(file: &dyn DiskFile, len: usize, used: Use) -> io::Result<Option<(Slots, Vec<Census>)>> {
         let read = |number: usize| -> io::Result<Option<(OnceLock<Block>, Census)>> {
             let mut block = Zeroizing::new(Vec::new());
             let is_whole = read_block(file, number, BLOCK, len, &mut block)?;
-            Ok(is_whole.then(|| Census::of(number, &block)).map(|census| (OnceLock::from(block), census)))
+            Ok(is_whole.then(|| Census::of(number, &block, used)).map(|census| (OnceLock::from(block), census)))
         };
         let blocks = (0..len.div_ceil(BLOCK)).into_par_iter().map(read).collect::<io::Result<Option<Vec<_>>>>()?;
         let blocks = blocks.map(|blocks| blocks.into_iter().unzip::<_, _, Vec<_>, Vec<_>>());
@@ -167,7 +175,7 @@ impl Slots {
                 if !read_block(&*file, number, BLOCK, len, &mut block)? {
                     return Ok(None);
                 }
-                census.take(number, &block);
+                census.take(number, &block, Use::Look);
             }
             Ok(Some(Skimmed::from(census)))
         };
@@ -179,13 +187,34 @@ impl Slots {
         }))
     }
 
+    /// True if a file holds exactly these slots.
+    fn stand_in(&self, file: &dyn DiskFile) -> io::Result<bool> {
+        if self.stored.is_some() || file.len()? != offset(Slot(self.len as u32)) {
+            return Ok(false);
+        }
+        let is_same = |read: &mut Block, (number, block): (usize, &OnceLock<Block>)| {
+            let held = block.get().expect(HELD);
+            read.resize(held.len(), 0);
+            file.read_exact_at(read, offset(Slot((number * self.unit) as u32)))?;
+            Ok(read[..] == held[..])
+        };
+        let all = self.blocks.par_iter().enumerate().map_init(Block::default, is_same);
+        Ok(all.collect::<io::Result<Vec<bool>>>()?.into_iter().all(|is_same| is_same))
+    }
+
+    /// Slots by the hash of their owners, where they have one.
+    fn owned(&self) -> Vec<Hashed> {
+        let slots = (0..self.len as u32).map(Slot).filter(|&slot| is_owned(self.at(slot)));
+        slots.map(|slot| (Table::hash(&self.at(slot)[OWNER]), slot)).collect()
+    }
+
     /// Everything in a keyring's bytes, where a slot is torn.
     fn mended(path: &Path, bytes: &[u8]) -> Result<(Slots, Vec<Census>), KeyringError> {
         let mut slots = Slots::held(Vec::new(), 0);
         check_header(path, bytes)?;
         each_slot(path, bytes, |slot| slots.push(slot))?;
         let numbered = slots.blocks.iter().enumerate();
-        let census = numbered.map(|(number, block)| Census::of(number, block.get().expect(HELD))).collect();
+        let census = numbered.map(|(number, block)| Census::of(number, block.get().expect(HELD), Use::Write)).collect();
         Ok((slots, census))
     }
 }
@@ -224,19 +253,21 @@ struct Used {
 }
 
 impl Census {
-    fn of(number: usize, block: &[u8]) -> Census {
+    fn of(number: usize, block: &[u8], used: Use) -> Census {
         let mut census = Census::default();
-        census.take(number, block);
+        census.take(number, block, used);
         census
     }
 
-    fn take(&mut self, number: usize, block: &[u8]) {
-        self.owners.reserve(BLOCK);
+    fn take(&mut self, number: usize, block: &[u8], used: Use) {
+        if used != Use::Read {
+            self.owners.reserve(BLOCK);
+        }
         self.streams.reserve(BLOCK);
         for (slot, bytes) in ((number * BLOCK) as u32..).map(Slot).zip(block.chunks_exact(SLOT_LEN)) {
             let (is_owned, is_destroyed) = (is_owned(bytes), bytes[FLAGS] & DESTROYED != 0);
             let since = content_since(bytes);
-            if is_owned {
+            if is_owned && used != Use::Read {
                 self.owners.push((Table::hash(&bytes[OWNER]), slot));
             }
             if !is_destroyed {
@@ -354,6 +385,14 @@ impl Table {
         }
     }
 
+    /// What [`Table::get`] mostly finds: it is told by a few bits of the hash, and not compared.
+    fn guess(&self, key: &[u8; 16]) -> Option<Slot> {
+        match &self.kind {
+            TableKind::Growing(table) => table.find(Table::hash(key), |_| true).copied().map(Slot),
+            TableKind::Fixed(_) => None,
+        }
+    }
+
     /// Has what [`Table::get`] will compare read, if it is not in memory.
     fn fetch(&self, key: &[u8; 16], slots: &Slots) -> io::Result<()> {
         match &self.kind {
@@ -422,7 +461,8 @@ pub struct Keyring {
     signing: SigningKey,
     identity: Zeroizing<[u8; 32]>,
     slots: Slots,
-    by_owner: Table,
+    /// Made when it is first asked for where all is read: a pass asks for streams only.
+    by_owner: OnceLock<Table>,
     by_stream: Table,
     next_free: u32,
     /// Slots that ever had an owner, slots destroyed, and the sum of the seqs since which content can be read.
@@ -477,32 +517,33 @@ impl Keyring {
             Use::Look => Slots::skim(disk.open(path, Open::Read).map_err(io)?, count).map_err(io)?,
             Use::Read | Use::Write => None,
         };
-        let (slots, by_owner, by_stream, used) = match skimmed {
+        let (slots, by_owner, by_stream, counted) = match skimmed {
             Some((slots, skimmed)) => {
-                let (mut owners, mut streams, mut used) = (Vec::new(), Vec::new(), Vec::new());
+                let (mut owners, mut streams, mut counted) = (Vec::new(), Vec::new(), Vec::new());
                 for block in skimmed {
                     owners.push(block.owners);
                     streams.push(block.streams);
-                    used.push(block.used);
+                    counted.push(block.used);
                 }
                 let table = |field, blocks| Table { field, kind: TableKind::Fixed(blocks) };
-                (slots, table(OWNER, owners), table(STREAM, streams), used)
+                (slots, OnceLock::from(table(OWNER, owners)), table(STREAM, streams), counted)
             }
             None => {
-                let (slots, census) = match Slots::read(&*file, count).map_err(io)? {
+                let (slots, census) = match Slots::read(&*file, count, used).map_err(io)? {
                     Some(read) => read,
                     None => Slots::mended(path, &Zeroizing::new(disk.read(path).map_err(io)?))?,
                 };
+                let owners = || Table::growing(OWNER, &slots, census.iter().map(|block| &block.owners[..]));
                 let (by_owner, by_stream) = rayon::join(
-                    || Table::growing(OWNER, &slots, census.iter().map(|block| &block.owners[..])),
+                    || if writable { OnceLock::from(owners()) } else { OnceLock::new() },
                     || Table::growing(STREAM, &slots, census.iter().map(|block| &block.streams[..])),
                 );
                 (slots, by_owner, by_stream, census.into_iter().map(|block| block.used).collect())
             }
         };
-        let next_free = used.iter().rev().find_map(|block| block.last).map_or(0, |slot| slot.0 + 1);
+        let next_free = counted.iter().rev().find_map(|block| block.last).map_or(0, |slot| slot.0 + 1);
         let mut counts = [0; 3];
-        for block in &used {
+        for block in &counted {
             counts
                 .iter_mut()
                 .zip(block.counts)
@@ -517,6 +558,22 @@ impl Keyring {
             keyring.sync()?;
         }
         Ok(keyring)
+    }
+
+    /// True if its file holds what is held here, byte for byte: nothing has to be read anew.
+    pub fn is_as_stored(&self, disk: &dyn Disk) -> Result<bool, KeyringError> {
+        let io = |error| KeyringError::Io(self.path.clone(), error);
+        let file = disk.open(&self.path, Open::Read).map_err(io)?;
+        let mut secrets = Zeroizing::new([0; 64]);
+        file.read_exact_at(&mut *secrets, MAGIC.len() as u64).map_err(io)?;
+        let (signing, identity) = secrets.split_at(32);
+        let is_same = *signing == self.signing.to_bytes() && *identity == self.identity[..];
+        Ok(is_same && self.slots.stand_in(&*file).map_err(io)?)
+    }
+
+    fn owners(&self) -> &Table {
+        let made = || Table::growing(OWNER, &self.slots, std::iter::once(&self.slots.owned()[..]));
+        self.by_owner.get_or_init(made)
     }
 
     /// True if two readings of a keyring hold the same keys, streams and erasures; who owns which may differ.
@@ -584,11 +641,16 @@ impl Keyring {
 
     /// The same for an account.
     pub fn fetch_account(&self, account: &str) -> Result<(), KeyringError> {
-        self.fetched(self.by_owner.fetch(&self.owner(account).0, &self.slots))
+        self.fetched(self.owners().fetch(&self.owner(account).0, &self.slots))
     }
 
     fn fetched(&self, fetched: io::Result<()>) -> Result<(), KeyringError> {
         fetched.map_err(|error| KeyringError::Io(self.path.clone(), error))
+    }
+
+    /// How many slots were made.
+    pub fn len(&self) -> usize {
+        self.slots.len
     }
 
     /// The slot of an account that has one.
@@ -598,12 +660,24 @@ impl Keyring {
 
     /// The same, by what it is found by.
     pub fn slot_of_owner(&self, owner: &Owner) -> Option<Slot> {
-        self.by_owner.get(&owner.0, &self.slots)
+        self.owners().get(&owner.0, &self.slots)
     }
 
     /// The slot of a stream, unless it was erased.
     pub fn slot_of_stream(&self, stream: StreamId) -> Option<Slot> {
         self.by_stream.get(&stream.0, &self.slots)
+    }
+
+    /// The same of many streams, in place of what stood in `slots`. What is looked at for each stands anywhere in memory; looked
+    /// at one after another, with nothing between them, none waits for the memory of the one before.
+    pub fn slots_of_streams(&self, streams: &[Option<StreamId>], slots: &mut Vec<Option<Slot>>) {
+        slots.clear();
+        slots.extend(streams.iter().map(|stream| self.by_stream.guess(&stream.as_ref()?.0)));
+        for (slot, stream) in slots.iter_mut().zip(streams) {
+            if slot.map(|slot| self.stream(slot)) != *stream {
+                *slot = stream.and_then(|stream| self.slot_of_stream(stream));
+            }
+        }
     }
 
     /// The stream of a slot.
@@ -669,7 +743,7 @@ impl Keyring {
             put_checksum(bytes);
         }
         self.counts[0] += u64::from(was_free);
-        self.by_owner.insert(slot, &self.slots);
+        self.by_owner.get_mut().expect(WRITABLE).insert(slot, &self.slots);
         if aged { self.replace(slot, self.slots.at(slot)) } else { Ok(()) }
     }
 
@@ -712,7 +786,7 @@ impl Keyring {
     pub fn erase_all(&mut self, slot: Slot) -> Result<(), KeyringError> {
         self.use_up(slot);
         self.by_stream.remove(slot, &self.slots);
-        self.by_owner.remove(slot, &self.slots);
+        self.by_owner.get_mut().expect(WRITABLE).remove(slot, &self.slots);
         let keys = self.slots.at_mut(slot);
         let (owned, destroyed) = (keys[OWNER] != [0; 16], keys[FLAGS] & DESTROYED != 0);
         keys[..OWNER.end].zeroize();
@@ -774,8 +848,8 @@ impl Keyring {
 
     /// What an account's slot is found by.
     pub fn owner(&self, account: &str) -> Owner {
-        let hash = blake3::keyed_hash(&self.identity, account.as_bytes());
-        Owner(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+        let hash = codec::keyed(&self.identity, account.as_bytes());
+        Owner(hash[..16].try_into().expect("a hash has 32 bytes"))
     }
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
@@ -787,7 +861,7 @@ impl Keyring {
         };
         let mut input = [tag; 9];
         input[1..].copy_from_slice(&seq.to_le_bytes());
-        EntryKey(*blake3::keyed_hash(base.try_into().expect("32 bytes"), &input).as_bytes())
+        EntryKey(codec::keyed(base.try_into().expect("32 bytes"), &input))
     }
 }
 
@@ -1001,6 +1075,38 @@ fn random<const N: usize>() -> [u8; N] {
 mod tests {
     use super::*;
     use crate::disk::RealDisk;
+
+    #[test]
+    fn a_reader_finds_what_a_writer_does_and_knows_when_its_file_has_changed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("keyring");
+        let mut writer = Keyring::create(&RealDisk, &path).expect("sound");
+        let account = |number: usize| format!("facebook/{number}");
+        let slots: Vec<Slot> =
+            (0..BLOCK + 100).map(|number| writer.claim_account(&account(number)).expect("there is room")).collect();
+        let streams = slots.iter().map(|&slot| Some(writer.stream(slot)));
+        let streams: Vec<Option<StreamId>> = streams.chain([None, Some(StreamId([9; 16]))]).collect();
+        writer.erase_all(slots[7]).expect("sound");
+        let read = || Keyring::open(&RealDisk, &path, false).expect("sound");
+        let (reader, mut found) = (read(), vec![Some(Slot(3)); 5]);
+        reader.slots_of_streams(&streams, &mut found);
+        assert!(found.iter().eq(&streams.iter().map(|stream| writer.slot_of_stream((*stream)?)).collect::<Vec<_>>()));
+        assert_eq!((found.len(), found[6], found[7]), (streams.len(), Some(slots[6]), None));
+        for number in 0..slots.len() + 1 {
+            assert_eq!(reader.slot_of(&account(number)), writer.slot_of(&account(number)), "{number}");
+        }
+        for change in [
+            |writer: &mut Keyring| writer.claim_account("facebook/another").map(drop),
+            |writer: &mut Keyring| writer.erase_content(Slot(5), 9),
+            |writer: &mut Keyring| writer.erase_all(Slot(6)),
+            |writer: &mut Keyring| writer.provision(),
+        ] {
+            let reader = read();
+            assert!(reader.is_as_stored(&RealDisk).expect("sound"));
+            change(&mut writer).expect("sound");
+            assert!(!reader.is_as_stored(&RealDisk).expect("sound"));
+        }
+    }
 
     #[test]
     fn slots_never_move_in_memory() {

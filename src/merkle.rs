@@ -4,6 +4,7 @@
 //! `MTH(D[n]) = SHA-256(0x01 || MTH(D[0:k]) || MTH(D[k:n]))`, a leaf is `SHA-256(0x00 || data)`.
 
 use crate::codec::EntryHash;
+use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
 /// The number of leaves of a tree.
@@ -37,7 +38,9 @@ pub struct TreeHead {
 
 /// `SHA-256(0x00 || entry hash)`.
 pub fn leaf(entry: &EntryHash) -> NodeHash {
-    leaf_of(&entry.0)
+    let mut block = [0; 64];
+    block[1..33].copy_from_slice(&entry.0);
+    sha256(&mut [block], 33)
 }
 
 /// `SHA-256(0x00 || data)`: a leaf over any bytes.
@@ -47,7 +50,30 @@ pub fn leaf_of(data: &[u8]) -> NodeHash {
 
 /// `SHA-256(0x01 || left || right)`.
 pub fn node(left: &NodeHash, right: &NodeHash) -> NodeHash {
-    NodeHash(Sha256::new().chain_update([1]).chain_update(left.0).chain_update(right.0).finalize().into())
+    let mut blocks = [[0; 64]; 2];
+    blocks[0][0] = 1;
+    blocks[0][1..33].copy_from_slice(&left.0);
+    blocks[0][33..].copy_from_slice(&right.0[..31]);
+    blocks[1][0] = right.0[31];
+    sha256(&mut blocks, 65)
+}
+
+/// FIPS 180-4, 5.3.3.
+const INITIAL: [u32; 8] =
+    [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
+
+/// SHA-256 of the first `len` bytes of blocks that have room for the padding of FIPS 180-4, 5.1.1, and hold zeros there: a
+/// leaf or a node has one length, so no hasher need count and gather what comes.
+fn sha256<const N: usize>(blocks: &mut [[u8; 64]; N], len: usize) -> NodeHash {
+    assert!(len / 64 == N - 1 && len % 64 < 56, "the padding fits the last block");
+    let last = &mut blocks[N - 1];
+    last[len % 64] = 0x80;
+    last[56..].copy_from_slice(&(8 * len as u64).to_be_bytes());
+    let mut state = INITIAL;
+    compress256(&mut state, blocks);
+    let mut hash = [0; 32];
+    hash.chunks_exact_mut(4).zip(state).for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_be_bytes()));
+    NodeHash(hash)
 }
 
 /// The root of the empty tree: the hash of nothing.
@@ -285,6 +311,16 @@ mod tests {
             let all = leaves(n);
             assert_eq!(subtree(&all), mth(&all), "{n}");
             assert_eq!(range_root(all.as_slice(), 0, n), mth(&all), "{n}");
+        }
+    }
+
+    #[test]
+    fn leaves_and_nodes_are_what_a_plain_hasher_makes_of_their_bytes() {
+        for n in 0..=255u8 {
+            let (left, right) = (NodeHash([n; 32]), leaf(&EntryHash([n.wrapping_mul(31); 32])));
+            assert_eq!(leaf(&EntryHash(left.0)), leaf_of(&left.0));
+            let bytes = [&[1][..], &left.0, &right.0].concat();
+            assert_eq!(node(&left, &right).0, <[u8; 32]>::from(Sha256::digest(bytes)));
         }
     }
 

@@ -33,7 +33,14 @@ impl Disk for RealDisk {
 
     fn read_into(&self, path: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
         bytes.clear();
-        File::open(path)?.read_to_end(bytes).map(drop)
+        let mut file = File::open(path)?;
+        let len = file.metadata()?.len() as usize;
+        if bytes.capacity() < len {
+            // The next file is about as long as this one, and must not be copied to fresh memory because it is a bit longer.
+            *bytes = Vec::new();
+            bytes.reserve_exact(len + len / 8);
+        }
+        file.read_to_end(bytes).map(drop)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

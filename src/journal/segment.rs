@@ -11,7 +11,7 @@ const VERSION: u32 = 1;
 pub const HEADER_LEN: u64 = 32;
 
 /// A segment's number, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentId(pub u32);
 
 /// The file of a segment.

@@ -19,6 +19,10 @@ impl<T> Blocks<T> {
         self.len
     }
 
+    pub fn get(&self, place: usize) -> Option<&T> {
+        self.blocks.get(place / BLOCK)?.get(place % BLOCK)
+    }
+
     pub fn push(&mut self, element: T) {
         let number = self.len / BLOCK;
         if number == self.blocks.len() {
@@ -36,16 +40,20 @@ impl<T> Blocks<T> {
     }
 }
 
+impl<T: Default> Blocks<T> {
+    /// What stands at a place, where nothing stood so far: then the default, there and before it.
+    pub fn at_mut(&mut self, place: usize) -> &mut T {
+        while self.len <= place {
+            self.push(T::default());
+        }
+        &mut self.blocks[place / BLOCK][place % BLOCK]
+    }
+}
+
 impl<T> std::ops::Index<usize> for Blocks<T> {
     type Output = T;
     fn index(&self, place: usize) -> &T {
         &self.blocks[place / BLOCK][place % BLOCK]
-    }
-}
-
-impl<T> std::ops::IndexMut<usize> for Blocks<T> {
-    fn index_mut(&mut self, place: usize) -> &mut T {
-        &mut self.blocks[place / BLOCK][place % BLOCK]
     }
 }
 
@@ -61,6 +69,8 @@ mod tests {
             assert!(list.len() == end && (0..end).all(|n| list[n] == n));
             list.clear();
         }
-        assert_eq!(list.len(), 0);
+        assert_eq!((list.len(), list.get(0)), (0, None));
+        *list.at_mut(BLOCK) = 7;
+        assert_eq!((list.len(), list.get(BLOCK - 1), list.get(BLOCK)), (BLOCK + 1, Some(&0), Some(&7)));
     }
 }

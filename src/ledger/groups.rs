@@ -9,37 +9,42 @@ pub struct AccountNo(pub u32);
 
 /// Groups of accounts.
 pub struct Groups {
-    parents: Vec<u32>,
-    /// Entries of the group, at its root.
-    counts: Vec<u32>,
-    /// The home, at its root.
-    homes: Vec<u16>,
+    /// By the numbers of accounts.
+    accounts: Vec<Member>,
     piles: u16,
     /// Piles that hold entries of groups whose home is another.
     strayed: Vec<bool>,
 }
 
+/// An account in its group.
+struct Member {
+    /// On the way to the root; the root's own number at the root.
+    parent: u32,
+    /// Entries of the group, at its root.
+    count: u32,
+    /// The home, at its root.
+    home: u16,
+}
+
 impl Groups {
     /// No accounts, and so many piles.
     pub fn new(piles: u16) -> Groups {
-        let strayed = vec![false; usize::from(piles)];
-        Groups { parents: Vec::new(), counts: Vec::new(), homes: Vec::new(), piles, strayed }
+        Groups { accounts: Vec::new(), piles, strayed: vec![false; usize::from(piles)] }
     }
 
     /// Another account, in a group of its own.
     pub fn add(&mut self) -> AccountNo {
-        let number = self.parents.len() as u32;
-        self.parents.push(number);
-        self.counts.push(0);
-        self.homes.push((number % u32::from(self.piles)) as u16);
+        let number = self.accounts.len() as u32;
+        self.accounts.push(Member { parent: number, count: 0, home: (number % u32::from(self.piles)) as u16 });
         AccountNo(number)
     }
 
     /// Counts an entry of an account, and returns the pile that it goes to.
     pub fn count(&mut self, account: AccountNo) -> u16 {
-        let root = self.root(account.0) as usize;
-        self.counts[root] = self.counts[root].saturating_add(1);
-        self.homes[root]
+        let root = self.root(account.0);
+        let root = &mut self.accounts[root as usize];
+        root.count = root.count.saturating_add(1);
+        root.home
     }
 
     /// Puts two accounts into one group.
@@ -48,35 +53,41 @@ impl Groups {
         if one == other {
             return;
         }
-        let (small, large) =
-            if self.counts[one as usize] < self.counts[other as usize] { (one, other) } else { (other, one) };
-        self.parents[small as usize] = large;
-        let (small, large) = (small as usize, large as usize);
-        if self.homes[small] != self.homes[large] && self.counts[small] > 0 {
-            self.strayed[usize::from(self.homes[small])] = true;
+        let count = |account: u32| self.accounts[account as usize].count;
+        let (small, large) = if count(one) < count(other) { (one, other) } else { (other, one) };
+        let Member { count, home, parent } = &mut self.accounts[small as usize];
+        *parent = large;
+        let (count, home) = (*count, *home);
+        let large = &mut self.accounts[large as usize];
+        if home != large.home && count > 0 {
+            self.strayed[usize::from(home)] = true;
         }
-        self.counts[large] = self.counts[large].saturating_add(self.counts[small]);
+        large.count = large.count.saturating_add(count);
     }
 
     fn root(&mut self, mut account: u32) -> u32 {
-        while self.parents[account as usize] != account {
+        loop {
+            let parent = self.accounts[account as usize].parent;
+            if parent == account {
+                return account;
+            }
             // Every other step is cut short, so that paths stay short.
-            let above = self.parents[self.parents[account as usize] as usize];
-            self.parents[account as usize] = above;
+            let above = self.accounts[parent as usize].parent;
+            self.accounts[account as usize].parent = above;
             account = above;
         }
-        account
     }
 
     /// The home of every account, how many entries each pile is home to, and which piles hold entries of others.
     pub fn settle(mut self) -> (Vec<u16>, Vec<u64>, Vec<bool>) {
         let mut totals = vec![0; usize::from(self.piles)];
-        let homes = (0..self.parents.len() as u32).map(|account| {
-            let root = self.root(account);
-            if root == account {
-                totals[usize::from(self.homes[root as usize])] += u64::from(self.counts[root as usize]);
+        let homes = (0..self.accounts.len() as u32).map(|account| {
+            let number = self.root(account);
+            let root = &self.accounts[number as usize];
+            if number == account {
+                totals[usize::from(root.home)] += u64::from(root.count);
             }
-            self.homes[root as usize]
+            root.home
         });
         (homes.collect(), totals, self.strayed)
     }

@@ -2,27 +2,24 @@
 //!
 //! Used alike by the writer, who makes streams and pins, and by `verify`, who checks them.
 
-use super::by_stream::{ByStream, Named};
+use super::blocks::Blocks;
 use super::links::{Links, is_link};
 use super::read::BadEntry;
+use super::streams::StreamNo;
 use crate::codec::{self, EntryHash, Head, Header, StreamId, StreamLink};
 use crate::entry::Entry;
 use crate::fact::{Kind, Moment};
+use crate::keyring::Slot;
 use foldhash::HashMap;
-
-impl Named for Head {
-    fn stream(&self) -> StreamId {
-        self.stream
-    }
-}
 
 /// Where every stream stands.
 #[derive(Default)]
 pub struct Heads {
-    heads: ByStream<Head>,
+    /// By the numbers of streams.
+    heads: Blocks<Option<Head>>,
     /// Streams of policies, in the order of their first adoption.
-    policies: Vec<StreamId>,
-    /// Links between accounts and centers.
+    policies: Vec<StreamNo>,
+    /// Links between accounts and centers, and the numbers of all streams.
     pub links: Links,
     /// True if a link was met whose body is gone.
     links_erased: bool,
@@ -33,20 +30,28 @@ pub struct Heads {
 impl Heads {
     /// The next link of a stream.
     pub fn next(&self, stream: StreamId) -> StreamLink {
-        match self.heads.get(stream) {
-            Some(head) => StreamLink { stream, revision: head.revision + 1, previous: head.hash },
+        match self.head(stream) {
+            Some(&Head { revision, hash, .. }) => StreamLink { stream, revision: revision + 1, previous: hash },
             None => StreamLink { stream, revision: 0, previous: EntryHash([0; 32]) },
         }
     }
 
     /// The revision that a stream is at.
     pub fn revision(&self, stream: StreamId) -> Option<u64> {
-        self.heads.get(stream).map(|head| head.revision)
+        self.head(stream).map(|head| head.revision)
     }
 
-    /// Looks streams up that are about to be asked for, so that none of them waits for the memory of another.
-    pub fn touch(&self, streams: impl Iterator<Item = StreamId>) {
-        std::hint::black_box(streams.filter_map(|stream| self.revision(stream)).max());
+    fn head(&self, stream: StreamId) -> Option<&Head> {
+        self.head_of(self.links.streams.find(stream)?)
+    }
+
+    fn head_of(&self, number: StreamNo) -> Option<&Head> {
+        self.heads.get(number.place())?.as_ref()
+    }
+
+    /// Puts a stream where it stands now; returns where it stood before.
+    fn put(&mut self, number: StreamNo, head: Head) -> Option<Head> {
+        self.heads.at_mut(number.place()).replace(head)
     }
 
     /// Takes an entry as the last of its streams.
@@ -70,20 +75,40 @@ impl Heads {
         }
     }
 
-    /// Takes an entry, as [`Heads::take`] does, whether or not it extends its streams and pins what it must.
-    pub fn follow(&mut self, header: &Header, hash: EntryHash, is_readable: bool) -> Result<(), BadEntry> {
-        let pins_right = self.pins_right(header);
+    /// Takes an entry, as [`Heads::take`] does, whether or not it extends its streams and pins what it must. `slot` is where
+    /// the keys of its first stream stand; returns the number of that stream.
+    pub fn follow(
+        &mut self,
+        header: &Header,
+        hash: EntryHash,
+        is_readable: bool,
+        slot: Option<Slot>,
+    ) -> (StreamNo, Result<(), BadEntry>) {
+        let first = self.links.streams.meet_in(slot, header.streams[0].stream);
+        let pins_right = self.pins_right(header, Some(first));
         let mut extends = true;
-        for link in &header.streams {
-            let before = self.heads.put(Head { stream: link.stream, revision: link.revision, hash });
+        for (place, link) in header.streams.iter().enumerate() {
+            let number = if place == 0 { first } else { self.links.streams.meet(link.stream) };
+            let before = self.put(number, Head { stream: link.stream, revision: link.revision, hash });
             let next = before.map_or((0, EntryHash([0; 32])), |head| (head.revision + 1, head.hash));
             extends &= (link.revision, link.previous) == next;
         }
         self.note(header, is_readable);
-        match header.streams.first().filter(|_| !extends) {
-            Some(link) => Err(not_extending(header.seq, link.stream)),
-            None => pins_right,
-        }
+        let followed = if extends { pins_right } else { Err(not_extending(header.seq, header.streams[0].stream)) };
+        (first, followed)
+    }
+
+    /// Reads the heads of streams that will be asked for one after another, with nothing between them: then none waits for
+    /// the memory of the one before.
+    pub fn touch(&self, streams: impl Iterator<Item = StreamNo>) {
+        let touched =
+            streams.filter_map(|number| Some(self.head_of(number)?.revision + self.links.count(number) as u64));
+        std::hint::black_box(touched.fold(0, u64::wrapping_add));
+    }
+
+    /// Makes room for so many streams at once: lists that grow are copied, each time to memory that is fresh.
+    pub fn reserve(&mut self, streams: usize) {
+        self.links.streams.reserve(streams);
     }
 
     /// Notes what an entry says beside the heads of its streams.
@@ -102,13 +127,15 @@ impl Heads {
 
     /// Puts a stream where the journal says that it stands.
     pub fn set(&mut self, stream: StreamId, revision: u64, hash: EntryHash) {
-        self.heads.put(Head { stream, revision, hash });
+        let number = self.links.streams.meet(stream);
+        self.put(number, Head { stream, revision, hash });
     }
 
     /// Notes a stream as that of a policy: every decision pins it.
     pub fn note_policy(&mut self, stream: StreamId) {
-        if !self.policies.contains(&stream) {
-            self.policies.push(stream);
+        let number = self.links.streams.meet(stream);
+        if !self.policies.contains(&number) {
+            self.policies.push(number);
         }
     }
 
@@ -119,9 +146,14 @@ impl Heads {
 
     /// The digest over the heads that a decision pins: every policy, its center, every other account in that center.
     pub fn pins(&self, account: StreamId, moment: Moment) -> [u8; 32] {
-        let mut streams = self.policies.clone();
-        streams.extend(self.links.group(account, moment));
-        codec::pins(&mut streams.into_iter().filter_map(|stream| self.heads.get(stream).copied()).collect::<Vec<_>>())
+        self.pins_of(self.links.streams.find(account), moment)
+    }
+
+    fn pins_of(&self, account: Option<StreamNo>, moment: Moment) -> [u8; 32] {
+        let group = account.into_iter().flat_map(|account| self.links.group(account, moment));
+        let mut heads = Vec::with_capacity(2 * self.policies.len());
+        heads.extend(self.policies.iter().copied().chain(group).filter_map(|number| self.head_of(number).copied()));
+        codec::pins(&mut heads)
     }
 
     /// Notes an entry that cannot be read: an erasure must follow in its stream.
@@ -147,12 +179,12 @@ impl Heads {
                 return Err(not_extending(header.seq, link.stream));
             }
         }
-        self.pins_right(header)
+        self.pins_right(header, header.streams.first().and_then(|link| self.links.streams.find(link.stream)))
     }
 
-    fn pins_right(&self, header: &Header) -> Result<(), BadEntry> {
+    fn pins_right(&self, header: &Header, first: Option<StreamNo>) -> Result<(), BadEntry> {
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
-        let pins = (header.kind == Kind::DecisionMade).then(|| self.pins(header.streams[0].stream, moment));
+        let pins = (header.kind == Kind::DecisionMade).then(|| self.pins_of(first, moment));
         // Once links were erased, what decisions after them pinned can no longer be told.
         if header.pins.is_some() != pins.is_some() || (header.pins != pins && !self.links_erased) {
             return Err(BadEntry::new(header.seq, "it does not pin the heads that it was to be judged by"));

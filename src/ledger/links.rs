@@ -2,41 +2,28 @@
 //!
 //! The rule itself, which link counts when, is the timeline's.
 
-use super::by_stream::{ByStream, Named};
+use super::blocks::Blocks;
+use super::streams::{StreamNo, Streams};
 use crate::codec::{Header, StreamId};
 use crate::fact::{Kind, Moment};
 use crate::timeline::{CenterIx, View, What, center_at};
+use foldhash::HashMap;
 
-/// Links between accounts and centers.
+/// Links by the streams of accounts and centers.
 #[derive(Default)]
 pub struct Links {
-    accounts: ByStream<Account>,
-    /// By their numbers as centers.
-    centers: ByStream<Center>,
-}
-
-struct Account {
-    stream: StreamId,
-    /// What became of it, ascending in time.
-    changes: Changes,
+    /// Every stream, linked or not.
+    pub streams: Streams,
+    /// By the numbers of streams; empty, or missing, where there is none.
+    accounts: Blocks<Changes>,
+    numbers: HashMap<StreamNo, CenterIx>,
+    centers: Vec<Center>,
 }
 
 struct Center {
-    stream: StreamId,
-    /// The number of every account that was ever linked to it, ascending.
-    members: Vec<u32>,
-}
-
-impl Named for Account {
-    fn stream(&self) -> StreamId {
-        self.stream
-    }
-}
-
-impl Named for Center {
-    fn stream(&self) -> StreamId {
-        self.stream
-    }
+    stream: StreamNo,
+    /// Every account that was ever linked to it.
+    members: Vec<StreamNo>,
 }
 
 /// A link made or ended.
@@ -47,10 +34,13 @@ struct Change {
     ends: bool,
 }
 
-/// Nearly always a single link.
+/// What became of one account, ascending in time: nearly always a single link.
+#[derive(Default)]
 enum Changes {
+    #[default]
+    None,
     One(Change),
-    // Boxed, since few have any: a million of these are in memory.
+    // Boxed, since most have none: a million of these are in memory.
     #[allow(clippy::box_collection)]
     More(Box<Vec<Change>>),
 }
@@ -58,6 +48,7 @@ enum Changes {
 impl Changes {
     fn as_slice(&self) -> &[Change] {
         match self {
+            Changes::None => &[],
             Changes::One(change) => std::slice::from_ref(change),
             Changes::More(changes) => changes,
         }
@@ -65,6 +56,7 @@ impl Changes {
 
     fn add(&mut self, change: Change) {
         match self {
+            Changes::None => *self = Changes::One(change),
             Changes::One(first) => {
                 let mut both = vec![*first, change];
                 both.sort_by_key(|change| change.moment);
@@ -86,51 +78,62 @@ pub fn is_link(header: &Header) -> bool {
 impl Links {
     /// Takes a link, made or ended, whose body can be read.
     pub fn add(&mut self, header: &Header) {
-        let (account, center) = (header.streams[0].stream, header.streams[1].stream);
-        let (number, _) = self.centers.add(Center { stream: center, members: Vec::new() });
-        let moment = Moment { at: header.occurred_at.at, seq: header.seq };
-        let change = Change { moment, center: CenterIx(number), ends: header.kind == Kind::AccountUnlinked };
-        let (account, known) = self.accounts.add(Account { stream: account, changes: Changes::One(change) });
-        if known.is_some() {
-            self.accounts.at_mut(account).changes.add(change);
+        let [account, center] = [0, 1].map(|place| self.streams.meet(header.streams[place].stream));
+        let next = CenterIx(self.centers.len() as u32);
+        let number = *self.numbers.entry(center).or_insert(next);
+        if number == next {
+            self.centers.push(Center { stream: center, members: Vec::new() });
         }
-        let members = &mut self.centers.at_mut(number).members;
+        let members = &mut self.centers[number.0 as usize].members;
         if let Err(place) = members.binary_search(&account) {
             members.insert(place, account);
         }
+        let moment = Moment { at: header.occurred_at.at, seq: header.seq };
+        let change = Change { moment, center: number, ends: header.kind == Kind::AccountUnlinked };
+        self.accounts.at_mut(account.place()).add(change);
     }
 
     /// Forgets the links of an account.
     pub fn forget(&mut self, account: StreamId) {
-        if let Some(number) = self.accounts.number(account) {
-            self.accounts.at_mut(number).changes = Changes::More(Box::default());
+        if let Some(number) = self.streams.find(account).filter(|number| number.place() < self.accounts.len()) {
+            *self.accounts.at_mut(number.place()) = Changes::None;
         }
+    }
+
+    fn changes(&self, account: StreamNo) -> &[Change] {
+        self.accounts.get(account.place()).map_or(&[], Changes::as_slice)
+    }
+
+    /// How many links of an account were made and ended.
+    pub fn count(&self, account: StreamNo) -> usize {
+        self.changes(account).len()
     }
 
     /// The streams of the centers that an account was ever linked to.
     pub fn centers_of(&self, account: StreamId) -> Vec<StreamId> {
-        let changes = self.accounts.get(account).into_iter().flat_map(|account| account.changes.as_slice());
-        let mut centers: Vec<StreamId> = changes.map(|change| self.centers.at(change.center.0).stream).collect();
+        let changes = self.streams.find(account).map_or(&[][..], |account| self.changes(account));
+        let stream = |change: &Change| self.streams.name(self.centers[change.center.0 as usize].stream);
+        let mut centers: Vec<StreamId> = changes.iter().map(stream).collect();
         centers.sort_unstable();
         centers.dedup();
         centers
     }
 
     /// The center that an account is in just before `moment`, as was known then, and every other account in it.
-    pub fn group(&self, account: StreamId, moment: Moment) -> Vec<StreamId> {
+    pub fn group(&self, account: StreamNo, moment: Moment) -> impl Iterator<Item = StreamNo> {
         let view = View { decision: moment, known: true };
         let center_of =
-            |account: &Account| {
-                let seen = account.changes.as_slice().iter().filter(|change| view.sees(change.moment));
+            move |account: StreamNo| {
+                let seen = self.changes(account).iter().filter(|change| view.sees(change.moment));
                 center_at(seen.map(|change| {
                     if change.ends { What::Unlinked(change.center) } else { What::Linked(change.center) }
                 }))
             };
-        let Some(center) = self.accounts.get(account).and_then(center_of) else { return Vec::new() };
-        let Center { stream, members } = self.centers.at(center.0);
-        let members = members.iter().map(|&number| self.accounts.at(number));
-        let others = members.filter(|member| member.stream != account && center_of(member) == Some(center));
-        std::iter::once(*stream).chain(others.map(|member| member.stream)).collect()
+        center_of(account).into_iter().flat_map(move |center| {
+            let Center { stream, members } = &self.centers[center.0 as usize];
+            let others = members.iter().filter(move |&&member| member != account && center_of(member) == Some(center));
+            std::iter::once(*stream).chain(others.copied())
+        })
     }
 }
 
@@ -169,14 +172,18 @@ mod tests {
         ] {
             links.add(&header(kind, account, center, at, seq));
         }
-        let group = |account, at| links.group(id(account), Moment { at: Instant(at), seq: 9 });
+        let group = |account, moment| -> Vec<StreamId> {
+            let account = links.streams.find(id(account)).expect("it has a link");
+            links.group(account, moment).map(|number| links.streams.name(number)).collect()
+        };
+        let known = |at, seq| group(2, Moment { at: Instant(at), seq });
+        let group = |account, at| group(account, Moment { at: Instant(at), seq: 9 });
         assert_eq!(group(1, 9), []);
         assert_eq!(group(1, 15), [id(9)]);
         assert_eq!(group(1, 45), [id(9), id(2), id(3)]);
         assert_eq!(group(1, 70), [id(9), id(3)]);
         assert_eq!(group(2, 70), [id(8)]);
         assert_eq!(links.centers_of(id(2)), [id(8), id(9)]);
-        let known = |at, seq| links.group(id(2), Moment { at: Instant(at), seq });
         assert_eq!(known(70, 3), [], "the late one is not known yet");
         links.forget(id(2));
         assert_eq!(links.centers_of(id(2)), []);

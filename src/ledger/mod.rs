@@ -12,7 +12,6 @@ mod aside;
 mod attest;
 mod backup;
 mod blocks;
-mod by_stream;
 mod catalog;
 mod clock;
 mod config;
@@ -23,6 +22,7 @@ mod heads;
 mod held;
 mod keyless;
 mod leaves;
+mod line;
 mod links;
 mod load;
 mod look;
@@ -49,6 +49,7 @@ mod side_by_side;
 mod stage;
 mod status;
 mod stored;
+mod streams;
 mod survey;
 mod tree;
 mod verdicts;
@@ -376,7 +377,7 @@ impl Ledger {
 
     /// Reads the keyring again where another process may have changed it.
     fn refresh_keyring(&self) -> Result<(), LedgerError> {
-        if self.writer.is_none() {
+        if self.writer.is_none() && !self.keyring.read().expect("no holder panics").is_as_stored(self.disk())? {
             let keyring = Keyring::open(self.disk(), &Paths(&self.dir).keyring(), false)?;
             *self.keyring.write().expect("no holder panics") = keyring;
         }

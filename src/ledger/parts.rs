@@ -10,9 +10,10 @@ use super::aside::{self, Aside, cited};
 use super::groups::{AccountNo, Groups};
 use super::pass::{Pass, Problem, Report, Visit, Wanted};
 use super::read::{BadEntry, Content, Open};
+use super::streams::StreamNo;
 use super::{Ledger, LedgerError};
 use crate::attested::Attestations;
-use crate::codec::{Header, StreamId};
+use crate::codec::Header;
 use crate::fact::{Body, Kind, Source};
 use crate::merkle::{Frontier, TreeSize};
 use crate::spill::{Merged, Pile, Run, Spill};
@@ -64,7 +65,8 @@ struct Sorting {
     spill: Spill,
     piles: Vec<Pile>,
     groups: Groups,
-    accounts: HashMap<StreamId, AccountNo>,
+    /// By the numbers of their streams.
+    accounts: Vec<Option<AccountNo>>,
     centers: HashMap<u64, AccountNo>,
     /// Pairs of a conversation and an account, on piles by conversation.
     talks: Vec<Pile>,
@@ -84,7 +86,7 @@ impl Sorting {
             spill,
             piles: empty(piles),
             groups: Groups::new(piles as u16),
-            accounts: HashMap::default(),
+            accounts: Vec::new(),
             centers: HashMap::default(),
             talks: empty(TALKS),
             // What files claim is believed up to a gibibyte.
@@ -96,7 +98,7 @@ impl Sorting {
     }
 
     fn take(&mut self, visit: Visit<Kept>) -> Result<(), LedgerError> {
-        let Visit { header, hash, kept, room } = visit;
+        let Visit { header, hash, stream, kept, room } = visit;
         let bytes = &room[kept.place.clone()];
         if self.size.is_some_and(|size| header.seq >= size.0) {
             return Ok(());
@@ -116,7 +118,7 @@ impl Sorting {
                 self.piles[pile].push(&self.spill, header.seq, bytes).map_err(scratch)?;
                 None
             }
-            _ => Some(self.put(header, kept, bytes)?),
+            _ => Some(self.put(header, stream, kept, bytes)?),
         };
         // Behind damage seqs are missing.
         self.owners.resize(header.seq as usize, NOBODY);
@@ -124,9 +126,11 @@ impl Sorting {
         Ok(())
     }
 
-    fn put(&mut self, header: &Header, kept: Kept, bytes: &[u8]) -> Result<AccountNo, LedgerError> {
-        let groups = &mut self.groups;
-        let owner = *self.accounts.entry(header.streams[0].stream).or_insert_with(|| groups.add());
+    fn put(&mut self, header: &Header, stream: StreamNo, kept: Kept, bytes: &[u8]) -> Result<AccountNo, LedgerError> {
+        if self.accounts.len() <= stream.place() {
+            self.accounts.resize(stream.place() + 1, None);
+        }
+        let owner = *self.accounts[stream.place()].get_or_insert_with(|| self.groups.add());
         if let Some(center) = kept.center {
             let other = *self.centers.entry(center).or_insert(owner);
             self.groups.join(other, owner);

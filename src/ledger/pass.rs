@@ -1,29 +1,27 @@
 //! A pass over the journal that checks every entry: chains, links, leaves, levels, root, checkpoints.
 //!
-//! Entries are opened on rayon's threads, a run at a time, while those before them are checked, in order, on the thread
-//! that called. What is held grows with streams, not with entries: leaves and links are compared with the tree's files by
-//! place. Deliberately absent: what entries are for. Whoever calls says what is to be kept of each.
+//! Entries are opened on every core, a run at a time, while those before them are checked, in order, on the thread that
+//! called (`ledger/line.rs`). What is held grows with streams, not with entries: leaves and links are compared with the
+//! tree's files by place. Deliberately absent: what entries are for. Whoever calls says what is to be kept of each.
 
 use super::heads::Heads;
 use super::held::Held;
 use super::leaves::Leaves;
+use super::line::Line;
 use super::load::Extent;
 use super::read::{self, BadEntry, Buffers, Content, Open, seq_of};
 use super::stored::{Levels, level_of};
+use super::streams::StreamNo;
 use super::tree;
 use super::{Ledger, LedgerError, Paths};
-use crate::codec::{EntryHash, Header, Link};
+use crate::codec::{EntryHash, Header, Link, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Kind, Scope};
-use crate::journal::{self, Group, Location, RawEntry, SegmentId};
+use crate::journal::{self, JournalError, Location, RawEntry, SegmentId};
 use crate::keyring::{Keyring, Slot};
 use crate::merkle::{Frontier, NodeHash, TreeSize};
-use rayon::prelude::*;
 
-/// Groups opened ahead of the one that is checked.
-const AHEAD: usize = 4;
-
-/// Entries opened in one go: few enough that their memory is used again, not given back to the system and fetched anew.
+/// Entries opened in one go: few enough that they are still in the processor's cache when they are checked.
 const RUN: usize = 128;
 
 /// What a pass met that is not what was recorded, in the order met.
@@ -62,29 +60,80 @@ pub struct Visit<'a, K> {
     pub header: &'a Header,
     /// The hash of the header as stored.
     pub hash: EntryHash,
+    /// The number of its first stream.
+    pub stream: StreamNo,
     /// What was made of it.
     pub kept: K,
     /// The bytes that the entries of its run left.
     pub room: &'a [u8],
 }
 
-/// Entries that stand one after another and were opened, or are bad.
-struct Run<K> {
+/// Entries that stand one after another, as they were read.
+#[derive(Default)]
+struct Piece {
     segment: SegmentId,
-    opened: Vec<Opened<K>>,
-    room: Vec<u8>,
+    /// What is stored of them, without what nobody asks for.
+    bytes: Vec<u8>,
+    /// Seq, offset in the segment, and the lengths of header, body and content.
+    places: Vec<(u64, u32, [u32; 3])>,
 }
 
-/// An entry that was opened, or is bad: its offset, and what else is checked of it.
-type Opened<K> = (u32, Result<Sound<K>, BadEntry>);
+impl Piece {
+    /// Takes these entries in place of those that it held.
+    fn fill(&mut self, run: &[RawEntry], segment: SegmentId, content: Content) {
+        self.segment = segment;
+        self.bytes.clear();
+        self.places.clear();
+        for raw in run {
+            let content = if content == Content::Read { raw.content } else { &[] };
+            let parts = [raw.header, raw.body, content];
+            parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+            self.places.push((raw.seq, raw.offset as u32, parts.map(|part| part.len() as u32)));
+        }
+    }
+
+    fn entries(&self) -> Vec<RawEntry<'_>> {
+        let mut rest = self.bytes.as_slice();
+        let entry = |&(seq, offset, lens): &(u64, u32, [u32; 3])| {
+            let [header, body, content] = lens.map(|len| {
+                let part;
+                (part, rest) = rest.split_at(len as usize);
+                part
+            });
+            RawEntry { seq, offset: offset as usize, header, body, content }
+        };
+        self.places.iter().map(entry).collect()
+    }
+}
+
+/// Entries that stand one after another and were opened, or are bad. Its memory is used again.
+struct Run<K> {
+    segment: SegmentId,
+    headers: Vec<Result<Header, BadEntry>>,
+    /// The offset of each, and what else is checked of it.
+    opened: Vec<(u32, Result<Sound<K>, BadEntry>)>,
+    room: Vec<u8>,
+    streams: Vec<Option<StreamId>>,
+    slots: Vec<Option<Slot>>,
+    buffers: Buffers,
+}
+
+impl<K> Default for Run<K> {
+    fn default() -> Run<K> {
+        let (segment, buffers) = (SegmentId(0), Buffers::default());
+        let (headers, opened, room, streams, slots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Run { segment, headers, opened, room, streams, slots, buffers }
+    }
+}
 
 /// An entry that says what it committed to, and its leaf in the tree.
 struct Sound<K> {
-    header: Header,
     hash: EntryHash,
     leaf: NodeHash,
     /// Whether its body could be read, and whether it erased everything.
     says: Says,
+    /// Where the keys of its first stream stand, while there are any.
+    slot: Option<Slot>,
     kept: K,
 }
 
@@ -95,33 +144,44 @@ enum Says {
     Else,
 }
 
-/// Opens the entries of a group, in parallel where it is worth it.
-fn open_group<K: Send>(group: &Group, segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Vec<Run<K>> {
-    group.entries.par_chunks(RUN).map(|run| open_run(run, segment, keyring, wanted)).collect()
+impl<K> Run<K> {
+    /// These entries in place of those that it held.
+    fn open(&mut self, run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) {
+        let Run { headers, opened, room, streams, slots, buffers, .. } = self;
+        self.segment = segment;
+        headers.clear();
+        headers.extend(run.iter().map(read::header));
+        streams.clear();
+        streams.extend(headers.iter().map(|header| Some(header.as_ref().ok()?.streams[0].stream)));
+        keyring.slots_of_streams(streams, slots);
+        opened.clear();
+        room.clear();
+        let each = run.iter().zip(&*headers).zip(&*slots);
+        opened.extend(each.map(|((raw, header), slot)| {
+            let sound = match header {
+                Ok(header) => open_one(raw, header, (keyring, *slot), wanted, buffers, room),
+                Err(bad) => Err(bad.clone()),
+            };
+            (raw.offset as u32, sound)
+        }));
+    }
 }
 
 fn open_run<K>(run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Run<K> {
-    let headers: Vec<Result<Header, BadEntry>> = run.iter().map(read::header).collect();
-    // One after another, with nothing between them: then none waits for the memory of the one before.
-    let slot = |header: &Result<Header, BadEntry>| keyring.slot_of_stream(header.as_ref().ok()?.streams[0].stream);
-    let slots: Vec<Option<Slot>> = headers.iter().map(slot).collect();
-    let (mut buffers, mut room) = (Buffers::default(), Vec::new());
-    let opened = run.iter().zip(headers).zip(slots).map(|((raw, header), slot)| {
-        let sound = header.and_then(|header| open_one(raw, header, (keyring, slot), wanted, &mut buffers, &mut room));
-        (raw.offset as u32, sound)
-    });
-    Run { segment, opened: opened.collect(), room }
+    let mut opened = Run::default();
+    opened.open(run, segment, keyring, wanted);
+    opened
 }
 
 fn open_one<K>(
     raw: &RawEntry,
-    header: Header,
+    header: &Header,
     keys: (&Keyring, Option<Slot>),
     wanted: &Wanted<K>,
     buffers: &mut Buffers,
     room: &mut Vec<u8>,
 ) -> Result<Sound<K>, BadEntry> {
-    let open = read::unseal(raw, &header, keys, wanted.content, buffers)?;
+    let open = read::unseal(raw, header, keys, wanted.content, buffers)?;
     let says = match open.record {
         None => Says::Nothing,
         Some(_) if header.kind == Kind::SubjectErased => match open.said()?.map(|record| record.body) {
@@ -131,7 +191,7 @@ fn open_one<K>(
         Some(_) => Says::Else,
     };
     let (kept, hash) = ((wanted.keep)(&open, room)?, open.hash);
-    Ok(Sound { header, hash, leaf: tree::leaf(&hash), says, kept })
+    Ok(Sound { hash, leaf: tree::leaf(&hash), says, slot: keys.1, kept })
 }
 
 /// An entry found behind damage: it must be the one whose leaf the tree has.
@@ -222,20 +282,29 @@ impl<'a> Pass<'a> {
         let dir = Paths(&self.ledger.dir).journal();
         let keyring = self.ledger.keyring.read().expect("no holder panics");
         let keyring: &Keyring = &keyring;
-        let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
+        let (disk, bound) = (self.ledger.disk(), self.bound);
+        self.heads.reserve(keyring.len());
+        let line = Line::new(|piece: &Piece, run: &mut Run<K>| {
+            run.open(&piece.entries(), piece.segment, keyring, wanted);
+        });
         let end = std::thread::scope(|scope| {
-            let (disk, journal) = (self.ledger.disk(), &dir);
-            let reader = scope.spawn(move || {
-                journal::scan(disk, journal, None, |group, segment| {
-                    // Whoever checks has gone only if it failed.
-                    let _ = sender.send(open_group(group, segment, keyring, wanted));
-                    Ok::<(), LedgerError>(())
-                })
+            let reader = scope.spawn(|| {
+                let _working = line.working();
+                let end = journal::scan(disk, &dir, None, |group, segment| {
+                    for run in group.entries.chunks(RUN) {
+                        line.put(|piece: &mut Piece| piece.fill(run, segment, wanted.content)).map_err(|_| None)?;
+                    }
+                    Ok(())
+                });
+                line.end();
+                end
             });
-            for run in receiver.into_iter().flatten() {
-                self.take_run(run, self.bound, keyring, &mut visit)?;
-            }
-            reader.join().expect("reading does not panic")
+            (1..rayon::current_num_threads()).for_each(|_| drop(scope.spawn(|| line.work())));
+            line.take(|run| self.take_run(run, bound, keyring, &mut visit))?;
+            reader
+                .join()
+                .expect("reading does not panic")
+                .map_err(|error: Option<JournalError>| LedgerError::from(error.expect("nobody left before the end")))
         })?;
         self.meet(end, keyring, wanted, &mut visit)?;
         Ok(self.finish())
@@ -260,12 +329,10 @@ impl<'a> Pass<'a> {
             return self.show_behind(keyring, wanted, visit);
         }
         // The entries of the damaged group that stand before the damage are whole.
-        let intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
-            open_group(group, end.segment, keyring, wanted)
+        let mut intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
+            open_run(&group.entries, end.segment, keyring, wanted)
         })?;
-        for run in intact {
-            self.take_run(run, None, keyring, visit)?;
-        }
+        self.take_run(&mut intact, None, keyring, visit)?;
         self.note(damage.seq.max(self.frontier.size().0), Some(location), damage.what);
         self.show_behind(keyring, wanted, visit)
     }
@@ -283,10 +350,15 @@ impl<'a> Pass<'a> {
                 return Ok(());
             }
             let (stored, run) = (self.leaves.stored(raw.seq)?, open_run(&[*raw], at.segment, keyring, wanted));
-            for sound in run.opened.into_iter().filter_map(|(_, opened)| opened.ok()) {
+            let whole = run
+                .headers
+                .iter()
+                .zip(run.opened)
+                .filter_map(|(header, (_, opened))| Some((header.as_ref().ok()?, opened.ok()?)));
+            for (header, sound) in whole {
                 if stored.is_none_or(|leaf| leaf == sound.leaf) {
-                    let Sound { header, hash, kept, .. } = sound;
-                    visit(Visit { header: &header, hash, kept, room: &run.room })?;
+                    let stream = self.heads.links.streams.meet(header.streams[0].stream);
+                    visit(Visit { header, hash: sound.hash, stream, kept: sound.kept, room: &run.room })?;
                 }
             }
             Ok::<(), LedgerError>(())
@@ -297,21 +369,22 @@ impl<'a> Pass<'a> {
     /// Takes entries up to a bound.
     fn take_run<K>(
         &mut self,
-        run: Run<K>,
+        run: &mut Run<K>,
         bound: Option<u64>,
         keyring: &Keyring,
         visit: &mut impl FnMut(Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        for (offset, opened) in run.opened {
+        let streams = &self.heads.links.streams;
+        self.heads.touch(run.slots.iter().filter_map(|slot| streams.in_slot((*slot)?)));
+        for (header, (offset, opened)) in run.headers.iter().zip(run.opened.drain(..)) {
             if bound.is_some_and(|bound| self.frontier.size().0 >= bound) {
                 return Ok(());
             }
             let location = Location { segment: run.segment, offset };
-            match opened {
-                Ok(sound) => {
-                    self.take(&sound, location, keyring)?;
-                    let Sound { header, hash, kept, .. } = sound;
-                    visit(Visit { header: &header, hash, kept, room: &run.room })?;
+            match header.as_ref().map_err(BadEntry::clone).and_then(|header| Ok((header, opened?))) {
+                Ok((header, sound)) => {
+                    let stream = self.take(header, &sound, location, keyring)?;
+                    visit(Visit { header, hash: sound.hash, stream, kept: sound.kept, room: &run.room })?;
                 }
                 Err(bad) => {
                     let leaf = tree::leaf(&EntryHash([0; 32]));
@@ -324,13 +397,19 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn take<K>(&mut self, sound: &Sound<K>, location: Location, keyring: &Keyring) -> Result<(), LedgerError> {
+    fn take<K>(
+        &mut self,
+        header: &Header,
+        sound: &Sound<K>,
+        location: Location,
+        keyring: &Keyring,
+    ) -> Result<StreamNo, LedgerError> {
         let wrong_level = self.grow(sound.leaf);
-        self.check(sound, location, keyring)?;
+        let stream = self.check(header, sound, location, keyring)?;
         if let Some(level) = wrong_level {
-            self.note_level(level, sound.header.seq);
+            self.note_level(level, header.seq);
         }
-        Ok(())
+        Ok(stream)
     }
 
     /// Appends a leaf; returns the level whose file holds another hash for a subtree that it completes.
@@ -359,10 +438,16 @@ impl<'a> Pass<'a> {
         self.problems.push(Problem { seq, place, what: what.into() });
     }
 
-    fn check<K>(&mut self, sound: &Sound<K>, location: Location, keyring: &Keyring) -> Result<(), LedgerError> {
-        let Sound { header, hash, leaf, says, .. } = sound;
+    fn check<K>(
+        &mut self,
+        header: &Header,
+        sound: &Sound<K>,
+        location: Location,
+        keyring: &Keyring,
+    ) -> Result<StreamNo, LedgerError> {
+        let Sound { hash, leaf, says, slot, .. } = sound;
         self.held.note(&self.frontier);
-        let followed = self.heads.follow(header, *hash, *says != Says::Nothing);
+        let (stream, followed) = self.heads.follow(header, *hash, *says != Says::Nothing, *slot);
         if self.leaves.pass(*hash, *leaf)? {
             self.note(header.seq, Some(location), "its hash is not the one in the tree");
         } else if let Err(bad) = followed {
@@ -384,7 +469,7 @@ impl<'a> Pass<'a> {
                 self.note(header.seq, Some(location), "it erased everything, but the keys are still there");
             }
         }
-        Ok(())
+        Ok(stream)
     }
 
     fn wrong_link(&mut self, own: u64, kind: Kind, links: &[Link]) -> Result<Option<String>, LedgerError> {

@@ -58,7 +58,8 @@ pub fn stage(
         admitted,
         |facts| seal_all(facts, keyring),
         |facts, Piece { sealed, bytes }| {
-            chain.heads.touch(sealed.iter().map(|one| one.streams.0));
+            let streams = &chain.heads.links.streams;
+            chain.heads.touch(sealed.iter().filter_map(|one| streams.find(one.streams.0)));
             for (one, sealed) in facts.iter_mut().zip(sealed) {
                 chain.add(one, sealed, &bytes);
             }

@@ -9,6 +9,7 @@
 mod account;
 mod build;
 mod many;
+mod place;
 mod policies;
 
 pub(crate) use account::center_at;
@@ -192,7 +193,7 @@ impl World {
         if self.nodes.get(guess).is_some_and(|node| node.seq == seq) {
             return Some(NodeIx(guess as u32));
         }
-        self.nodes.binary_search_by_key(&seq, |node| node.seq).ok().map(|ix| NodeIx(ix as u32))
+        place::place(&self.nodes, |node| node.seq, seq).map(|ix| NodeIx(ix as u32))
     }
 
     /// An entry.
