@@ -3,14 +3,10 @@
 //! INVARIANT (frozen): `CONFIG` and every context string below are part of the format; golden files hold them.
 //! Stored bytes are hashed as they are stored, never re-encoded.
 
-mod chunk;
-
 use crate::fact::{Body, FactId, Instant, Kind, Time};
 use bincode::config::Configuration;
 use bincode::{BorrowDecode, Decode, Encode};
 use blake3::hazmat::{self, ContextKey, HasherExt as _};
-use blake3::platform::Platform;
-use chunk::Mode;
 
 /// bincode 2's standard: little-endian, variable-width integers, lengths before what they count.
 const CONFIG: Configuration = bincode::config::standard();
@@ -175,8 +171,6 @@ pub fn decode_in_place<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8], what: &'sta
 /// Keys of the contexts that every entry needs, derived once. A hasher is made of its key rather than copied: its state is
 /// sixty times as long.
 struct Contexts {
-    /// How this processor compresses.
-    platform: Platform,
     entry: ContextKey,
     commitment: ContextKey,
     nonce: ContextKey,
@@ -187,7 +181,6 @@ struct Contexts {
 }
 
 static CONTEXTS: std::sync::LazyLock<Contexts> = std::sync::LazyLock::new(|| Contexts {
-    platform: Platform::detect(),
     entry: hazmat::hash_derive_key_context(context::ENTRY),
     commitment: hazmat::hash_derive_key_context(context::COMMITMENT),
     nonce: hazmat::hash_derive_key_context(context::NONCE),
@@ -201,26 +194,14 @@ fn hasher(of: impl Fn(&Contexts) -> &ContextKey) -> blake3::Hasher {
     blake3::Hasher::new_from_context_key(of(&CONTEXTS))
 }
 
-/// The hash under a context's key of two inputs, one behind the other.
-fn derived(of: impl Fn(&Contexts) -> &ContextKey, start: &[u8], rest: &[u8]) -> [u8; 32] {
-    let short = chunk::hash(CONTEXTS.platform, of(&CONTEXTS), Mode::Material, start, rest);
-    short.unwrap_or_else(|| *hasher(of).update(start).update(rest).finalize().as_bytes())
-}
-
-/// BLAKE3 of an input, keyed.
-pub fn keyed(key: &[u8; 32], input: &[u8]) -> [u8; 32] {
-    let short = chunk::hash(CONTEXTS.platform, key, Mode::Keyed, input, &[]);
-    short.unwrap_or_else(|| *blake3::keyed_hash(key, input).as_bytes())
-}
-
 /// The hash of a header's stored bytes.
 pub fn entry_hash(header: &[u8]) -> EntryHash {
-    EntryHash(derived(|contexts| &contexts.entry, header, &[]))
+    EntryHash(*hasher(|contexts| &contexts.entry).update(header).finalize().as_bytes())
 }
 
 /// The commitment to `plaintext` under `key`: it binds even whoever made both.
 pub fn commitment(key: &[u8; 32], plaintext: &[u8]) -> Commitment {
-    Commitment(derived(|contexts| &contexts.commitment, key, plaintext))
+    Commitment(*hasher(|contexts| &contexts.commitment).update(key).update(plaintext).finalize().as_bytes())
 }
 
 /// The identity of a fact under the ledger's identity key.
@@ -235,8 +216,9 @@ pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
 /// The nonce under which an entry's body and content are sealed. The entry key is of an account and a seq; a seq is given
 /// out again when a group was undone, or a tail lost, and this tells what was sealed then from what is sealed now.
 pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
-    let hash = derived(|contexts| &contexts.nonce, &identity.0, &recorded_at.0.to_le_bytes());
-    Nonce(hash[..12].try_into().expect("a hash has 32 bytes"))
+    let mut hasher = hasher(|contexts| &contexts.nonce);
+    hasher.update(&identity.0).update(&recorded_at.0.to_le_bytes());
+    Nonce(hasher.finalize().as_bytes()[..12].try_into().expect("a hash has 32 bytes"))
 }
 
 /// The stream of a center.

@@ -848,8 +848,8 @@ impl Keyring {
 
     /// What an account's slot is found by.
     pub fn owner(&self, account: &str) -> Owner {
-        let hash = codec::keyed(&self.identity, account.as_bytes());
-        Owner(hash[..16].try_into().expect("a hash has 32 bytes"))
+        let hash = blake3::keyed_hash(&self.identity, account.as_bytes());
+        Owner(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
     }
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
@@ -861,7 +861,7 @@ impl Keyring {
         };
         let mut input = [tag; 9];
         input[1..].copy_from_slice(&seq.to_le_bytes());
-        EntryKey(codec::keyed(base.try_into().expect("32 bytes"), &input))
+        EntryKey(*blake3::keyed_hash(base.try_into().expect("32 bytes"), &input).as_bytes())
     }
 }
 
