@@ -649,7 +649,7 @@ impl Keyring {
     }
 
     /// How many slots were made.
-    pub fn len(&self) -> usize {
+    pub fn slots(&self) -> usize {
         self.slots.len
     }
 

@@ -283,7 +283,7 @@ impl<'a> Pass<'a> {
         let keyring = self.ledger.keyring.read().expect("no holder panics");
         let keyring: &Keyring = &keyring;
         let (disk, bound) = (self.ledger.disk(), self.bound);
-        self.heads.reserve(keyring.len());
+        self.heads.reserve(keyring.slots());
         let line = Line::new(|piece: &Piece, run: &mut Run<K>| {
             run.open(&piece.entries(), piece.segment, keyring, wanted);
         });

@@ -44,7 +44,7 @@ impl<const MAX: usize> Text<MAX> {
             return Err(E::custom(format!("{} bytes: expected 1 to {MAX}", text.len())));
         }
         // Most texts are ASCII without any, and pass without being decoded.
-        let may_be_control = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte >= 0x7f));
+        let may_be_control = text.bytes().fold(false, |any, byte| any | !(b' '..0x7f).contains(&byte));
         if may_be_control && text.chars().any(char::is_control) {
             return Err(E::custom("expected text without control characters"));
         }
