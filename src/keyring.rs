@@ -564,11 +564,14 @@ impl Keyring {
     pub fn is_as_stored(&self, disk: &dyn Disk) -> Result<bool, KeyringError> {
         let io = |error| KeyringError::Io(self.path.clone(), error);
         let file = disk.open(&self.path, Open::Read).map_err(io)?;
-        let mut secrets = Zeroizing::new([0; 64]);
-        file.read_exact_at(&mut *secrets, MAGIC.len() as u64).map_err(io)?;
-        let (signing, identity) = secrets.split_at(32);
-        let is_same = *signing == self.signing.to_bytes() && *identity == self.identity[..];
-        Ok(is_same && self.slots.stand_in(&*file).map_err(io)?)
+        if file.len().map_err(io)? < HEADER_LEN {
+            return Ok(false);
+        }
+        let mut header = Zeroizing::new([0; 84]);
+        file.read_exact_at(&mut *header, 0).map_err(io)?;
+        let is_sound = header[..16] == MAGIC[..] && header[80..] == crc32fast::hash(&header[..80]).to_le_bytes();
+        let is_same = header[16..48] == self.signing.as_bytes()[..] && header[48..80] == self.identity[..];
+        Ok(is_sound && is_same && self.slots.stand_in(&*file).map_err(io)?)
     }
 
     fn owners(&self) -> &Table {

@@ -178,7 +178,8 @@ struct Group {
 /// process, if not before.
 fn groups(mut lines: Lines<Box<dyn BufRead + Send>>) -> (Receiver<io::Result<Group>>, JoinHandle<()>) {
     let (sender, receiver) = mpsc::sync_channel(0);
-    let reader = std::thread::spawn(move || {
+    // Room for the deepest JSON, as the threads of the pool have.
+    let reader = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
         while let Some(lines) = next_group(&mut lines).transpose() {
             let ends = lines.is_err();
             // Nobody takes it where a group before it could not be recorded.
@@ -187,7 +188,7 @@ fn groups(mut lines: Lines<Box<dyn BufRead + Send>>) -> (Receiver<io::Result<Gro
             }
         }
     });
-    (receiver, reader)
+    (receiver, reader.expect("a thread can be had"))
 }
 
 fn parse_all(lines: Vec<Line>) -> Group {

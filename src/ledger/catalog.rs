@@ -321,6 +321,9 @@ impl Catalog {
         let mut found: Vec<_> = identities.iter().map(|identity| self.recent.get(identity)).collect();
         let (places, rest): (Vec<usize>, Vec<Identity>) =
             (0..).zip(identities).filter(|&(place, _)| found[place].is_none()).unzip();
+        if rest.is_empty() {
+            return Ok(found);
+        }
         for (place, seq) in self.ask(|index| index.ids(&rest, self.recent.first()))? {
             let found = &mut found[places[place]];
             if found.is_none() {

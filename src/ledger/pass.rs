@@ -23,6 +23,8 @@ use crate::merkle::{Frontier, NodeHash, TreeSize};
 
 /// Entries opened in one go: few enough that they are still in the processor's cache when they are checked.
 const RUN: usize = 128;
+/// Bytes of a run that gets no more entries: runs wait in line, and a text may be long.
+const FULL: usize = 256 << 10;
 
 /// What a pass met that is not what was recorded, in the order met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +169,16 @@ impl<K> Run<K> {
     }
 }
 
+/// How many of these entries are a run.
+fn run_len(entries: &[RawEntry]) -> usize {
+    let mut bytes = 0;
+    let fills = |raw: &RawEntry| {
+        bytes += raw.body.len() + raw.content.len();
+        bytes >= FULL
+    };
+    entries.iter().take(RUN).position(fills).map_or(entries.len().min(RUN), |last| last + 1)
+}
+
 fn open_run<K>(run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Run<K> {
     let mut opened = Run::default();
     opened.open(run, segment, keyring, wanted);
@@ -288,10 +300,15 @@ impl<'a> Pass<'a> {
             run.open(&piece.entries(), piece.segment, keyring, wanted);
         });
         let end = std::thread::scope(|scope| {
+            // A thread that cannot be had is a panic here.
+            let _working = line.working();
             let reader = scope.spawn(|| {
                 let _working = line.working();
                 let end = journal::scan(disk, &dir, None, |group, segment| {
-                    for run in group.entries.chunks(RUN) {
+                    let mut rest = &group.entries[..];
+                    while !rest.is_empty() {
+                        let run;
+                        (run, rest) = rest.split_at(run_len(rest));
                         line.put(|piece: &mut Piece| piece.fill(run, segment, wanted.content)).map_err(|_| None)?;
                     }
                     Ok(())
@@ -505,5 +522,20 @@ impl<'a> Pass<'a> {
         }
         self.problems.sort_by_key(|problem| problem.seq);
         Report { size, root: self.frontier.root(), problems: self.problems }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_once_it_is_long() {
+        let long = vec![0; FULL];
+        let entry = |len: usize| RawEntry { seq: 0, offset: 0, header: &[], body: &long[..len], content: &long[..len] };
+        for (len, run) in [(0, RUN), (100, RUN), (FULL / 4, 2), (FULL, 1)] {
+            assert_eq!(run_len(&vec![entry(len); 3 * RUN]), run, "{len}");
+            assert_eq!(run_len(&[entry(len)]), 1, "{len}");
+        }
     }
 }
