@@ -305,16 +305,11 @@ impl Index {
         Ok(found)
     }
 
-    fn find_in_runs(&self, term: Term) -> Result<Vec<u64>, IndexError> {
+    /// The seqs of entries with a term, ascending; a few may not have it.
+    pub fn find(&self, term: Term) -> Result<Vec<u64>, IndexError> {
         let mut found = Vec::new();
         let mut runs = self.runs.iter();
         runs.try_for_each(|run| run.find(term.key(), &mut found)).map_err(|error| self.fail(error))?;
-        Ok(found)
-    }
-
-    /// The seqs of entries with a term, ascending; a few may not have it.
-    pub fn find(&self, term: Term) -> Result<Vec<u64>, IndexError> {
-        let mut found = self.find_in_runs(term)?;
         let from = found.len();
         found.extend(self.recent.find(term));
         found[from..].reverse();
