@@ -391,7 +391,7 @@ fn messages(file: &str) -> Vec<String> {
 #[test]
 fn every_refusal_has_a_row_that_says_what_to_do() {
     let files =
-        ["src/ledger/error.rs", "src/ledger/read.rs", "src/journal/mod.rs", "src/keyring.rs", "src/index/mod.rs"];
+        ["src/ledger/error.rs", "src/ledger/read.rs", "src/journal/mod.rs", "src/keyring/mod.rs", "src/index/mod.rs"];
     let mut expected: Vec<String> = files.iter().flat_map(|file| messages(file)).collect();
     let document =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate.md")).expect("there");

@@ -15,7 +15,7 @@ use super::{Config, Ledger, LedgerError, Paths, system_now, tree};
 use crate::codec;
 use crate::disk::{Disk, RealDisk};
 use crate::journal::{self, JournalError, SegmentId};
-use crate::keyring::Keyring;
+use crate::keyring::{self, Keyring};
 use crate::merkle::{Frontier, NodeHash, TreeHead};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
@@ -129,7 +129,7 @@ fn check_keys(
     manifest: &Manifest,
     before: Option<&Manifest>,
 ) -> Result<(), LedgerError> {
-    let streams = Keyring::streams(path, bytes)?;
+    let streams = keyring::streams(path, bytes)?;
     let pass = |segments: &[Copied]| {
         let mut keyless = Keyless::default();
         for copied in segments {
@@ -146,7 +146,7 @@ fn check_keys(
     let covered = before.is_some_and(|before| {
         let old = before.keyring.as_ref().and_then(|copy| copy.read(to).ok());
         let same = old.map(|mut old| {
-            let more = Keyring::is_later(&old, bytes);
+            let more = keyring::is_later(&old, bytes);
             old.zeroize();
             more
         });
@@ -179,11 +179,11 @@ impl Moment {
         for _ in 0..TRIES {
             let (bound, leaves) = Moment::bound(paths)?;
             let mut again = read()?;
-            let same = Keyring::same_keys(&keys, &again);
+            let same = keyring::same_keys(&keys, &again);
             keys.zeroize();
             if same {
                 // A slot that is being written is read anew.
-                if Keyring::check(&path, &again).is_ok() {
+                if keyring::check(&path, &again).is_ok() {
                     return Ok(Moment { bound, leaves, keyring: Some(again) });
                 }
                 again = read()?;
