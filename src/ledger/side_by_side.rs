@@ -1,13 +1,24 @@
-//! Work on both cores, where there is enough of it: handing a little to another thread takes longer than doing it.
+//! Work on every core, where there is enough of it: handing a little to another thread takes longer than doing it.
+//!
+//! The thread that asks works as well, and the others are one fewer than there are cores. With as many as there are cores,
+//! which is what rayon's own pool has, one that is woken is often put on the core of the thread that asks, and stands behind
+//! it there for milliseconds while another core idles.
 
 use rayon::prelude::*;
-use std::sync::Mutex;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 
 /// Fewer than so many are not worth another thread.
 const WORTH_A_THREAD: usize = 64;
 /// So many are handed out at a time.
 const PIECE: usize = 32;
+
+/// The other threads; none where the system gives none.
+static OTHERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build().ok()
+});
 
 /// What `map` makes of pieces of them, in order.
 pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
@@ -16,7 +27,7 @@ pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Sync) -
     }
     let pieces: Vec<_> = all.chunks(PIECE).map(|piece| (piece, Mutex::new(None))).collect();
     let next = AtomicUsize::new(0);
-    on_every_thread(|| {
+    on_every_core(|| {
         while let Some((piece, made)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
             *made.lock().expect("no holder panics") = Some(map(piece));
         }
@@ -28,18 +39,16 @@ pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Sync) -
 /// Does both, the first on this thread, which may wait for the disk, the other at the same time where there are enough
 /// entries.
 pub fn side_by_side<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    if entries < WORTH_A_THREAD {
-        return (one(), other());
-    }
+    let Some(others) = OTHERS.as_ref().filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
     let mut theirs = None;
-    let ours = rayon::in_place_scope(|scope| {
+    let ours = others.in_place_scope(|scope| {
         scope.spawn(|_| theirs = Some(other()));
         one()
     });
     (ours, theirs.expect("a scope ends once all of it is done"))
 }
 
-/// Does both, at the same time where there are enough entries.
+/// Does both, at the same time where there are enough entries, among threads that were asked to work.
 pub fn both<A: Send, B: Send>(
     entries: usize,
     one: impl FnOnce() -> A + Send,
@@ -66,14 +75,14 @@ pub fn in_order<T: Send, R: Send>(
     }
     let pieces = all.chunks_mut(PIECE).map(|piece| Mutex::new((piece, None))).collect();
     let line = Line { pieces, next: AtomicUsize::new(0), taken: Mutex::new((0, &mut take)), make };
-    on_every_thread(|| line.work());
+    on_every_core(|| line.work());
 }
 
-/// Has as many threads as there are cores work, this one among them: asleep it would leave its core to nobody, for others take
-/// about half a millisecond to be brought there.
-fn on_every_thread(work: impl Fn() + Sync) {
-    rayon::in_place_scope(|scope| {
-        (1..rayon::current_num_threads()).for_each(|_| scope.spawn(|_| work()));
+/// Has every core work, this thread among them.
+fn on_every_core(work: impl Fn() + Sync) {
+    let Some(others) = &*OTHERS else { return work() };
+    others.in_place_scope(|scope| {
+        (0..others.current_num_threads()).for_each(|_| scope.spawn(|_| work()));
         work();
     });
 }
