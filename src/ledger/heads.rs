@@ -12,6 +12,9 @@ use crate::fact::{Kind, Moment};
 use crate::keyring::Slot;
 use foldhash::HashMap;
 
+/// The streams that an entry extends.
+pub type Extended = (StreamNo, Option<StreamNo>);
+
 /// Where every stream stands.
 #[derive(Default)]
 pub struct Heads {
@@ -30,10 +33,37 @@ pub struct Heads {
 impl Heads {
     /// The next link of a stream.
     pub fn next(&self, stream: StreamId) -> StreamLink {
-        match self.head(stream) {
+        match self.links.streams.find(stream) {
+            Some(number) => self.next_of(number),
+            None => StreamLink { stream, revision: 0, previous: EntryHash([0; 32]) },
+        }
+    }
+
+    /// The streams that an entry is to extend, by number; `slot` is where the keys of the first stand.
+    pub fn meet(&mut self, (first, center): (StreamId, Option<StreamId>), slot: Option<Slot>) -> Extended {
+        let streams = &mut self.links.streams;
+        (streams.meet_in(slot, first), center.map(|center| streams.meet(center)))
+    }
+
+    /// The next link of each of them.
+    pub fn links_of(&self, (first, center): Extended) -> Vec<StreamLink> {
+        std::iter::once(first).chain(center).map(|number| self.next_of(number)).collect()
+    }
+
+    fn next_of(&self, number: StreamNo) -> StreamLink {
+        let stream = self.links.streams.name(number);
+        match self.head_of(number) {
             Some(&Head { revision, hash, .. }) => StreamLink { stream, revision: revision + 1, previous: hash },
             None => StreamLink { stream, revision: 0, previous: EntryHash([0; 32]) },
         }
+    }
+
+    /// Takes an entry that extends them.
+    pub fn append(&mut self, (first, center): Extended, header: &Header, hash: EntryHash) {
+        for (number, link) in std::iter::once(first).chain(center).zip(&header.streams) {
+            self.put(number, Head { stream: link.stream, revision: link.revision, hash });
+        }
+        self.note(header, true);
     }
 
     /// The revision that a stream is at.
@@ -56,23 +86,10 @@ impl Heads {
 
     /// Takes an entry as the last of its streams.
     pub fn take(&mut self, entry: &Entry) {
-        if entry.record.is_some() {
-            return self.extend(&entry.header, entry.hash);
+        for link in &entry.header.streams {
+            self.set(link.stream, link.revision, entry.hash);
         }
-        self.stand_at(&entry.header, entry.hash);
-        self.note(&entry.header, false);
-    }
-
-    /// As [`Heads::take`], where the body can be read.
-    pub fn extend(&mut self, header: &Header, hash: EntryHash) {
-        self.stand_at(header, hash);
-        self.note(header, true);
-    }
-
-    fn stand_at(&mut self, header: &Header, hash: EntryHash) {
-        for link in &header.streams {
-            self.set(link.stream, link.revision, hash);
-        }
+        self.note(&entry.header, entry.record.is_some());
     }
 
     /// Takes an entry, as [`Heads::take`] does, whether or not it extends its streams and pins what it must. `slot` is where
@@ -149,7 +166,8 @@ impl Heads {
         self.pins_of(self.links.streams.find(account), moment)
     }
 
-    fn pins_of(&self, account: Option<StreamNo>, moment: Moment) -> [u8; 32] {
+    /// The same for an account by number; none where nothing is known of it.
+    pub fn pins_of(&self, account: Option<StreamNo>, moment: Moment) -> [u8; 32] {
         let group = account.into_iter().flat_map(|account| self.links.group(account, moment));
         let mut heads = Vec::with_capacity(2 * self.policies.len());
         heads.extend(self.policies.iter().copied().chain(group).filter_map(|number| self.head_of(number).copied()));

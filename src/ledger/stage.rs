@@ -59,7 +59,7 @@ pub fn stage(
         |facts| seal_all(facts, keyring),
         |facts, Piece { sealed, bytes }| {
             let streams = &chain.heads.links.streams;
-            chain.heads.touch(sealed.iter().filter_map(|one| streams.find(one.streams.0)));
+            chain.heads.touch(facts.iter().filter_map(|one| streams.in_slot(one.slot?)));
             for (one, sealed) in facts.iter_mut().zip(sealed) {
                 chain.add(one, sealed, &bytes);
             }
@@ -136,7 +136,7 @@ impl Chain<'_> {
         let mut links = std::mem::take(&mut one.links);
         links.iter_mut().for_each(|link| self.fill_in(link));
         let kind = one.fact.kind();
-        let (first, center) = sealed.streams;
+        let extended = self.heads.meet(sealed.streams, one.slot);
         let moment = Moment { at: one.fact.time.at, seq: one.seq };
         let header = Header {
             seq: one.seq,
@@ -144,8 +144,8 @@ impl Chain<'_> {
             kind,
             occurred_at: one.fact.time,
             recorded_at: one.recorded_at,
-            pins: (kind == Kind::DecisionMade).then(|| self.heads.pins(first, moment)),
-            streams: std::iter::once(first).chain(center).map(|stream| self.heads.next(stream)).collect(),
+            pins: (kind == Kind::DecisionMade).then(|| self.heads.pins_of(Some(extended.0), moment)),
+            streams: self.heads.links_of(extended),
             links,
             body: sealed.body_commitment,
             content: sealed.content_commitment,
@@ -154,7 +154,7 @@ impl Chain<'_> {
         codec::encode_into(&header, &mut self.header);
         let hash = codec::entry_hash(&self.header);
         self.frames.push(&self.header, &bytes[sealed.body], &bytes[sealed.content]);
-        self.heads.extend(&header, hash);
+        self.heads.append(extended, &header, hash);
         self.staged.push(Staged { hash, terms: sealed.terms });
     }
 
