@@ -42,10 +42,10 @@ fn below(state: &mut u64, n: u64) -> u64 {
     (mixed ^ mixed >> 31) % n
 }
 
-/// Something that happens to one of a few accounts: most of it changes what the next decision pins.
-fn happening(number: u64, random: &mut u64) -> Value {
-    let (id, subject) = (format!("e{number}"), format!("facebook/{}", below(random, 6)));
-    let center = json!({ "center": format!("c{}", below(random, 2)) });
+/// Something that happens to one of `accounts` accounts: most of it changes what the next decision pins.
+fn happening(number: u64, accounts: u64, random: &mut u64) -> Value {
+    let (id, subject) = (format!("e{number}"), format!("facebook/{}", below(random, accounts)));
+    let center = json!({ "center": format!("c{}", below(random, accounts / 3)) });
     match below(random, 20) {
         0..4 => event(&id, "account.linked", &subject, center),
         4..6 => event(&id, "account.unlinked", &subject, center),
@@ -84,7 +84,7 @@ fn what_is_appended_behind_a_run_goes_on_as_if_all_had_been_read() {
                 let group: Vec<Value> = (0..1 + below(&mut random, 12))
                     .map(|_| {
                         number += 1;
-                        happening(number, &mut random)
+                        happening(number, 6, &mut random)
                     })
                     .collect();
                 let outcomes = ledger.append_each(facts(&group), Clock::Ledger).expect("appended");
@@ -107,6 +107,28 @@ fn what_is_appended_behind_a_run_goes_on_as_if_all_had_been_read() {
         }
         check_ledger(&scratch);
     }
+}
+
+/// Groups that are large enough to be looked up on all threads, about accounts of which most are met again.
+#[test]
+fn large_groups_behind_a_run_go_on_as_well() {
+    let (mut random, mut number, scratch) = (8, 0, Scratch::new());
+    open(&scratch.path()).append(facts(&[policy("p", "house0")])).expect("appended");
+    for round in 0..5 {
+        let ledger = open(&scratch.path());
+        for _ in 0..2 {
+            let happened = (0..400).map(|_| {
+                number += 1;
+                happening(number, 150, &mut random)
+            });
+            // An erasure would end its group.
+            let group: Vec<Value> = happened.filter(|event| event["type"] != "inforce.subject.erased").collect();
+            ledger.append(facts(&group)).expect("appended");
+        }
+        ledger.close().expect("closed");
+        assert_eq!(scratch.read().verify().expect("verifies").problems, vec![], "round {round}");
+    }
+    check_ledger(&scratch);
 }
 
 trait CopiedOpen {

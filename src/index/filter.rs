@@ -7,7 +7,8 @@ use super::page::ROOM;
 
 /// Bits of a block: a line of a processor's cache, so that an absent key costs one access to memory.
 const BLOCK: usize = 512;
-const BLOCKS: usize = ROOM * 8 / BLOCK;
+/// Blocks a page.
+pub const BLOCKS: usize = ROOM * 8 / BLOCK;
 /// Bits of a block that a key sets.
 const PROBES: u32 = 6;
 /// Keys a page: twelve bits for each, so that about one absent key in 150 is looked up in vain.
@@ -23,26 +24,57 @@ pub fn page_of(key: u64, pages: u64) -> u64 {
     ((u128::from(key) * u128::from(pages)) >> super::run::KEY_BITS) as u64
 }
 
+/// A block in memory, where it stands in one line of the cache.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub struct Block([u8; BLOCK / 8]);
+
+/// The blocks of a page.
+pub fn blocks(page: &[u8]) -> impl Iterator<Item = Block> {
+    page.as_chunks().0.iter().map(|&bytes| Block(bytes))
+}
+
 /// Notes a key in its page.
 pub fn insert(page: &mut [u8], key: u64) {
-    let (start, probes) = probes(key);
-    probes.for_each(|bit| page[start + bit / 8] |= 1 << (bit % 8));
+    let hash = hash(key);
+    let start = block_of(hash) * (BLOCK / 8);
+    bits(hash).for_each(|bit| page[start + bit / 8] |= 1 << (bit % 8));
 }
 
-/// False if the key was never noted in its page. Whatever a probe says, the next one is made: a processor that need not guess
-/// goes on to other keys while it waits for memory.
+/// False if the key was never noted in its page.
 pub fn may_hold(page: &[u8], key: u64) -> bool {
-    let (start, probes) = probes(key);
-    let Some(block) = page.get(start..start + BLOCK / 8) else { return false };
-    probes.fold(1, |held, bit| held & block[bit / 8] >> (bit % 8)) & 1 == 1
+    let hash = hash(key);
+    page.as_chunks().0.get(block_of(hash)).is_some_and(|block| has_all(block, hash))
 }
 
-/// Where a key's block begins in its page, and which bits of it are the key's.
-fn probes(key: u64) -> (usize, impl Iterator<Item = usize>) {
-    let hash = (key ^ key >> 17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let block = (((hash >> 32) * BLOCKS as u64) >> 32) as usize;
+/// The same of each key, of the blocks of all pages. Every block is touched first, with nothing else between: a processor that
+/// waits for the memory of one goes on to the next.
+pub fn may_hold_each(blocks: &[Block], keys: &[u64]) -> Vec<bool> {
+    let pages = (blocks.len() / BLOCKS) as u64;
+    let block = |key: u64, hash: u64| &blocks[page_of(key, pages) as usize * BLOCKS + block_of(hash)].0;
+    let touched = keys.iter().fold(0, |touched, &key| touched ^ block(key, hash(key))[0]);
+    std::hint::black_box(touched);
+    keys.iter().map(|&key| (key, hash(key))).map(|(key, hash)| has_all(block(key, hash), hash)).collect()
+}
+
+/// Whatever a probe says, the next one is made: nothing is to be guessed.
+fn has_all(block: &[u8; BLOCK / 8], hash: u64) -> bool {
+    bits(hash).fold(1, |held, bit| held & block[bit / 8] >> (bit % 8)) & 1 == 1
+}
+
+fn hash(key: u64) -> u64 {
+    (key ^ key >> 17).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// A key's block in its page.
+fn block_of(hash: u64) -> usize {
+    (((hash >> 32) * BLOCKS as u64) >> 32) as usize
+}
+
+/// Which bits of its block are a key's.
+fn bits(hash: u64) -> impl Iterator<Item = usize> {
     let bits = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    (block * (BLOCK / 8), (1..=PROBES).map(move |n| (bits >> (64 - 9 * n)) as usize % BLOCK))
+    (1..=PROBES).map(move |n| (bits >> (64 - 9 * n)) as usize % BLOCK)
 }
 
 #[cfg(test)]
@@ -62,5 +94,9 @@ mod tests {
         assert!((0..held).map(key).all(|key| may_hold(&filter[page(key)], key)));
         let wrong = (held..held + 100_000).map(key).filter(|&key| may_hold(&filter[page(key)], key)).count();
         assert!(wrong < 1000, "{wrong} of 100,000");
+        let keys = (0..2 * held).map(key).collect::<Vec<_>>();
+        let one_by_one = keys.iter().map(|&key| may_hold(&filter[page(key)], key)).collect::<Vec<_>>();
+        let blocks = filter.iter().flat_map(|page| blocks(page)).collect::<Vec<_>>();
+        assert_eq!(may_hold_each(&blocks, &keys), one_by_one);
     }
 }

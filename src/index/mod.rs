@@ -37,6 +37,8 @@ pub const RUN: u64 = 1 << 18;
 const FAN: usize = 4;
 /// Postings that a merge goes on for with each one that is added: as many as there are sizes, and some to spare.
 const PACE: usize = 8;
+/// Postings that a merge goes on for at a time.
+const STRIDE: usize = 1 << 12;
 /// Postings that a merge goes on for at a close: a fraction of a second.
 const TIDY: usize = 1 << 22;
 /// Runs that a look-up may have to ask.
@@ -65,6 +67,8 @@ pub struct Index {
     /// Ascending, without a gap.
     runs: Vec<Arc<Run>>,
     merge: Option<Merge>,
+    /// Postings that the merge is behind by.
+    owed: usize,
     /// False once merging failed.
     may_merge: bool,
     /// Erasures below this seq have left no trace here.
@@ -117,6 +121,7 @@ impl Index {
             path: path.to_owned(),
             catalogue: None,
             merge: None,
+            owed: 0,
             may_merge: true,
             purged: runs.iter().map(|run| run.meta.purged).min().unwrap_or(0),
             recent: Recent::new(covered),
@@ -165,7 +170,12 @@ impl Index {
         assert_eq!(seq, self.covered + self.recent.entries(), "entries are indexed in order");
         self.recent.add(location, terms);
         self.last = Some((group, hash.0));
-        self.merge_on(PACE * terms.len())
+        self.owed += PACE * terms.len();
+        if self.owed < STRIDE {
+            return Ok(());
+        }
+        let owed = std::mem::take(&mut self.owed);
+        self.merge_on(owed)
     }
 
     /// True if a run is to be written: as many entries as one has are in memory.

@@ -55,7 +55,23 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a number off the front of `bytes`.
+#[inline]
 pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    match **bytes {
+        // Most are short: what a page says is read one number after another.
+        [one, ref rest @ ..] if one < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(one))
+        }
+        [one, two, ref rest @ ..] if two < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(one & 0x7f) | u64::from(two) << 7)
+        }
+        _ => take_long_varint(bytes),
+    }
+}
+
+fn take_long_varint(bytes: &mut &[u8]) -> Option<u64> {
     let (mut value, mut shift) = (0, 0);
     loop {
         let (&byte, rest) = bytes.split_first()?;
@@ -69,6 +85,7 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Takes a number of `width` bytes, the lowest first.
+#[inline]
 pub fn take_fixed(bytes: &mut &[u8], width: usize) -> Option<u64> {
     let (number, rest) = bytes.split_at_checked(width)?;
     *bytes = rest;

@@ -4,8 +4,9 @@
 //! both; a footer. It is written beside its name, synced, and moved there, so one that is named is whole; its footer says
 //! what it covers, so runs are found again without anything else. `docs/format.md`, "index", has the bytes.
 
+use super::GroupStart;
+use super::filter::{self, Block};
 use super::page::{self, PAGE, Range};
-use super::{GroupStart, filter};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -126,13 +127,14 @@ pub struct Run {
 /// A filter that may be held in memory, and how often its pages were read.
 #[derive(Default)]
 struct Kept {
-    pages: OnceLock<Vec<u8>>,
+    blocks: OnceLock<Vec<Block>>,
     asked: AtomicU64,
 }
 
 impl Kept {
-    fn is_worth_it(&self, pages: u64) -> bool {
-        self.pages.get().is_some() || self.asked.fetch_add(1, Ordering::Relaxed) >= pages
+    /// True once as many pages were asked for one by one; so many more are now.
+    fn is_worth_it(&self, pages: u64, more: u64) -> bool {
+        self.blocks.get().is_some() || self.asked.fetch_add(more, Ordering::Relaxed) >= pages
     }
 }
 
@@ -224,32 +226,37 @@ impl Run {
         Ok(page)
     }
 
-    /// False if the run holds nothing of a key.
-    fn may_hold(&self, key: u64) -> io::Result<bool> {
-        let number = filter::page_of(key, self.sections.filter);
-        // Read as a whole once as many were asked for one by one: a single look-up pays for a page.
-        let Some(kept) = self.filter.as_ref().filter(|kept| kept.is_worth_it(self.sections.filter)) else {
-            return Ok(filter::may_hold(&self.page(1 + number)?, key));
+    /// For each key, false if the run holds nothing of it.
+    fn may_hold(&self, keys: &[u64]) -> io::Result<Vec<bool>> {
+        if let Some(blocks) = self.filter(keys.len() as u64)? {
+            return Ok(filter::may_hold_each(blocks, keys));
+        }
+        let number = |key| 1 + filter::page_of(key, self.sections.filter);
+        keys.iter().map(|&key| Ok(filter::may_hold(&self.page(number(key))?, key))).collect()
+    }
+
+    /// The filter, which `more` keys are looked up in, where it is in memory. It is read as a whole once as many pages were asked
+    /// for one by one: a single look-up pays for a page.
+    fn filter(&self, more: u64) -> io::Result<Option<&[Block]>> {
+        let Some(kept) = self.filter.as_ref().filter(|kept| kept.is_worth_it(self.sections.filter, more)) else {
+            return Ok(None);
         };
-        let pages = match kept.pages.get() {
-            Some(pages) => pages,
-            None => {
-                let mut bytes = vec![0; self.sections.filter as usize * PAGE];
-                self.file.read_exact_at(&mut bytes, PAGE as u64)?;
-                let opened = (1..)
-                    .zip(bytes.chunks_exact(PAGE))
-                    .map(|(number, page)| page::open(self.meta.range, number, page).ok_or(BadPage(number)));
-                let pages = opened.collect::<Result<Vec<_>, _>>()?;
-                kept.pages.get_or_init(|| pages.concat())
-            }
-        };
-        let start = number as usize * page::ROOM;
-        Ok(pages.get(start..start + page::ROOM).is_some_and(|page| filter::may_hold(page, key)))
+        if let Some(blocks) = kept.blocks.get() {
+            return Ok(Some(blocks));
+        }
+        let mut bytes = vec![0; self.sections.filter as usize * PAGE];
+        self.file.read_exact_at(&mut bytes, PAGE as u64)?;
+        let count = self.sections.filter as usize * filter::BLOCKS;
+        let mut blocks = Vec::with_capacity(count);
+        for (number, page) in (1..).zip(bytes.chunks_exact(PAGE)) {
+            blocks.extend(filter::blocks(page::open(self.meta.range, number, page).ok_or(BadPage(number))?));
+        }
+        if blocks.len() == count { Ok(Some(kept.blocks.get_or_init(|| blocks))) } else { Err(BadPage(1).into()) }
     }
 
     /// The seqs of each key, ascending, appended to `found` with the key's place. The filter is asked for all of them first.
     pub fn find_all(&self, keys: &[u64], found: &mut Vec<(usize, u64)>) -> io::Result<()> {
-        let held = keys.iter().map(|&key| self.may_hold(key)).collect::<io::Result<Vec<bool>>>()?;
+        let held = self.may_hold(keys)?;
         for (place, &key) in keys.iter().enumerate().filter(|&(place, _)| held[place]) {
             let mut seqs = Vec::new();
             self.find_held(key, &mut seqs)?;
@@ -260,7 +267,7 @@ impl Run {
 
     /// The seqs of a key, ascending, appended to `found`.
     pub fn find(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {
-        if self.may_hold(key)? { self.find_held(key, found) } else { Ok(()) }
+        if self.may_hold(&[key])?[0] { self.find_held(key, found) } else { Ok(()) }
     }
 
     fn find_held(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {

@@ -12,7 +12,7 @@ pub use group::{Damage, Frames, Group, RawEntry, groups, read_frame};
 pub use resync::{Gap, each_intact, segments};
 pub use segment::{SegmentId, first_seq, path_of as segment_path, read_first_seq};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use segment::{HEADER_LEN, Segment};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -295,5 +295,40 @@ pub fn first_location(segment: SegmentId) -> Location {
 
 /// Reads one entry's frame.
 pub fn read_entry(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
-    segment::read_frame(disk, dir, at)
+    segment::read_frame(&*segment::open_to_read(disk, dir, at.segment)?, dir, at, Vec::new())
+}
+
+/// Segments that an [`EntryReader`] keeps open.
+const KEPT_OPEN: usize = 8;
+
+/// Reads single entries one after another, in the same memory; segments that it read lately stay open.
+pub struct EntryReader<'a> {
+    disk: &'a dyn Disk,
+    dir: PathBuf,
+    open: Vec<(SegmentId, Box<dyn DiskFile>)>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> EntryReader<'a> {
+    /// Of the journal in the folder `dir`; nothing is opened yet.
+    pub fn new(disk: &'a dyn Disk, dir: PathBuf) -> EntryReader<'a> {
+        EntryReader { disk, dir, open: Vec::new(), bytes: Vec::new() }
+    }
+
+    /// One entry's frame, as [`read_entry`] reads it.
+    pub fn read(&mut self, at: Location) -> Result<&[u8], JournalError> {
+        let place = match self.open.iter().position(|(segment, _)| *segment == at.segment) {
+            Some(place) => place,
+            None => {
+                let file = segment::open_to_read(self.disk, &self.dir, at.segment)?;
+                if self.open.len() == KEPT_OPEN {
+                    self.open.remove(0);
+                }
+                self.open.push((at.segment, file));
+                self.open.len() - 1
+            }
+        };
+        self.bytes = segment::read_frame(&*self.open[place].1, &self.dir, at, std::mem::take(&mut self.bytes))?;
+        Ok(&self.bytes)
+    }
 }

@@ -85,12 +85,16 @@ pub fn read_first_seq(disk: &dyn Disk, dir: &Path, id: SegmentId) -> Result<Opti
     Ok(first_seq(&bytes).filter(|_| whole))
 }
 
-/// Reads the frame at `at`.
-pub fn read_frame(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, JournalError> {
-    let path = path_of(dir, at.segment);
-    let io = |error| JournalError::Io(path.clone(), error);
-    let file = disk.open(&path, Open::Read).map_err(|error| unreadable(&path, error))?;
-    let mut bytes = vec![0; 1024];
+/// Opens a segment to read single frames of it.
+pub fn open_to_read(disk: &dyn Disk, dir: &Path, id: SegmentId) -> Result<Box<dyn DiskFile>, JournalError> {
+    let path = path_of(dir, id);
+    disk.open(&path, Open::Read).map_err(|error| unreadable(&path, error))
+}
+
+/// Reads the frame at `at` of its open segment into `bytes`, whose room is used again.
+pub fn read_frame(file: &dyn DiskFile, dir: &Path, at: Location, mut bytes: Vec<u8>) -> Result<Vec<u8>, JournalError> {
+    let io = |error| JournalError::Io(path_of(dir, at.segment), error);
+    bytes.resize(1024, 0);
     let read = file.read_at(&mut bytes, u64::from(at.offset)).map_err(io)?;
     bytes.truncate(read);
     let len = group::frame_len(&bytes).map_or(0, |len| len + 8);

@@ -1,8 +1,8 @@
 //! What the writer knows without reading the journal: all of it can be told again from there.
 
 use super::admission::{Admitted, Last};
+use super::fetched::Fetched;
 use super::heads::Heads;
-use super::links::is_link;
 use super::load::Extent;
 use super::read::{self, BadEntry};
 use super::recent_ids::RecentIds;
@@ -11,14 +11,13 @@ use super::side_by_side::both;
 use super::stage::{self, Staged};
 use super::tree::{self, Grown, Tree};
 use super::{LedgerError, Options, Paths};
-use crate::codec::{self, EntryHash, Header, Identity, StreamId};
+use crate::codec::{self, EntryHash, Header, Identity};
 use crate::entry::Entry;
 use crate::fact::{Body, Instant, Kind, Scope};
 use crate::index::{Field, GroupStart, Index, IndexError, Term};
-use crate::journal::{self, Group, Location, SegmentId};
+use crate::journal::{self, EntryReader, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::Frontier;
-use foldhash::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 
@@ -42,14 +41,7 @@ pub struct Catalog {
     /// True if the index is not that of this journal: nothing more is added, and it is rebuilt before it is used.
     stale: bool,
     /// What was looked up of `heads`; `None` where they are whole.
-    fetched: Option<Fetched>,
-}
-
-/// Streams whose links were looked up.
-#[derive(Default)]
-struct Fetched {
-    accounts: HashSet<StreamId>,
-    centers: HashSet<StreamId>,
+    pub(super) fetched: Option<Fetched>,
 }
 
 impl Catalog {
@@ -150,101 +142,6 @@ impl Catalog {
         }
     }
 
-    fn fetch(&mut self, admitted: &[Admitted], keyring: &Keyring) -> Result<(), LedgerError> {
-        if self.fetched.is_none() {
-            return Ok(());
-        }
-        let stream = |one: &Admitted| {
-            let slot = one.slot.or_else(|| keyring.slot_of(&one.fact.subject));
-            slot.filter(|_| stage::has_account(one.fact.kind())).map(|slot| keyring.stream(slot))
-        };
-        for one in admitted {
-            let Some(stream) = stream(one) else { continue };
-            self.fetch_account(stream)?;
-            if one.fact.kind() == Kind::DecisionMade {
-                self.fetch_group(stream, keyring)?;
-            }
-        }
-        for one in admitted {
-            let (Body::AccountLinked { center } | Body::AccountUnlinked { center }) = &one.fact.body else { continue };
-            if let Some(stream) = stream(one) {
-                self.fetch_group(stream, keyring)?;
-            }
-            self.fetch_center(codec::center_stream(center), keyring)?;
-        }
-        Ok(())
-    }
-
-    /// Looks up where an account's stream stands.
-    pub fn fetch_account(&mut self, stream: StreamId) -> Result<(), LedgerError> {
-        self.fetch_head(stream, Term::stream(Field::Account, &stream))
-    }
-
-    /// Looks up where a center's stream stands, and every account that was ever linked to it.
-    pub fn fetch_center(&mut self, center: StreamId, keyring: &Keyring) -> Result<(), LedgerError> {
-        if self.fetched.as_mut().is_none_or(|fetched| !fetched.centers.insert(center)) {
-            return Ok(());
-        }
-        let term = Term::stream(Field::Center, &center);
-        self.fetch_head(center, term)?;
-        let mut members = HashSet::default();
-        for seq in self.postings(term)? {
-            let (header, _) = self.stored_header(seq)?;
-            if is_link(&header) && header.streams[1].stream == center {
-                members.insert(header.streams[0].stream);
-            }
-        }
-        for member in members {
-            self.fetch_account(member)?;
-            self.fetch_links(member, keyring)?;
-        }
-        Ok(())
-    }
-
-    /// Looks up an account's links, and every center that they name.
-    fn fetch_group(&mut self, account: StreamId, keyring: &Keyring) -> Result<(), LedgerError> {
-        self.fetch_links(account, keyring)?;
-        self.heads.links.centers_of(account).into_iter().try_for_each(|center| self.fetch_center(center, keyring))
-    }
-
-    fn fetch_links(&mut self, account: StreamId, keyring: &Keyring) -> Result<(), LedgerError> {
-        if self.fetched.as_mut().is_none_or(|fetched| !fetched.accounts.insert(account)) {
-            return Ok(());
-        }
-        // The tail may have told some of them.
-        self.heads.links.forget(account);
-        if keyring.slot_of_stream(account).is_none() {
-            return Ok(());
-        }
-        for seq in self.postings(Term::stream(Field::Links, &account))? {
-            let (header, _) = self.stored_header(seq)?;
-            if is_link(&header) && header.streams[0].stream == account {
-                self.heads.links.add(&header);
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks up the last entry of a stream among those of a term.
-    fn fetch_head(&mut self, stream: StreamId, term: Term) -> Result<(), LedgerError> {
-        if self.fetched.is_none() || self.heads.revision(stream).is_some() {
-            return Ok(());
-        }
-        let mut head = None;
-        self.ask(|index| {
-            index.find_back(term, |seq| {
-                let (header, hash) = self.stored_header(seq)?;
-                let link = header.streams.iter().find(|link| link.stream == stream);
-                head = link.map(|link| (link.revision, hash));
-                Ok::<bool, LedgerError>(head.is_some())
-            })
-        })?;
-        if let Some((revision, hash)) = head {
-            self.heads.set(stream, revision, hash);
-        }
-        Ok(())
-    }
-
     /// Takes an entry that the journal holds, of the group at `group`; its streams were taken before.
     pub fn take(&mut self, entry: &Entry, location: Location, group: GroupStart) -> Result<(), LedgerError> {
         let header = &entry.header;
@@ -324,10 +221,11 @@ impl Catalog {
         if rest.is_empty() {
             return Ok(found);
         }
+        let mut reader = self.reader();
         for (place, seq) in self.ask(|index| index.ids(&rest, self.recent.first()))? {
             let found = &mut found[places[place]];
             if found.is_none() {
-                let (header, hash) = self.stored_header(seq)?;
+                let (header, hash) = self.header_by(&mut reader, seq)?;
                 *found = (header.identity == rest[place]).then_some((seq, hash));
             }
         }
@@ -340,13 +238,24 @@ impl Catalog {
     }
 
     fn stored_header(&self, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
-        let (bytes, location) = self.frame(seq)?;
-        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+        self.header_by(&mut self.reader(), seq)
+    }
+
+    /// The same, read by `reader`.
+    pub(super) fn header_by(&self, reader: &mut EntryReader, seq: u64) -> Result<(Header, EntryHash), LedgerError> {
+        let location = self.place(seq)?;
+        let bytes = reader.read(location)?;
+        let (raw, _) = journal::read_frame(bytes, location.offset as usize, seq)
             .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
         Ok(read::peek(&raw)?)
     }
 
-    fn ask<T, E: From<IndexError>>(&self, ask: impl FnOnce(&Index) -> Result<T, E>) -> Result<T, E> {
+    /// Reads entries one after another.
+    pub(super) fn reader(&self) -> EntryReader<'_> {
+        EntryReader::new(&*self.options.disk, Paths(&self.dir).journal())
+    }
+
+    pub(super) fn ask<T, E: From<IndexError>>(&self, ask: impl FnOnce(&Index) -> Result<T, E>) -> Result<T, E> {
         match &*self.index.read().expect("no holder panics") {
             Some(index) => ask(index),
             None => Err(no_index(&self.options.index(&self.dir)).into()),
@@ -401,9 +310,12 @@ impl Catalog {
     }
 
     fn frame(&self, seq: u64) -> Result<(Vec<u8>, Location), LedgerError> {
-        let location =
-            self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?;
+        let location = self.place(seq)?;
         Ok((journal::read_entry(&*self.options.disk, &Paths(&self.dir).journal(), location)?, location))
+    }
+
+    fn place(&self, seq: u64) -> Result<Location, LedgerError> {
+        Ok(self.location(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?)
     }
 
     /// Closes the index: sled lets nobody else in before.

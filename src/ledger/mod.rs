@@ -16,6 +16,7 @@ mod catalog;
 mod clock;
 mod config;
 mod error;
+mod fetched;
 mod gather;
 mod groups;
 mod heads;

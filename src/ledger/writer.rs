@@ -295,7 +295,7 @@ impl Writer {
             Stream::Policy(name) => (Some(codec::policy_stream(name)), name),
         };
         match (&expected.stream, stream) {
-            (Stream::Account(_), Some(stream)) => self.catalog.fetch_account(stream)?,
+            (Stream::Account(_), Some(stream)) => self.catalog.fetch_account(stream, keyring)?,
             (Stream::Center(_), Some(stream)) => self.catalog.fetch_center(stream, keyring)?,
             _ => {}
         }
