@@ -9,7 +9,7 @@ use crate::keyring::PassingKey;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes gathered before they are written.
@@ -26,6 +26,8 @@ pub struct Spill {
 /// Where a piece stands.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
+    /// The key of its first record.
+    first: u64,
     number: u64,
     offset: u64,
     len: usize,
@@ -47,18 +49,20 @@ impl Spill {
 
     /// Writes a piece, sealed in its place; its memory can be used again.
     fn write(&self, bytes: &mut Vec<u8>) -> io::Result<Piece> {
-        let number = self.pieces.fetch_add(1, Ordering::Relaxed);
+        let (number, first) = (self.pieces.fetch_add(1, Ordering::Relaxed), key_at(bytes));
         *bytes = self.key.seal(number, std::mem::take(bytes));
         let offset = self.len.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.file.write_all_at(bytes, offset)?;
-        Ok(Piece { number, offset, len: bytes.len() })
+        Ok(Piece { first, number, offset, len: bytes.len() })
     }
 
-    fn read(&self, piece: Piece) -> io::Result<Vec<u8>> {
-        let mut sealed = vec![0; piece.len];
-        self.file.read_exact_at(&mut sealed, piece.offset)?;
+    /// Reads a piece in place of what stood in `bytes`.
+    fn read(&self, piece: Piece, bytes: &mut Vec<u8>) -> io::Result<()> {
+        bytes.resize(piece.len, 0);
+        self.file.read_exact_at(bytes, piece.offset)?;
         let changed = || io::Error::new(io::ErrorKind::InvalidData, "what was put aside was changed");
-        self.key.unseal(piece.number, sealed).ok_or_else(changed)
+        *bytes = self.key.unseal(piece.number, std::mem::take(bytes)).ok_or_else(changed)?;
+        Ok(())
     }
 }
 
@@ -68,9 +72,7 @@ impl Pile {
         if self.last.capacity() == 0 {
             self.last.reserve(PIECE);
         }
-        self.last.extend((record.len() as u32).to_le_bytes());
-        self.last.extend(key.to_le_bytes());
-        self.last.extend_from_slice(record);
+        put(&mut self.last, key, record);
         if self.last.len() >= PIECE - 512 {
             self.pieces.push(spill.write(&mut self.last)?);
             self.last.clear();
@@ -87,24 +89,41 @@ impl Pile {
         Ok(())
     }
 
-    /// Its pieces: the last is the one in memory.
-    pub fn pieces<'a>(&'a self, spill: &'a Spill) -> impl Iterator<Item = io::Result<Records>> + 'a {
-        let written = self.pieces.iter().map(|&piece| Ok(Records { bytes: spill.read(piece)?, next: 0 }));
-        written.chain(std::iter::once_with(|| Ok(Records { bytes: self.last.clone(), next: 0 })))
+    /// Reads one of its pieces in place of another; the last is the one in memory. False behind that.
+    fn read(&self, number: usize, spill: &Spill, records: &mut Records) -> io::Result<bool> {
+        records.next = 0;
+        match self.pieces.get(number) {
+            Some(&piece) => spill.read(piece, &mut records.bytes)?,
+            None => records.bytes.clone_from(&self.last),
+        }
+        Ok(number <= self.pieces.len())
+    }
+
+    /// Hands out every record, in the order in which they came.
+    pub fn each<E: From<io::Error>>(
+        &self,
+        spill: &Spill,
+        mut take: impl FnMut(u64, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut number, mut records) = (0, Records::default());
+        while self.read(number, spill, &mut records)? {
+            while let Some((key, record)) = records.take() {
+                take(key, record)?;
+            }
+            number += 1;
+        }
+        Ok(())
     }
 
     /// All of it as one piece, ascending in keys.
     pub fn sorted(&self, spill: &Spill) -> io::Result<Records> {
         let (mut bytes, mut order) = (Vec::new(), Vec::new());
-        for piece in self.pieces(spill) {
-            let mut records = piece?;
-            let mut start = 0;
-            while let Some((key, _)) = records.take() {
-                order.push((key, bytes.len() + start..bytes.len() + records.next));
-                start = records.next;
-            }
-            bytes.append(&mut records.bytes);
-        }
+        self.each(spill, |key, record| {
+            let start = bytes.len();
+            put(&mut bytes, key, record);
+            order.push((key, start..bytes.len()));
+            Ok::<(), io::Error>(())
+        })?;
         order.sort_by_key(|(key, _)| *key);
         let mut sorted = Vec::with_capacity(bytes.len());
         order.into_iter().for_each(|(_, place)| sorted.extend_from_slice(&bytes[place]));
@@ -114,6 +133,17 @@ impl Pile {
 
 /// The length and the key before a record.
 const PREFIX: usize = 12;
+
+fn put(bytes: &mut Vec<u8>, key: u64, record: &[u8]) {
+    bytes.extend((record.len() as u32).to_le_bytes());
+    bytes.extend(key.to_le_bytes());
+    bytes.extend_from_slice(record);
+}
+
+/// The key of the record that `bytes` begin with.
+fn key_at(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes[4..PREFIX].try_into().expect("eight bytes"))
+}
 
 /// The records of a piece.
 #[derive(Default)]
@@ -132,42 +162,66 @@ impl Records {
     }
 
     fn place(&self, at: usize) -> Option<(u64, Range<usize>)> {
-        let (len, key) = self.bytes.get(at..at + PREFIX)?.split_at(4);
-        let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
-        let key = u64::from_le_bytes(key.try_into().expect("eight bytes"));
-        Some((key, at + PREFIX..at + PREFIX + len))
+        let prefix = self.bytes.get(at..at + PREFIX)?;
+        let len = u32::from_le_bytes(prefix[..4].try_into().expect("four bytes")) as usize;
+        Some((key_at(prefix), at + PREFIX..at + PREFIX + len))
     }
 }
 
 /// Records that ascend in their keys.
 pub struct Run<'a> {
-    rest: Box<dyn Iterator<Item = io::Result<Records>> + 'a>,
+    /// What is read piece by piece, and the number of the next piece.
+    rest: Option<(&'a Pile, &'a Spill, usize)>,
     records: Records,
+    /// Keys that are asked for.
+    keys: RangeInclusive<u64>,
 }
 
 impl<'a> Run<'a> {
     /// A pile whose keys ascended as they came, read piece by piece.
     pub fn of(pile: &'a Pile, spill: &'a Spill) -> Run<'a> {
-        Run { rest: Box::new(pile.pieces(spill)), records: Records::default() }
+        Run::within(pile, spill, ALL)
+    }
+
+    /// The same, but for what has other keys.
+    pub fn within(pile: &'a Pile, spill: &'a Spill, keys: RangeInclusive<u64>) -> Run<'a> {
+        let next = pile.pieces.partition_point(|piece| piece.first < *keys.start()).saturating_sub(1);
+        Run { rest: Some((pile, spill, next)), records: Records::default(), keys }
     }
 
     /// Records in memory.
     pub fn held(records: Records) -> Run<'a> {
-        Run { rest: Box::new(std::iter::empty()), records }
+        Run { rest: None, records, keys: ALL }
     }
 
     /// The key of the next record, the pieces before it let go.
     fn key(&mut self) -> io::Result<Option<u64>> {
         loop {
-            if let Some((key, _)) = self.records.place(self.records.next) {
-                return Ok(Some(key));
-            }
-            match self.rest.next() {
-                Some(records) => self.records = records?,
-                None => return Ok(None),
+            match self.records.place(self.records.next) {
+                Some((key, place)) if key < *self.keys.start() => self.records.next = place.end,
+                Some((key, _)) => return Ok(Some(key).filter(|key| key <= self.keys.end())),
+                None => {
+                    let Some((pile, spill, next)) = &mut self.rest else { return Ok(None) };
+                    if !pile.read(*next, spill, &mut self.records)? {
+                        return Ok(None);
+                    }
+                    *next += 1;
+                }
             }
         }
     }
+}
+
+const ALL: RangeInclusive<u64> = 0..=u64::MAX;
+
+/// Every key, in ranges in each of which about so many pieces of `piles` begin.
+pub fn ranges(piles: &[&Pile], pieces: usize) -> Vec<RangeInclusive<u64>> {
+    let mut starts: Vec<u64> = piles.iter().flat_map(|pile| &pile.pieces).map(|piece| piece.first).collect();
+    starts.sort_unstable();
+    let mut starts: Vec<u64> = std::iter::once(0).chain(starts.into_iter().step_by(pieces).skip(1)).collect();
+    starts.dedup();
+    let ends = starts[1..].iter().map(|next| next - 1).chain([u64::MAX]);
+    starts.iter().zip(ends).map(|(&start, end)| start..=end).collect()
 }
 
 /// Runs as one, ascending in keys.
@@ -230,10 +284,19 @@ mod tests {
         let three = Run::held(piles[2].sorted(&spill).expect("sound"));
         assert_eq!(records(vec![two, three, one]), (0..12_000).map(record).collect::<Vec<_>>());
         assert!(piles[0].pieces.len() > 2);
+        for pieces in [1, 2, 5, 1000] {
+            let ranges = ranges(&[&piles[0], &piles[1]], pieces);
+            assert_eq!(ranges.len() == 1, pieces == 1000);
+            let within = |keys: &RangeInclusive<u64>| {
+                records(piles[..2].iter().map(|pile| Run::within(pile, &spill, keys.clone())).collect())
+            };
+            assert!(ranges.iter().flat_map(within).eq((0..6000).map(record)), "each once, in order: {pieces}");
+        }
         let mut stored = vec![0; spill.file.len().expect("sound") as usize];
         spill.file.read_exact_at(&mut stored, 0).expect("sound");
         assert!(!stored.windows(8).any(|bytes| bytes == b"a secret"));
         spill.file.write_all_at(&[stored[100] ^ 1], 100).expect("sound");
-        assert!(piles.iter().any(|pile| pile.pieces(&spill).any(|piece| piece.is_err())), "a changed byte is noticed");
+        let is_changed = |pile: &Pile| pile.each(&spill, |_, _| Ok::<(), io::Error>(())).is_err();
+        assert!(piles.iter().any(is_changed), "a changed byte is noticed");
     }
 }

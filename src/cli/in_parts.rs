@@ -3,18 +3,21 @@
 //! Verdicts of a part come out in order; they are put aside with the facts, and merged once every part was judged. Nothing
 //! is printed before, so what is wrong with the question is told instead of an answer, not after half of one.
 
-use super::CliError;
-use super::exit::print_line;
 use super::replay::{Outcome, Replay, matching, only, tampered_line, write_verdict};
+use super::{CliError, exit};
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{BYTES_PER_ENTRY, Ledger, LedgerError, Parts, scratch};
 use crate::replay::Summary;
-use crate::spill::{Merged, Pile, Run, Spill};
+use crate::spill::{self, Merged, Pile, Run, Spill};
 use crate::timeline::{NodeIx, World};
 use rayon::prelude::*;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+/// Pieces of lines that are gathered at once, on each thread.
+const TOLD: usize = 64;
 
 /// What came of one part.
 #[derive(Default)]
@@ -58,7 +61,7 @@ pub fn run(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outco
     }
     let mut summary = Summary::default();
     judged.iter().for_each(|part| summary.add(&part.summary));
-    merge(parts.spill(), judged.iter().map(|part| &part.lines), out)?;
+    merge(parts.spill(), &judged.iter().map(|part| &part.lines).collect::<Vec<_>>(), out)?;
     Ok(Outcome { summary, bad: parts.bad, took: [read_in, start.elapsed()] })
 }
 
@@ -104,13 +107,42 @@ fn asked(args: &Replay, world: &World, named: &mut Vec<usize>) -> Vec<NodeIx> {
     decisions
 }
 
-/// Prints what stands on piles that ascend in seq, in the order of seq.
-fn merge<'a>(spill: &'a Spill, piles: impl Iterator<Item = &'a Pile>, out: &mut impl Write) -> Result<(), CliError> {
-    let mut lines = Merged::new(piles.map(|pile| Run::of(pile, spill)).collect()).map_err(put_aside)?;
-    while let Some((_, _, line)) = lines.take().map_err(put_aside)? {
-        print_line(out, std::str::from_utf8(line).expect("a line is text"))?;
+/// Prints what stands on piles that ascend in seq, in the order of seq: of some ranges of seqs the lines are gathered, each on
+/// a thread, while those of the ranges before are written.
+fn merge(spill: &Spill, piles: &[&Pile], out: &mut impl Write) -> Result<(), CliError> {
+    let (mut full, mut empty) = (Vec::new(), Vec::new());
+    for ranges in spill::ranges(piles, TOLD).chunks(2 * rayon::current_num_threads()) {
+        let mut told: Vec<(Vec<u8>, io::Result<()>)> =
+            ranges.iter().map(|_| (empty.pop().unwrap_or_default(), Ok(()))).collect();
+        rayon::in_place_scope(|scope| {
+            for (seqs, (lines, done)) in ranges.iter().zip(&mut told) {
+                scope.spawn(|_| *done = gather(spill, piles, seqs.clone(), lines));
+            }
+            write_all(&full, out)
+        })?;
+        empty.append(&mut full);
+        for (lines, done) in told {
+            done.map_err(put_aside)?;
+            full.push(lines);
+        }
+    }
+    write_all(&full, out)
+}
+
+/// Puts the lines of these seqs in place of what stood in `lines`.
+fn gather(spill: &Spill, piles: &[&Pile], seqs: RangeInclusive<u64>, lines: &mut Vec<u8>) -> io::Result<()> {
+    lines.clear();
+    let runs = piles.iter().map(|pile| Run::within(pile, spill, seqs.clone()));
+    let mut merged = Merged::new(runs.collect())?;
+    while let Some((_, _, line)) = merged.take()? {
+        lines.extend_from_slice(line);
+        lines.push(b'\n');
     }
     Ok(())
+}
+
+fn write_all(lines: &[Vec<u8>], out: &mut impl Write) -> Result<(), CliError> {
+    lines.iter().try_for_each(|lines| out.write_all(lines)).map_err(exit::stdout)
 }
 
 fn put_aside(error: io::Error) -> CliError {

@@ -27,7 +27,8 @@ pub struct Leaves {
     file: Option<Box<dyn DiskFile>>,
     /// How many the file held when it was opened; a cut one at the end is left out.
     len: u64,
-    blocks: Vec<Option<(u64, Vec<NodeHash>)>>,
+    /// Numbers of blocks, and their bytes.
+    blocks: Vec<(Option<u64>, Vec<u8>)>,
     /// Of entries that passed: the leaves that are not those of the file, and those behind it.
     differing: HashMap<u64, NodeHash>,
     behind: Vec<NodeHash>,
@@ -66,23 +67,43 @@ impl Leaves {
         if seq >= self.len {
             return Ok(None);
         }
-        let (number, place) = (seq / BLOCK, (seq % BLOCK) as usize);
-        let slot = (number % BLOCKS as u64) as usize;
-        if self.blocks.len() <= slot {
-            self.blocks.resize_with(slot + 1, || None);
+        if self.held(seq).is_none() {
+            self.hold(seq / BLOCK)?;
         }
-        if self.blocks[slot].as_ref().is_none_or(|(held, _)| *held != number) {
-            self.blocks[slot] = Some((number, self.read(number)?));
-        }
-        Ok(self.blocks[slot].as_ref().map(|(_, leaves)| leaves[place]))
+        Ok(self.held(seq))
     }
 
-    fn read(&self, number: u64) -> Result<Vec<NodeHash>, LedgerError> {
-        let first = number * BLOCK;
-        let mut bytes = vec![0; 32 * (self.len - first).min(BLOCK) as usize];
+    /// The leaf in the file, if its block is held.
+    fn held(&self, seq: u64) -> Option<NodeHash> {
+        let (number, bytes) = self.blocks.get((seq / BLOCK) as usize % BLOCKS)?;
+        let place = 32 * (seq % BLOCK) as usize;
+        let is_held = *number == Some(seq / BLOCK);
+        is_held.then(|| NodeHash(bytes[place..place + 32].try_into().expect("32 bytes")))
+    }
+
+    /// Reads a block in place of the one that stood there.
+    fn hold(&mut self, number: u64) -> Result<(), LedgerError> {
+        let (place, first) = (number as usize % BLOCKS, number * BLOCK);
+        if self.blocks.len() <= place {
+            self.blocks.resize_with(place + 1, Default::default);
+        }
+        let (_, mut bytes) = std::mem::take(&mut self.blocks[place]);
+        bytes.resize(32 * (self.len - first).min(BLOCK) as usize, 0);
+        self.read(first, &mut bytes)?;
+        self.blocks[place] = (Some(number), bytes);
+        Ok(())
+    }
+
+    fn read(&self, first: u64, into: &mut [u8]) -> Result<(), LedgerError> {
         let file = self.file.as_ref().expect("a leaf below the length is in a file");
-        file.read_exact_at(&mut bytes, first * 32).map_err(|error| LedgerError::Io(self.path.clone(), error))?;
-        Ok(bytes.chunks_exact(32).map(|hash| NodeHash(hash.try_into().expect("32 bytes"))).collect())
+        file.read_exact_at(into, first * 32).map_err(|error| LedgerError::Io(self.path.clone(), error))
+    }
+
+    /// The leaf in the file, for one that is cited long after: its block would be of no use to those that follow.
+    fn alone(&self, seq: u64) -> Result<NodeHash, LedgerError> {
+        let mut leaf = NodeHash([0; 32]);
+        self.read(seq, &mut leaf.0)?;
+        Ok(leaf)
     }
 
     /// Takes the next entry that passes; true if the file holds another leaf in its place.
@@ -104,7 +125,7 @@ impl Leaves {
     }
 
     /// True if an entry passed under `seq`, and `hash` is its hash.
-    pub fn is_hash_of(&mut self, seq: u64, hash: &EntryHash) -> Result<bool, LedgerError> {
+    pub fn is_hash_of(&self, seq: u64, hash: &EntryHash) -> Result<bool, LedgerError> {
         if seq >= self.passed {
             return Ok(false);
         }
@@ -113,7 +134,7 @@ impl Leaves {
         }
         let leaf = match self.differing.get(&seq) {
             Some(leaf) => Some(*leaf),
-            None if seq < self.len => self.stored(seq)?,
+            None if seq < self.len => Some(self.held(seq).map_or_else(|| self.alone(seq), Ok)?),
             None => self.behind.get((seq - self.len) as usize).copied(),
         };
         Ok(leaf == Some(merkle::leaf(hash)))

@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
-/// Pieces brought and not yet taken, at most. A thread that found so many waits until half of them are gone.
-const MOST: usize = 32;
+/// Pieces brought and not yet taken, at most: enough for the others to go on by while the next segment is read.
+const MOST: usize = 128;
+/// So few there are before a thread that found too many goes on.
+const AGAIN: usize = MOST * 3 / 4;
 
 /// A line of pieces `P`, of each of which `make` makes an `R`, in place of one that was taken before.
 pub struct Line<P, R, M> {
@@ -57,7 +59,7 @@ impl<P: Default, R: Default, M: Fn(&P, &mut R)> Line<P, R, M> {
     pub fn put(&self, fill: impl FnOnce(&mut P)) -> Result<(), Left> {
         let mut state = self.lock();
         if state.len() >= MOST {
-            state = self.room.wait_while(state, |state| !state.over && state.len() > MOST / 2).expect(HELD);
+            state = self.room.wait_while(state, |state| !state.over && state.len() > AGAIN).expect(HELD);
         }
         if state.over {
             return Err(Left);
@@ -99,7 +101,7 @@ impl<P: Default, R: Default, M: Fn(&P, &mut R)> Line<P, R, M> {
                 return Ok(());
             }
             if let Some((maker, mut made)) = state.take() {
-                let has_room = state.len() == MOST / 2;
+                let has_room = state.len() == AGAIN;
                 drop(state);
                 if has_room {
                     self.room.notify_one();
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn what_is_made_is_taken_in_order_whoever_made_it() {
         for threads in 0..4 {
-            for pieces in [0, 1, 31, 32, 33, 1000] {
+            for pieces in [0, 1, MOST as u64 - 1, MOST as u64, MOST as u64 + 1, 1000] {
                 let expected = (0..pieces).map(|n| n * (n % 100)).collect::<Vec<_>>();
                 assert_eq!(sums(pieces, threads, u64::MAX), (expected, true), "{pieces} on {threads}");
             }

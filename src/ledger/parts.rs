@@ -157,14 +157,13 @@ impl Sorting {
     fn join_talks(&mut self) -> Result<(), LedgerError> {
         for pile in std::mem::take(&mut self.talks) {
             let mut first: HashMap<u64, u32> = HashMap::default();
-            for piece in pile.pieces(&self.spill) {
-                let mut pairs = piece.map_err(scratch)?;
-                while let Some((talk, owner)) = pairs.take() {
-                    let owner = u32::from_le_bytes(owner.try_into().expect("four bytes"));
-                    let other = *first.entry(talk).or_insert(owner);
-                    self.groups.join(AccountNo(other), AccountNo(owner));
-                }
-            }
+            let join = |talk, owner: &[u8]| {
+                let owner = u32::from_le_bytes(owner.try_into().expect("four bytes"));
+                let other = *first.entry(talk).or_insert(owner);
+                self.groups.join(AccountNo(other), AccountNo(owner));
+                Ok(())
+            };
+            pile.each(&self.spill, join).map_err(scratch)?;
         }
         Ok(())
     }
@@ -219,15 +218,7 @@ impl Parts {
         let brought = piles.iter().map(|_| Pile::default()).collect();
         let mut parts = Parts { size, root, bad, spill, piles, brought, homes, owners, policies, parts: Vec::new() };
         parts.bring(&strayed).map_err(scratch)?;
-        let (mut start, mut len) = (0, 0);
-        for (pile, total) in totals.into_iter().enumerate() {
-            if pile > start && len + total > part_len {
-                parts.parts.push((start..pile, len));
-                (start, len) = (pile, 0);
-            }
-            len += total;
-        }
-        parts.parts.push((start..parts.piles.len(), len));
+        parts.parts = even(&totals, part_len, rayon::current_num_threads());
         Ok(parts)
     }
 
@@ -236,16 +227,12 @@ impl Parts {
         let brought: Vec<Mutex<Pile>> = std::mem::take(&mut self.brought).into_iter().map(Mutex::new).collect();
         let strayed: Vec<usize> = (0..self.piles.len()).filter(|&pile| strayed[pile]).collect();
         strayed.into_par_iter().try_for_each(|pile| {
-            for piece in self.piles[pile].pieces(&self.spill) {
-                let mut records = piece?;
-                while let Some((seq, record)) = records.take() {
-                    let home = self.home(seq, record).unwrap_or(pile);
-                    if home != pile {
-                        brought[home].lock().expect("no holder panics").push(&self.spill, seq, record)?;
-                    }
+            self.piles[pile].each(&self.spill, |seq, record| match self.home(seq, record) {
+                Some(home) if home != pile => {
+                    brought[home].lock().expect("no holder panics").push(&self.spill, seq, record)
                 }
-            }
-            Ok::<(), io::Error>(())
+                _ => Ok(()),
+            })
         })?;
         self.brought = brought.into_iter().map(|pile| pile.into_inner().expect("no holder panics")).collect();
         Ok(())
@@ -296,7 +283,48 @@ impl Parts {
     }
 }
 
+/// Piles of about `part_len` entries or fewer, in parts that are as long as each other and as many for each thread: else the
+/// last one is judged while the others have nothing to do. Of each part also how many entries it has.
+fn even(piles: &[u64], part_len: u64, threads: usize) -> Vec<(Range<usize>, u64)> {
+    let all: u64 = piles.iter().sum();
+    let count = all.div_ceil(part_len.max(1)).max(1).next_multiple_of(threads as u64);
+    let (mut parts, mut start, mut len, mut before) = (Vec::new(), 0, 0, 0);
+    for (pile, total) in piles.iter().enumerate() {
+        // The middle of the pile lies behind where this part is to end.
+        let is_behind = (before + total / 2) * count > all * (parts.len() as u64 + 1);
+        if pile > start && (is_behind || len + total > part_len) {
+            parts.push((start..pile, len));
+            (start, len) = (pile, 0);
+        }
+        len += total;
+        before += total;
+    }
+    parts.push((start..piles.len(), len));
+    parts
+}
+
 /// What was put aside could not be written or read back.
 pub fn scratch(error: io::Error) -> LedgerError {
     LedgerError::Scratch(std::env::temp_dir(), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_hold_every_pile_once_and_are_as_long_as_each_other() {
+        let piles: Vec<u64> = (0..46).map(|pile| 65_000 + pile * 37 % 1000).collect();
+        for (part_len, threads, count) in
+            [(629_000, 2, 6), (300_000, 2, 12), (10_000_000, 2, 2), (1, 2, 46), (3_100_000, 1, 1)]
+        {
+            let parts = even(&piles, part_len, threads);
+            assert_eq!(parts.len(), count, "{part_len}");
+            assert!(parts.iter().flat_map(|(piles, _)| piles.clone()).eq(0..46));
+            let most = parts.iter().map(|(_, len)| len).max().expect("there are some");
+            let least = parts.iter().map(|(_, len)| len).min().expect("there are some");
+            assert!(most - least < 2 * 66_000 && (*most <= part_len || part_len == 1), "{part_len}: {least} to {most}");
+        }
+        assert_eq!(even(&[0; 8], 100, 2), [(0..8, 0)]);
+    }
 }
