@@ -5,8 +5,6 @@
 
 use crate::fact::{Body, FactId, Instant, Kind, Time};
 use bincode::config::Configuration;
-use bincode::de::read::{Reader as _, SliceReader};
-use bincode::de::{BorrowDecoder as _, Decoder, DecoderImpl};
 use bincode::{BorrowDecode, Decode, Encode};
 use blake3::hazmat::{self, ContextKey, HasherExt as _};
 
@@ -116,66 +114,6 @@ pub struct Header {
     pub body: Commitment,
     /// Commitment to the content of an interaction.
     pub content: Option<Commitment>,
-}
-
-impl Header {
-    /// One to be read into.
-    pub fn blank() -> Header {
-        Header {
-            seq: 0,
-            identity: Identity([0; 16]),
-            kind: Kind::PolicyAdopted,
-            occurred_at: Time::utc(Instant(0)),
-            recorded_at: Instant(0),
-            streams: Vec::new(),
-            pins: None,
-            links: Vec::new(),
-            body: Commitment([0; 32]),
-            content: None,
-        }
-    }
-
-    /// Takes what `bytes` say, as [`decode`] would, in the memory of what it said before. What it says after an error is
-    /// nothing.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        let mut decoder = DecoderImpl::new(SliceReader::new(bytes), CONFIG.with_limit::<LIMIT>(), ());
-        let read = self.read_from(&mut decoder);
-        let ends = decoder.borrow_reader().peek_read(1).is_none();
-        read.ok().filter(|()| ends).ok_or(DecodeError(HEADER))
-    }
-
-    /// Field by field, in the order in which they are declared.
-    fn read_from(&mut self, decoder: &mut impl Decoder<Context = ()>) -> Result<(), bincode::error::DecodeError> {
-        self.seq = Decode::decode(decoder)?;
-        self.identity = Decode::decode(decoder)?;
-        self.kind = Decode::decode(decoder)?;
-        self.occurred_at = Decode::decode(decoder)?;
-        self.recorded_at = Decode::decode(decoder)?;
-        read_list(&mut self.streams, decoder)?;
-        self.pins = Decode::decode(decoder)?;
-        read_list(&mut self.links, decoder)?;
-        self.body = Decode::decode(decoder)?;
-        self.content = Decode::decode(decoder)?;
-        Ok(())
-    }
-}
-
-/// What a header's bytes are called where they are none.
-pub const HEADER: &str = "a header";
-
-/// Reads a list in place of another, and takes no memory for a claimed length, as the library does not.
-fn read_list<T: Decode<()>>(
-    list: &mut Vec<T>,
-    decoder: &mut impl Decoder<Context = ()>,
-) -> Result<(), bincode::error::DecodeError> {
-    list.clear();
-    let len = usize::try_from(u64::decode(decoder)?).map_err(|_| bincode::error::DecodeError::LimitExceeded)?;
-    decoder.claim_container_read::<T>(len)?;
-    for _ in 0..len {
-        decoder.unclaim_bytes_read(size_of::<T>());
-        list.push(T::decode(decoder)?);
-    }
-    Ok(())
 }
 
 /// What is sealed of an entry: everything about the fact that the header does not say.
@@ -362,41 +300,6 @@ mod tests {
         let longer = [bytes.as_slice(), &[0]].concat();
         assert!(decode::<Record>(&longer, "record").is_err());
         assert!(decode_in_place::<Record<&str>>(&longer, "record").is_err());
-    }
-
-    #[test]
-    fn a_header_is_read_in_place_of_another_as_it_is_decoded() {
-        let link = |id: u8| StreamLink { stream: StreamId([id; 16]), revision: 300, previous: EntryHash([id; 32]) };
-        let cited = [
-            Link::Resolved { seq: 70_000, hash: EntryHash([3; 32]) },
-            Link::Unresolved { identity: Identity([4; 16]) },
-        ];
-        let mut headers = vec![Header { seq: 7, streams: vec![link(1)], ..Header::blank() }];
-        headers.push(Header {
-            pins: Some([5; 32]),
-            streams: vec![link(1), link(2)],
-            links: cited.into(),
-            ..Header::blank()
-        });
-        headers.push(Header { content: Some(Commitment([6; 32])), kind: Kind::DecisionMade, ..Header::blank() });
-        let mut read = Header::blank();
-        let mut check = |bytes: &[u8]| {
-            let decoded = decode::<Header>(bytes, HEADER);
-            assert_eq!(read.read(bytes).map(|()| read.clone()), decoded, "{bytes:?}");
-            decoded.is_ok()
-        };
-        for header in headers {
-            let bytes = encode(&header);
-            assert!(check(&bytes) && !check(&[&bytes[..], &[0]].concat()));
-            (0..bytes.len()).for_each(|cut| assert!(!check(&bytes[..cut]), "cut at {cut}"));
-            for (at, byte) in
-                (0..bytes.len()).flat_map(|at| [1, 2, 128, 250, 251, 252, 253, 255].map(|byte| (at, byte)))
-            {
-                let mut changed = bytes.clone();
-                changed[at] = byte;
-                check(&changed);
-            }
-        }
     }
 
     #[test]

@@ -111,9 +111,7 @@ impl Piece {
 /// Entries that stand one after another and were opened, or are bad. Its memory is used again.
 struct Run<K> {
     segment: SegmentId,
-    /// Of as many entries as were opened, or more; of a bad one whatever could be read.
-    headers: Vec<Header>,
-    refused: Vec<Option<BadEntry>>,
+    headers: Vec<Result<Header, BadEntry>>,
     /// The offset of each, and what else is checked of it.
     opened: Vec<(u32, Result<Sound<K>, BadEntry>)>,
     room: Vec<u8>,
@@ -125,9 +123,8 @@ struct Run<K> {
 impl<K> Default for Run<K> {
     fn default() -> Run<K> {
         let (segment, buffers) = (SegmentId(0), Buffers::default());
-        let (headers, refused, opened) = (Vec::new(), Vec::new(), Vec::new());
-        let (room, streams, slots) = (Vec::new(), Vec::new(), Vec::new());
-        Run { segment, headers, refused, opened, room, streams, slots, buffers }
+        let (headers, opened, room, streams, slots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Run { segment, headers, opened, room, streams, slots, buffers }
     }
 }
 
@@ -152,24 +149,20 @@ enum Says {
 impl<K> Run<K> {
     /// These entries in place of those that it held.
     fn open(&mut self, run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) {
-        let Run { headers, refused, opened, room, streams, slots, buffers, .. } = self;
+        let Run { headers, opened, room, streams, slots, buffers, .. } = self;
         self.segment = segment;
-        if headers.len() < run.len() {
-            headers.resize_with(run.len(), Header::blank);
-        }
-        refused.clear();
-        refused.extend(run.iter().zip(&mut *headers).map(|(raw, header)| read::header_into(raw, header).err()));
-        let named = headers.iter().zip(&*refused);
+        headers.clear();
+        headers.extend(run.iter().map(read::header));
         streams.clear();
-        streams.extend(named.map(|(header, refused)| refused.is_none().then(|| header.streams[0].stream)));
+        streams.extend(headers.iter().map(|header| Some(header.as_ref().ok()?.streams[0].stream)));
         keyring.slots_of_streams(streams, slots);
         opened.clear();
         room.clear();
-        let each = run.iter().zip(&*headers).zip(refused).zip(&*slots);
-        opened.extend(each.map(|(((raw, header), refused), slot)| {
-            let sound = match refused.take() {
-                None => open_one(raw, header, (keyring, *slot), wanted, buffers, room),
-                Some(bad) => Err(bad),
+        let each = run.iter().zip(&*headers).zip(&*slots);
+        opened.extend(each.map(|((raw, header), slot)| {
+            let sound = match header {
+                Ok(header) => open_one(raw, header, (keyring, *slot), wanted, buffers, room),
+                Err(bad) => Err(bad.clone()),
             };
             (raw.offset as u32, sound)
         }));
@@ -374,8 +367,11 @@ impl<'a> Pass<'a> {
                 return Ok(());
             }
             let (stored, run) = (self.leaves.stored(raw.seq)?, open_run(&[*raw], at.segment, keyring, wanted));
-            let whole =
-                run.headers.iter().zip(run.opened).filter_map(|(header, (_, opened))| Some((header, opened.ok()?)));
+            let whole = run
+                .headers
+                .iter()
+                .zip(run.opened)
+                .filter_map(|(header, (_, opened))| Some((header.as_ref().ok()?, opened.ok()?)));
             for (header, sound) in whole {
                 if stored.is_none_or(|leaf| leaf == sound.leaf) {
                     let stream = self.heads.links.streams.meet(header.streams[0].stream);
@@ -402,8 +398,8 @@ impl<'a> Pass<'a> {
                 return Ok(());
             }
             let location = Location { segment: run.segment, offset };
-            match opened {
-                Ok(sound) => {
+            match header.as_ref().map_err(BadEntry::clone).and_then(|header| Ok((header, opened?))) {
+                Ok((header, sound)) => {
                     let stream = self.take(header, &sound, location, keyring)?;
                     visit(Visit { header, hash: sound.hash, stream, kept: sound.kept, room: &run.room })?;
                 }

@@ -76,22 +76,15 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
 
 /// The header of one entry: it carries the seq of its place, and names a stream.
 pub fn header(raw: &RawEntry) -> Result<Header, BadEntry> {
-    let mut header = Header::blank();
-    header_into(raw, &mut header)?;
-    Ok(header)
-}
-
-/// The same, in place of another.
-pub fn header_into(raw: &RawEntry, header: &mut Header) -> Result<(), BadEntry> {
     let bad = |what: &str| BadEntry::new(raw.seq, what);
-    header.read(raw.header).map_err(|error| bad(&error.to_string()))?;
+    let header: Header = codec::decode(raw.header, "a header").map_err(|error| bad(&error.to_string()))?;
     if header.seq != raw.seq {
         return Err(bad("the header carries another seq"));
     }
     if header.streams.is_empty() {
         return Err(bad("the header names no stream"));
     }
-    Ok(())
+    Ok(header)
 }
 
 /// Unseals an entry with the keys of the slot of its stream, where there still is one.
@@ -202,18 +195,18 @@ pub fn open_frame(bytes: &[u8], location: Location, seq: u64, keyring: &Keyring)
 
 /// The seq that a header carries, if it is one.
 pub fn seq_of(header: &[u8]) -> Option<u64> {
-    codec::decode::<Header>(header, codec::HEADER).ok().map(|header| header.seq)
+    codec::decode::<Header>(header, "a header").ok().map(|header| header.seq)
 }
 
 /// The first stream that a header names, if it is one.
 pub fn stream_of(header: &[u8]) -> Option<StreamId> {
-    let header = codec::decode::<Header>(header, codec::HEADER).ok()?;
+    let header = codec::decode::<Header>(header, "a header").ok()?;
     header.streams.first().map(|link| link.stream)
 }
 
 /// The identity and hash of an entry, without its body.
 pub fn peek(raw: &RawEntry) -> Result<(Header, EntryHash), BadEntry> {
     let header: Header =
-        codec::decode(raw.header, codec::HEADER).map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
+        codec::decode(raw.header, "a header").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
     Ok((header, codec::entry_hash(raw.header)))
 }
