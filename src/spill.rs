@@ -13,7 +13,7 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes gathered before they are written.
-const PIECE: usize = 64 << 10;
+pub const PIECE: usize = 64 << 10;
 
 /// A file of pieces.
 pub struct Spill {
@@ -94,9 +94,10 @@ impl Pile {
         records.next = 0;
         match self.pieces.get(number) {
             Some(&piece) => spill.read(piece, &mut records.bytes)?,
-            None => records.bytes.clone_from(&self.last),
+            None if number == self.pieces.len() => records.bytes.clone_from(&self.last),
+            None => return Ok(false),
         }
-        Ok(number <= self.pieces.len())
+        Ok(true)
     }
 
     /// Hands out every record, in the order in which they came.

@@ -5,8 +5,9 @@ mod common;
 use common::{Scratch, check_ledger, facts, import, replayed};
 use inforce::disk::RealDisk;
 use inforce::keyring::Keyring;
-use inforce::ledger::{Clock, Expected, Ledger, LedgerError, Stream};
+use inforce::ledger::{Clock, Expected, Ledger, LedgerError, Options, Stream};
 use inforce::merkle::{self, TreeSize};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 fn event(id: &str, kind: &str, subject: &str, time: &str, data: Value) -> Value {
@@ -130,6 +131,30 @@ fn many_callers_share_one_writer_and_nothing_is_lost() {
     check_ledger(&scratch);
 }
 
+/// One of rayon's threads that waits takes up other work meanwhile: another append, which waits for the first.
+#[test]
+fn threads_of_rayon_append_and_never_wait_for_themselves() {
+    let scratch = Scratch::new();
+    // Runs so short that many are written, which is work for rayon as well.
+    let options = Options { run_len: 150, ..Options::default() };
+    let ledger = Ledger::open_with(&scratch.path(), &options).expect("opens");
+    let (done, finished) = std::sync::mpsc::channel();
+    let appending = std::thread::spawn(move || {
+        (0..40).into_par_iter().for_each(|group| {
+            let many: Vec<Value> =
+                (0..100).map(|n| age(&format!("{group}-{n}"), &format!("facebook/{group}-{}", n % 7))).collect();
+            ledger.append(facts(&many)).expect("appended");
+        });
+        let size = ledger.size().expect("known");
+        rayon::scope(|_| ledger.close()).expect("closed");
+        done.send(size).expect("somebody waits");
+    });
+    let finished = finished.recv_timeout(std::time::Duration::from_secs(120));
+    assert_eq!(finished.expect("none waits for itself"), 4000);
+    appending.join().expect("it ended");
+    check_ledger(&scratch);
+}
+
 #[test]
 fn what_was_erased_is_in_no_file_and_everything_still_verifies() {
     let scratch = Scratch::new();
@@ -169,6 +194,31 @@ fn an_erasure_in_the_middle_of_a_batch_keeps_what_follows_readable() {
     let content = |seq| ledger.entry(seq).expect("read").expect("there").content;
     assert_eq!((content(0), content(2), content(4)), (None, None, Some("back".to_owned())));
     ledger.close().expect("closed");
+    check_ledger(&scratch);
+}
+
+#[test]
+fn accounts_that_are_erased_in_the_middle_of_a_large_batch_begin_again() {
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let mut number = 0;
+    for batch in 0..3 {
+        let said = (0..600).map(|n| {
+            number += 1;
+            let (id, account) = (number.to_string(), format!("facebook/{}", n % 23));
+            match n % 200 {
+                3 | 130 => erased(&id, &account, "all"),
+                150 => erased(&id, &account, "content"),
+                _ => chat(&id, &account, &format!("said {id}")),
+            }
+        });
+        let outcomes = ledger.append_each(facts(&said.collect::<Vec<_>>()), Clock::Ledger).expect("appended");
+        assert!(outcomes.iter().all(Result::is_ok), "batch {batch}");
+    }
+    let last = ledger.size().expect("known") - 1;
+    assert_eq!(ledger.entry(last).expect("read").expect("there").content, Some(format!("said {number}")));
+    ledger.close().expect("closed");
+    assert_eq!(scratch.read().verify().expect("verifies").problems, vec![]);
     check_ledger(&scratch);
 }
 

@@ -16,8 +16,10 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// Pieces of lines that are gathered at once, on each thread.
-const TOLD: usize = 64;
+/// Threads that gather lines at the most: each reads a piece of every part at a time.
+const GATHERING: usize = 4;
+/// The part of the memory of a replay that lines take which were gathered: as many are written meanwhile.
+const TOLD: u64 = 8;
 
 /// What came of one part.
 #[derive(Default)]
@@ -61,7 +63,8 @@ pub fn run(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outco
     }
     let mut summary = Summary::default();
     judged.iter().for_each(|part| summary.add(&part.summary));
-    merge(parts.spill(), &judged.iter().map(|part| &part.lines).collect::<Vec<_>>(), out)?;
+    let piles: Vec<&Pile> = judged.iter().map(|part| &part.lines).collect();
+    merge(parts.spill(), &piles, (args.memory << 20) / TOLD, out)?;
     Ok(Outcome { summary, bad: parts.bad, took: [read_in, start.elapsed()] })
 }
 
@@ -108,10 +111,12 @@ fn asked(args: &Replay, world: &World, named: &mut Vec<usize>) -> Vec<NodeIx> {
 }
 
 /// Prints what stands on piles that ascend in seq, in the order of seq: of some ranges of seqs the lines are gathered, each on
-/// a thread, while those of the ranges before are written.
-fn merge(spill: &Spill, piles: &[&Pile], out: &mut impl Write) -> Result<(), CliError> {
+/// a thread, while those of the ranges before are written: about `room` bytes of them, and as many that are written.
+fn merge(spill: &Spill, piles: &[&Pile], room: u64, out: &mut impl Write) -> Result<(), CliError> {
+    let at_once = 2 * rayon::current_num_threads().min(GATHERING);
+    let pieces = (room as usize / spill::PIECE / at_once).max(1);
     let (mut full, mut empty) = (Vec::new(), Vec::new());
-    for ranges in spill::ranges(piles, TOLD).chunks(2 * rayon::current_num_threads()) {
+    for ranges in spill::ranges(piles, pieces).chunks(at_once) {
         let mut told: Vec<(Vec<u8>, io::Result<()>)> =
             ranges.iter().map(|_| (empty.pop().unwrap_or_default(), Ok(()))).collect();
         rayon::in_place_scope(|scope| {

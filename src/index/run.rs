@@ -98,7 +98,8 @@ fn read_footer(range: Range, number: u64, page: &[u8]) -> Option<(Meta, Sections
     let (purged, len) = (next()?, next()? as usize);
     let (boundary, mark) = rest.split_at_checked(32)?;
     let meta = Meta { range, resume, boundary: boundary.try_into().ok()?, purged, mark: mark.to_vec() };
-    (mark.len() == len && sections.footer_at() == number).then_some((meta, sections))
+    let is_whole = sections.filter > 0 && mark.len() == len && sections.footer_at() == number;
+    is_whole.then_some((meta, sections))
 }
 
 /// A page that is not what was written.
@@ -251,7 +252,11 @@ impl Run {
         for (number, page) in (1..).zip(bytes.chunks_exact(PAGE)) {
             blocks.extend(filter::blocks(page::open(self.meta.range, number, page).ok_or(BadPage(number))?));
         }
-        if blocks.len() == count { Ok(Some(kept.blocks.get_or_init(|| blocks))) } else { Err(BadPage(1).into()) }
+        if blocks.len() == count {
+            Ok(Some(kept.blocks.get_or_init(|| blocks)))
+        } else {
+            Err(io::Error::other("a page of a filter is cut"))
+        }
     }
 
     /// The seqs of each key, ascending, appended to `found` with the key's place. The filter is asked for all of them first.

@@ -7,7 +7,7 @@ use super::load::Extent;
 use super::read::{self, BadEntry};
 use super::recent_ids::RecentIds;
 use super::resume::{Mark, Resume};
-use super::side_by_side::both;
+use super::side_by_side::{among_others, both};
 use super::stage::{self, Staged};
 use super::tree::{self, Grown, Tree};
 use super::{LedgerError, Options, Paths};
@@ -347,7 +347,7 @@ impl Catalog {
             }
             Ok(())
         };
-        super::load::each_entry(disk, &journal, Extent::WHOLE, keyring, read::Content::Leave, visit)?;
+        among_others(|| super::load::each_entry(disk, &journal, Extent::WHOLE, keyring, read::Content::Leave, visit))?;
         *self.index.write().expect("no holder panics") = Some(index);
         Ok(())
     }
@@ -389,7 +389,8 @@ impl Catalog {
         keyring.sync()?;
         self.tree.sync()?;
         let mark = Mark { root: self.tree.frontier().root(), keyring: keyring.standing() };
-        Ok(self.index_mut()?.flush(&mark.encode())?)
+        let index = self.index_mut()?;
+        Ok(among_others(|| index.flush(&mark.encode()))?)
     }
 }
 

@@ -42,7 +42,10 @@ impl Heads {
     /// The streams that an entry is to extend, by number; `slot` is where the keys of the first stand.
     pub fn meet(&mut self, (first, center): (StreamId, Option<StreamId>), slot: Option<Slot>) -> Extended {
         let streams = &mut self.links.streams;
-        (streams.meet_in(slot, first), center.map(|center| streams.meet(center)))
+        let number = streams.meet_in(slot, first);
+        // Chained to another account's stream it would look right for ever.
+        assert!(streams.name(number) == first, "a slot holds the keys of one stream for as long as it has one");
+        (number, center.map(|center| streams.meet(center)))
     }
 
     /// The next link of each of them.

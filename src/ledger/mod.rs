@@ -291,10 +291,11 @@ impl Ledger {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
         request.check_size()?;
         let request = Arc::new(request);
-        self.queue.hand_in(&request, |waiting| {
+        let commit = |waiting: &dyn Fn() -> Vec<Arc<Request>>| {
             self.locked(writer)?.commit(&self.keyring, waiting);
             Ok(())
-        });
+        };
+        self.apart(|| self.queue.hand_in(&request, commit))?;
         request.take()
     }
 
@@ -358,8 +359,7 @@ impl Ledger {
     /// Rebuilds the index from the journal.
     pub fn reindex(&self) -> Result<u64, LedgerError> {
         let writer = self.writer.as_ref().ok_or_else(|| LedgerError::ReadOnly(self.dir.clone()))?;
-        let mut writer = self.locked(writer)?;
-        writer.reindex(&self.keyring.read().expect("no holder panics"))
+        self.apart(|| self.locked(writer)?.reindex(&self.keyring.read().expect("no holder panics")))?
     }
 
     /// Writes index and checkpoint and gives back space zeroed ahead. Dropping does the same and cannot report errors.
@@ -372,8 +372,7 @@ impl Ledger {
 
     fn finish(&self) -> Result<(), LedgerError> {
         let Some(writer) = &self.writer else { return Ok(()) };
-        let mut writer = self.locked(writer)?;
-        writer.close(&self.keyring.read().expect("no holder panics"))
+        self.apart(|| self.locked(writer)?.close(&self.keyring.read().expect("no holder panics")))?
     }
 
     /// Reads the keyring again where another process may have changed it.
@@ -387,6 +386,11 @@ impl Ledger {
 
     fn disk(&self) -> &dyn Disk {
         &*self.options.disk
+    }
+
+    /// Does what holds the writer where none of rayon's threads holds it.
+    fn apart<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R, LedgerError> {
+        side_by_side::off_rayon(work).map_err(|error| LedgerError::Io(self.dir.clone(), error))
     }
 
     fn locked<'a>(&self, writer: &'a Mutex<Writer>) -> Result<std::sync::MutexGuard<'a, Writer>, LedgerError> {

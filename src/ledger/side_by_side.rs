@@ -14,7 +14,8 @@ const WORTH_A_THREAD: usize = 64;
 /// So many are handed out at a time.
 const PIECE: usize = 32;
 
-/// The other threads; none where the system gives none.
+/// The other threads, one of them where there is but one core; none where the system gives none. None of them ever waits for
+/// a lock that somebody holds who waits for it.
 static OTHERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build().ok()
@@ -48,7 +49,7 @@ pub fn side_by_side<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: 
     (ours, theirs.expect("a scope ends once all of it is done"))
 }
 
-/// Does both, at the same time where there are enough entries, among threads that were asked to work.
+/// Does both, at the same time where there are enough entries and the pool of the thread that calls has another one.
 pub fn both<A: Send, B: Send>(
     entries: usize,
     one: impl FnOnce() -> A + Send,
@@ -85,6 +86,27 @@ fn on_every_core(work: impl Fn() + Sync) {
         (0..others.current_num_threads()).for_each(|_| scope.spawn(|_| work()));
         work();
     });
+}
+
+/// Does work that splits itself by rayon among the other threads, not in the pool of everybody else: its threads may all be
+/// waiting for the very caller.
+pub fn among_others<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    match &*OTHERS {
+        Some(others) => others.install(work),
+        None => work(),
+    }
+}
+
+/// Does it on a thread that is none of rayon's. One of those that waits for others takes up whatever else its pool is to do,
+/// and that may want the lock that it holds.
+pub fn off_rayon<R: Send>(work: impl FnOnce() -> R + Send) -> std::io::Result<R> {
+    if rayon::current_thread_index().is_none() {
+        return Ok(work());
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, work)?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// Pieces on their way.

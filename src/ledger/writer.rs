@@ -5,7 +5,7 @@ use super::anchor::Anchor;
 use super::catalog::Catalog;
 use super::clock::Watch;
 use super::metrics::Commits;
-use super::side_by_side::{drop_all, side_by_side};
+use super::side_by_side::{among_others, drop_all, side_by_side};
 use super::{Clock, Config, LedgerError, Options, Paths, opening, stage, tree};
 use crate::codec::{self, EntryHash, StreamId};
 use crate::disk::Lock;
@@ -254,8 +254,10 @@ impl Writer {
         self.check_lock()?;
         self.journal.probe()?;
         self.catalog.let_go();
-        *keyring = Keyring::open(&*self.options.disk, &Paths(&self.dir).keyring(), true)?;
-        opening::open(&self.dir, &self.config, keyring, &self.options, self.lock.clone())
+        among_others(|| {
+            *keyring = Keyring::open(&*self.options.disk, &Paths(&self.dir).keyring(), true)?;
+            opening::open(&self.dir, &self.config, keyring, &self.options, self.lock.clone())
+        })
     }
 
     fn batch<'a>(&self) -> Batch<'a> {
