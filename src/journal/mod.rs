@@ -301,7 +301,7 @@ pub fn read_entry(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, 
 /// Segments that an [`EntryReader`] keeps open.
 const KEPT_OPEN: usize = 8;
 
-/// Reads single entries one after another, in the same memory; segments that it read lately stay open.
+/// Reads single entries one after another, in the same memory; the last segments that it opened stay open.
 pub struct EntryReader<'a> {
     disk: &'a dyn Disk,
     dir: PathBuf,

@@ -6,6 +6,7 @@ use super::held::Held;
 use super::leaves::Leaves;
 use super::pass::{Pass, Problem, Report, Visit, Wanted, open_intact};
 use super::read::{self, Content, seq_of};
+use super::side_by_side::map_pieces;
 use super::stored::Levels;
 use super::tree;
 use super::{Ledger, LedgerError, Paths};
@@ -17,7 +18,6 @@ use crate::journal::{self, Damage, JournalError, Location};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
 use crate::timeline::World;
-use rayon::prelude::*;
 use std::ops::Range;
 use std::path::Path;
 
@@ -90,8 +90,8 @@ pub fn each_entry(
     let end = journal::scan(disk, dir, None, |group, segment| {
         let start = group_start(group, segment);
         let open = |raw: &journal::RawEntry| read::open(raw, keyring, content);
-        let opened: Vec<_> = group.entries.par_iter().with_min_len(64).map(open).collect();
-        for (raw, entry) in group.entries.iter().zip(opened) {
+        let opened = map_pieces(&group.entries, |piece| piece.iter().map(open).collect::<Vec<_>>());
+        for (raw, entry) in group.entries.iter().zip(opened.into_iter().flatten()) {
             if extent.bound.is_some_and(|bound| raw.seq >= bound) {
                 break;
             }

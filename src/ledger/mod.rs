@@ -94,7 +94,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use writer::{Request, Writer};
 
-/// A ledger in a folder.
+/// A ledger in a folder. Many threads may append to it and read from it at once, those of a pool of rayon's among them.
 ///
 /// INVARIANT (lock order): whoever takes both takes the writer before the keyring.
 pub struct Ledger {

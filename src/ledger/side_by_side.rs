@@ -21,6 +21,12 @@ static OTHERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build().ok()
 });
 
+/// The others, for a thread that may wait for them: one of another pool takes up whatever that is to do meanwhile, which may
+/// want what it holds.
+fn others() -> Option<&'static ThreadPool> {
+    OTHERS.as_ref().filter(|others| rayon::current_thread_index().is_none() || others.current_thread_index().is_some())
+}
+
 /// What `map` makes of pieces of them, in order.
 pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
     if all.len() < WORTH_A_THREAD {
@@ -40,7 +46,7 @@ pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Sync) -
 /// Does both, the first on this thread, which may wait for the disk, the other at the same time where there are enough
 /// entries.
 pub fn side_by_side<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    let Some(others) = OTHERS.as_ref().filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
+    let Some(others) = others().filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
     let mut theirs = None;
     let ours = others.in_place_scope(|scope| {
         scope.spawn(|_| theirs = Some(other()));
@@ -81,7 +87,7 @@ pub fn in_order<T: Send, R: Send>(
 
 /// Has every core work, this thread among them.
 fn on_every_core(work: impl Fn() + Sync) {
-    let Some(others) = &*OTHERS else { return work() };
+    let Some(others) = others() else { return work() };
     others.in_place_scope(|scope| {
         (0..others.current_num_threads()).for_each(|_| scope.spawn(|_| work()));
         work();
@@ -91,14 +97,13 @@ fn on_every_core(work: impl Fn() + Sync) {
 /// Does work that splits itself by rayon among the other threads, not in the pool of everybody else: its threads may all be
 /// waiting for the very caller.
 pub fn among_others<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    match &*OTHERS {
+    match others() {
         Some(others) => others.install(work),
         None => work(),
     }
 }
 
-/// Does it on a thread that is none of rayon's. One of those that waits for others takes up whatever else its pool is to do,
-/// and that may want the lock that it holds.
+/// Does it on a thread that is none of rayon's, so that what it holds is not wanted by what that thread takes up meanwhile.
 pub fn off_rayon<R: Send>(work: impl FnOnce() -> R + Send) -> std::io::Result<R> {
     if rayon::current_thread_index().is_none() {
         return Ok(work());
