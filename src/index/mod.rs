@@ -171,7 +171,7 @@ impl Index {
         self.recent.add(location, terms);
         self.last = Some((group, hash.0));
         self.owed += PACE * terms.len();
-        if self.owed < STRIDE.min(PACE * self.run_len as usize) {
+        if self.owed < STRIDE.min(PACE.saturating_mul(self.run_len as usize)) {
             return Ok(());
         }
         let owed = std::mem::take(&mut self.owed);
