@@ -139,14 +139,15 @@ fn threads_of_rayon_append_and_never_wait_for_themselves() {
     let options = Options { run_len: 150, ..Options::default() };
     let ledger = Ledger::open_with(&scratch.path(), &options).expect("opens");
     let (done, finished) = std::sync::mpsc::channel();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
     let appending = std::thread::spawn(move || {
-        (0..40).into_par_iter().for_each(|group| {
-            let many: Vec<Value> =
-                (0..100).map(|n| age(&format!("{group}-{n}"), &format!("facebook/{group}-{}", n % 7))).collect();
-            ledger.append(facts(&many)).expect("appended");
-        });
+        let append = |group: u32| {
+            let fact = |n: u32| age(&format!("{group}-{n}"), &format!("facebook/{group}-{}", n % 7));
+            ledger.append(facts(&(0..100).map(fact).collect::<Vec<_>>())).expect("appended");
+        };
+        pool.install(|| (0..40).into_par_iter().for_each(append));
         let size = ledger.size().expect("known");
-        rayon::scope(|_| ledger.close()).expect("closed");
+        pool.install(|| ledger.close()).expect("closed");
         done.send(size).expect("somebody waits");
     });
     let finished = finished.recv_timeout(std::time::Duration::from_secs(120));
