@@ -71,11 +71,7 @@ impl Heads {
 
     /// The revision that a stream is at.
     pub fn revision(&self, stream: StreamId) -> Option<u64> {
-        self.head(stream).map(|head| head.revision)
-    }
-
-    fn head(&self, stream: StreamId) -> Option<&Head> {
-        self.head_of(self.links.streams.find(stream)?)
+        Some(self.head_of(self.links.streams.find(stream)?)?.revision)
     }
 
     fn head_of(&self, number: StreamNo) -> Option<&Head> {

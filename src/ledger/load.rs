@@ -6,7 +6,6 @@ use super::held::Held;
 use super::leaves::Leaves;
 use super::pass::{Pass, Problem, Report, Visit, Wanted, open_intact};
 use super::read::{self, Content, seq_of};
-use super::side_by_side::map_pieces;
 use super::stored::Levels;
 use super::tree;
 use super::{Ledger, LedgerError, Paths};
@@ -89,9 +88,7 @@ pub fn each_entry(
 ) -> Result<(), LedgerError> {
     let end = journal::scan(disk, dir, None, |group, segment| {
         let start = group_start(group, segment);
-        let open = |raw: &journal::RawEntry| read::open(raw, keyring, content);
-        let opened = map_pieces(&group.entries, |piece| piece.iter().map(open).collect::<Vec<_>>());
-        for (raw, entry) in group.entries.iter().zip(opened.into_iter().flatten()) {
+        for (raw, entry) in group.entries.iter().zip(read::open_all(&group.entries, keyring, content)) {
             if extent.bound.is_some_and(|bound| raw.seq >= bound) {
                 break;
             }

@@ -6,7 +6,7 @@ use super::clock::{self, Watch};
 use super::held::{Held, WAY_OUT};
 use super::keyless::Keyless;
 use super::metrics::Commits;
-use super::read::{self, BadEntry, Content};
+use super::read::{self, Content};
 use super::resume;
 use super::stored::Stored;
 use super::tree;
@@ -19,7 +19,6 @@ use crate::fact::{Body, Scope};
 use crate::journal::{self, Frames, Group, Journal, JournalError, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{NodeHash, TreeSize};
-use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,7 +65,7 @@ fn attempt(
     let durable = stored.covered().max(opening.held.size().0);
     let mut looked = false;
     let end = journal::scan(disk, &paths.journal(), from, |group, segment| {
-        let entries = open_group(group, keyring)?;
+        let entries = read::open_all(&group.entries, keyring, Content::Leave).collect::<Result<Vec<_>, _>>()?;
         // Nothing of such a stream was finished or written yet, nor of any later one.
         if !looked && entries.iter().any(|entry| entry.record.is_none()) {
             looked = true;
@@ -133,10 +132,6 @@ fn refuse_lost_keys(
     refuse_damage(disk, journal, &end, durable)?;
     // Where entries are gone an erasure may be among them: that is told once they were counted.
     if end.next_seq < durable { Ok(()) } else { keyless.verdict() }
-}
-
-fn open_group(group: &Group, keyring: &Keyring) -> Result<Vec<Entry>, BadEntry> {
-    group.entries.par_iter().with_min_len(64).map(|raw| read::open(raw, keyring, Content::Leave)).collect()
 }
 
 struct Opening {

@@ -1,6 +1,7 @@
 //! Stored bytes into entries: decoded, hashed, unsealed, and checked against their commitments.
 
 use super::LedgerError;
+use super::side_by_side::map_pieces;
 use crate::codec::{self, DecodeError, EntryHash, Header, Link, Record, StreamId};
 use crate::entry::Entry;
 use crate::exhibit::Exhibit;
@@ -72,6 +73,16 @@ pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry
     let header = header(raw)?;
     let slot = keyring.slot_of_stream(header.streams[0].stream);
     unseal(raw, &header, (keyring, slot), content, &mut Buffers::default())?.entry()
+}
+
+/// Opens each of them, on every core where there are many; handed out in order.
+pub fn open_all(
+    entries: &[RawEntry],
+    keyring: &Keyring,
+    content: Content,
+) -> impl Iterator<Item = Result<Entry, BadEntry>> {
+    let open_piece = |piece: &[RawEntry]| piece.iter().map(|raw| open(raw, keyring, content)).collect::<Vec<_>>();
+    map_pieces(entries, open_piece).into_iter().flatten()
 }
 
 /// The header of one entry: it carries the seq of its place, and names a stream.
