@@ -3,6 +3,8 @@
 //! INVARIANT (frozen): `CONFIG` and every context string below are part of the format; golden files hold them.
 //! Stored bytes are hashed as they are stored, never re-encoded.
 
+mod many;
+
 use crate::fact::{Body, FactId, Instant, Kind, Time};
 use bincode::config::Configuration;
 use bincode::{BorrowDecode, Decode, Encode};
@@ -199,9 +201,19 @@ pub fn entry_hash(header: &[u8]) -> EntryHash {
     EntryHash(*hasher(|contexts| &contexts.entry).update(header).finalize().as_bytes())
 }
 
+/// The same of many headers: several are hashed at once.
+pub fn entry_hashes(headers: &[&[u8]]) -> Vec<EntryHash> {
+    many::hash_each(&CONTEXTS.entry, headers).into_iter().map(EntryHash).collect()
+}
+
 /// The commitment to `plaintext` under `key`: it binds even whoever made both.
 pub fn commitment(key: &[u8; 32], plaintext: &[u8]) -> Commitment {
     Commitment(*hasher(|contexts| &contexts.commitment).update(key).update(plaintext).finalize().as_bytes())
+}
+
+/// The same of many plaintexts, each behind its key: several are hashed at once.
+pub fn commitments(keyed: &[&[u8]]) -> Vec<Commitment> {
+    many::hash_each(&CONTEXTS.commitment, keyed).into_iter().map(Commitment).collect()
 }
 
 /// The identity of a fact under the ledger's identity key.
@@ -307,6 +319,16 @@ mod tests {
         let mut bytes = encode(&record());
         bytes.splice(..1, [&[253u8][..], &u64::MAX.to_le_bytes()].concat());
         assert!(decode::<Record>(&bytes, "record").is_err());
+    }
+
+    #[test]
+    fn many_are_hashed_as_one_is() {
+        let texts = (0..300usize).map(|len| vec![len as u8; len]).collect::<Vec<_>>();
+        let texts = texts.iter().map(Vec::as_slice).collect::<Vec<_>>();
+        assert!(entry_hashes(&texts).into_iter().eq(texts.iter().map(|text| entry_hash(text))));
+        let keyed = texts.iter().map(|text| [&[7; 32], *text].concat()).collect::<Vec<_>>();
+        let keyed = keyed.iter().map(Vec::as_slice).collect::<Vec<_>>();
+        assert!(commitments(&keyed).into_iter().eq(texts.iter().map(|text| commitment(&[7; 32], text))));
     }
 
     #[test]
