@@ -6,6 +6,11 @@ use ed25519_dalek::SigningKey;
 use ring::aead::{self, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use zeroize::Zeroize;
 
+/// Bytes of a key.
+pub const KEY: usize = 32;
+/// Bytes of a seal's tag.
+pub const TAG: usize = aead::MAX_TAG_LEN;
+
 /// Which of an account's two keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -34,10 +39,11 @@ impl EntryKey {
         codec::verdict_digest(&self.0, line)
     }
 
-    /// Encrypts what stands in `bytes` from `start` on, in its place.
-    pub fn seal(&self, nonce: Nonce, bytes: &mut Vec<u8>, start: usize) {
-        let sealed = self.cipher().seal_in_place_separate_tag(unique(nonce), Aad::empty(), &mut bytes[start..]);
-        bytes.extend(sealed.expect("a message in memory is not too long").as_ref());
+    /// Encrypts all of `bytes` but the last, which are room for the tag, in their place.
+    pub fn seal(&self, nonce: Nonce, bytes: &mut [u8]) {
+        let (text, tag) = bytes.split_at_mut(bytes.len() - TAG);
+        let sealed = self.cipher().seal_in_place_separate_tag(unique(nonce), Aad::empty(), text);
+        tag.copy_from_slice(sealed.expect("a message in memory is not too long").as_ref());
     }
 
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.

@@ -14,6 +14,7 @@
 mod census;
 mod keys;
 mod opening;
+mod sealing;
 mod slot;
 mod slots;
 mod sorted;
@@ -23,6 +24,7 @@ mod table;
 mod tests;
 
 pub use keys::{EntryKey, Part, PassingKey, fresh_signing_key};
+pub use sealing::{Sealed, Sealing};
 pub use slot::{Owner, Slot};
 pub use stored::{check, is_later, same_keys, streams};
 
@@ -32,7 +34,7 @@ use census::Use;
 use ed25519_dalek::SigningKey;
 use keys::{fill, random};
 use slot::{
-    BODY, Bytes, CONTENT, DESTROYED, FLAGS, OWNER, SECRETS, SINCE, SLOT_LEN, content_since, is_aged, make_slot,
+    BODY, Bytes, CONTENT, DESTROYED, FLAGS, OWNER, SECRETS, SINCE, SLOT_LEN, STREAM, content_since, is_aged, make_slot,
     put_checksum, stream_of,
 };
 use slots::{HELD, Slots};
@@ -180,21 +182,28 @@ impl Keyring {
         self.owners().get(&owner.0, &self.slots)
     }
 
+    /// The same of many.
+    pub fn slots_of_owners(&self, owners: &[Option<Owner>]) -> Vec<Option<Slot>> {
+        let mut slots = Vec::with_capacity(owners.len());
+        self.owners().get_each(owners.iter().map(|owner| Some(&owner.as_ref()?.0)), &self.slots, &mut slots);
+        slots
+    }
+
     /// The slot of a stream, unless it was erased.
     pub fn slot_of_stream(&self, stream: StreamId) -> Option<Slot> {
         self.by_stream.get(&stream.0, &self.slots)
     }
 
-    /// The same of many streams, in place of what stood in `slots`. What is looked at for each stands anywhere in memory; looked
-    /// at one after another, with nothing between them, none waits for the memory of the one before.
+    /// The same of many streams, in place of what stood in `slots`.
     pub fn slots_of_streams(&self, streams: &[Option<StreamId>], slots: &mut Vec<Option<Slot>>) {
-        slots.clear();
-        slots.extend(streams.iter().map(|stream| self.by_stream.guess(&stream.as_ref()?.0)));
-        for (slot, stream) in slots.iter_mut().zip(streams) {
-            if slot.map(|slot| self.stream(slot)) != *stream {
-                *slot = stream.and_then(|stream| self.slot_of_stream(stream));
-            }
-        }
+        self.by_stream.get_each(streams.iter().map(|stream| Some(&stream.as_ref()?.0)), &self.slots, slots);
+    }
+
+    /// Reads slots that will be asked for one after another, with nothing between them: then none waits for the memory of the
+    /// one before.
+    pub fn touch(&self, slots: impl Iterator<Item = Slot>) {
+        let touched = slots.map(|slot| self.slots.at(slot)).map(|slot| slot[BODY.start] ^ slot[STREAM.start]);
+        std::hint::black_box(touched.fold(0, |all, one| all ^ one));
     }
 
     /// The stream of a slot.

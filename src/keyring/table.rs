@@ -57,8 +57,24 @@ impl Table {
         }
     }
 
+    /// The same of many keys, in place of what stood in `found`. What is looked at for each stands anywhere in memory; looked at
+    /// one after another, with nothing between them, none waits for the memory of the one before.
+    pub fn get_each<'k>(
+        &self,
+        keys: impl Iterator<Item = Option<&'k [u8; 16]>> + Clone,
+        slots: &Slots,
+        found: &mut Vec<Option<Slot>>,
+    ) {
+        found.clear();
+        found.extend(keys.clone().map(|key| self.guess(key?)));
+        for (found, key) in found.iter_mut().zip(keys) {
+            let is_key = |slot: &Slot| key.is_some_and(|key| slots.at(*slot)[self.field.clone()] == *key);
+            *found = found.filter(is_key).or_else(|| self.get(key?, slots));
+        }
+    }
+
     /// What [`Table::get`] mostly finds: it is told by a few bits of the hash, and not compared.
-    pub fn guess(&self, key: &[u8; 16]) -> Option<Slot> {
+    fn guess(&self, key: &[u8; 16]) -> Option<Slot> {
         match &self.kind {
             TableKind::Growing(table) => table.find(hash(key), |_| true).copied().map(Slot),
             TableKind::Fixed(_) => None,

@@ -58,10 +58,9 @@ fn seals_open_under_their_own_key_only() {
     let key = keyring.entry_key(slot, Part::Body, 7);
     let nonce = Nonce([5; 12]);
     let seal = |nonce| {
-        let mut bytes = b"before hello".to_vec();
-        key.seal(nonce, &mut bytes, 7);
-        assert!(bytes.starts_with(b"before "));
-        bytes.split_off(7)
+        let mut bytes = [&b"hello"[..], &[0; keys::TAG]].concat();
+        key.seal(nonce, &mut bytes);
+        bytes
     };
     let sealed = seal(nonce);
     assert_ne!(sealed, seal(Nonce::ZERO));
@@ -69,6 +68,33 @@ fn seals_open_under_their_own_key_only() {
     assert_eq!(key.unseal(nonce, &sealed).as_deref(), Some(&b"hello"[..]));
     for other in [keyring.entry_key(slot, Part::Body, 8), keyring.entry_key(slot, Part::Content, 7), EntryKey::OPEN] {
         assert_eq!(other.unseal(nonce, &sealed), None);
+    }
+}
+
+#[test]
+fn what_is_sealed_together_is_what_is_sealed_alone_and_leaves_no_key() {
+    let (_dir, mut keyring) = keyring();
+    let slot = keyring.claim_account("facebook/s1").expect("a slot");
+    let key = |seq| keyring.entry_key(slot, Part::Body, seq);
+    let text = |seq: u64| vec![seq as u8; 10 * seq as usize];
+    // Room for fewer than there are.
+    let mut sealing = Sealing::with_room(2, 64);
+    for seq in 0..40 {
+        sealing.add(key(seq), (seq % 5 > 0).then_some(Nonce([seq as u8; 12])), |bytes| bytes.extend(text(seq)));
+    }
+    let (bytes, sealed) = sealing.finish();
+    assert_eq!(sealed.len(), 40);
+    for (seq, Sealed { place, commitment }) in (0..).zip(sealed) {
+        assert_eq!(commitment, key(seq).commit(&text(seq)));
+        let stored = &bytes[place.clone()];
+        if seq % 5 == 0 {
+            assert_eq!(stored, text(seq));
+        } else {
+            let mut alone = [text(seq), vec![0; keys::TAG]].concat();
+            key(seq).seal(Nonce([seq as u8; 12]), &mut alone);
+            assert_eq!(stored, alone);
+        }
+        assert_eq!(bytes[place.start - keys::KEY..place.start], [0; keys::KEY]);
     }
 }
 

@@ -234,20 +234,21 @@ pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Resu
 /// Looks up some facts and what they refer to: everything is hashed, and then asked for in one go, so that no look-up waits
 /// for the memory of another.
 fn look_up(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
-    let (mut identities, mut asked) = (Vec::with_capacity(2 * facts.len()), Vec::with_capacity(facts.len()));
+    let (mut identities, mut cited) = (Vec::with_capacity(2 * facts.len()), Vec::with_capacity(facts.len()));
+    let mut owners = Vec::with_capacity(facts.len());
     for fact in facts {
         let references = fact.body.references();
-        let owner = stage::has_account(fact.kind()).then(|| keyring.owner(&fact.subject));
-        asked.push((references.len(), owner));
+        cited.push(references.len());
+        owners.push(stage::has_account(fact.kind()).then(|| keyring.owner(&fact.subject)));
         let ids = std::iter::once(&fact.id).chain(references);
         identities.extend(ids.map(|id| codec::identity(keyring.identity_key(), id)));
     }
-    let slots = asked.iter().map(|(_, owner)| keyring.slot_of_owner(owner.as_ref()?)).collect::<Vec<_>>();
+    let slots = keyring.slots_of_owners(&owners);
     let mut found = catalog.find(&identities)?.into_iter().zip(identities);
     let mut looked = Vec::with_capacity(facts.len());
-    for ((references, owner), slot) in asked.into_iter().zip(slots) {
+    for ((cited, owner), slot) in cited.into_iter().zip(owners).zip(slots) {
         let (own, identity) = found.next().expect("each fact has an id");
-        let links = found.by_ref().take(references).map(|(found, identity)| {
+        let links = found.by_ref().take(cited).map(|(found, identity)| {
             found.map_or(Link::Unresolved { identity }, |(seq, hash)| Link::Resolved { seq, hash })
         });
         looked.push(Looked { own: (identity, own), links: links.collect(), owner, slot });

@@ -8,8 +8,7 @@ use crate::entry::Entry;
 use crate::fact::{Body, FactId, Kind, Moment, Time};
 use crate::index::{Field, Term, Terms};
 use crate::journal::Frames;
-use crate::keyring::{EntryKey, Keyring, KeyringError, Owner, Part};
-use std::ops::Range;
+use crate::keyring::{EntryKey, Keyring, KeyringError, Owner, Part, Sealed, Sealing, Slot};
 
 /// What was made of an admitted fact, besides its frame.
 pub struct Staged {
@@ -20,18 +19,16 @@ pub struct Staged {
 
 /// Facts sealed: all that does not depend on the entries before them.
 struct Piece {
-    sealed: Vec<Sealed>,
-    /// Bodies and contents as they are stored.
+    made: Vec<Made>,
+    /// Bodies and contents as they are stored, among others.
     bytes: Vec<u8>,
 }
 
-struct Sealed {
+struct Made {
     streams: Streams,
     terms: Terms,
-    body: Range<usize>,
-    content: Range<usize>,
-    body_commitment: codec::Commitment,
-    content_commitment: Option<codec::Commitment>,
+    body: Sealed,
+    content: Option<Sealed>,
 }
 
 /// Seals on all threads, and chains in order as far as they have come. Claims slots for new accounts.
@@ -57,11 +54,11 @@ pub fn stage(
     in_order(
         admitted,
         |facts| seal_all(facts, keyring),
-        |facts, Piece { sealed, bytes }| {
+        |facts, Piece { made, bytes }| {
             let streams = &chain.heads.links.streams;
             chain.heads.touch(facts.iter().filter_map(|one| streams.in_slot(one.slot?)));
-            for (one, sealed) in facts.iter_mut().zip(sealed) {
-                chain.add(one, sealed, &bytes);
+            for (one, made) in facts.iter_mut().zip(made) {
+                chain.add(one, made, &bytes);
             }
         },
     );
@@ -81,42 +78,52 @@ pub fn has_account(kind: Kind) -> bool {
     !matches!(kind, Kind::PolicyAdopted | Kind::VerdictAttested)
 }
 
-fn seal_all(facts: &mut [Admitted], keyring: &Keyring) -> Piece {
-    let mut piece = Piece { sealed: Vec::with_capacity(facts.len()), bytes: Vec::with_capacity(facts.len() * 384) };
+fn seal_all(facts: &[Admitted], keyring: &Keyring) -> Piece {
+    keyring.touch(facts.iter().filter_map(|one| one.slot));
+    let mut sealing = Sealing::with_room(2 * facts.len(), facts.len() * 448);
     for one in facts {
-        let sealed = seal(one, keyring, &mut piece.bytes);
-        piece.sealed.push(sealed);
+        add(one, keyring, &mut sealing);
     }
-    piece
+    let (bytes, sealed) = sealing.finish();
+    let mut sealed = sealed.into_iter();
+    let mut next = || sealed.next().expect("each part is sealed");
+    let made = facts.iter().map(|one| {
+        let (streams, terms) = filed(one, keyring);
+        Made { streams, terms, body: next(), content: content(one).map(|_| next()) }
+    });
+    Piece { made: made.collect(), bytes }
 }
 
-fn seal(one: &Admitted, keyring: &Keyring, bytes: &mut Vec<u8>) -> Sealed {
+/// Has its body sealed, and its content.
+fn add(one: &Admitted, keyring: &Keyring, sealing: &mut Sealing) {
     let fact = &one.fact;
-    let kind = fact.kind();
-    let start = bytes.len();
     // What an erasure is about is to be forgotten: its stream says it while anybody may know.
-    let subject = if kind == Kind::SubjectErased { "" } else { &fact.subject };
-    codec::encode_record(&fact.id, subject, &fact.body, bytes);
-    let sealed_under = one.slot.filter(|_| kind.is_sealed());
-    let key = sealed_under.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
-    let nonce = codec::nonce(&one.identity, one.recorded_at);
-    let body_commitment = key.commit(&bytes[start..]);
-    if sealed_under.is_some() {
-        key.seal(nonce, bytes, start);
-    }
-    let body = start..bytes.len();
-    let content_commitment = fact.content.as_ref().zip(sealed_under).map(|(text, slot)| {
+    let subject = if fact.kind() == Kind::SubjectErased { "" } else { &fact.subject };
+    let slot = sealed_under(one);
+    let key = slot.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
+    let nonce = slot.map(|_| codec::nonce(&one.identity, one.recorded_at));
+    sealing.add(key, nonce, |bytes| codec::encode_record(&fact.id, subject, &fact.body, bytes));
+    if let Some((text, slot)) = content(one) {
         let key = keyring.entry_key(slot, Part::Content, one.seq);
-        bytes.extend(text.as_bytes());
-        let commitment = key.commit(text.as_bytes());
-        key.seal(nonce, bytes, body.end);
-        commitment
-    });
+        sealing.add(key, nonce, |bytes| bytes.extend(text.as_bytes()));
+    }
+}
+
+fn sealed_under(one: &Admitted) -> Option<Slot> {
+    one.slot.filter(|_| one.fact.kind().is_sealed())
+}
+
+fn content(one: &Admitted) -> Option<(&str, Slot)> {
+    one.fact.content.as_deref().zip(sealed_under(one))
+}
+
+/// The streams that it extends, and what it can be found by.
+fn filed(one: &Admitted, keyring: &Keyring) -> (Streams, Terms) {
+    let fact = &one.fact;
     let account = one.slot.map(|slot| keyring.stream(slot));
-    let (first, center) = streams(&fact.body, &fact.subject, account);
-    let terms = terms_of((&one.identity, kind, fact.time), (first, center), &one.links, Some((&fact.id, &fact.body)));
-    let content = body.end..bytes.len();
-    Sealed { streams: (first, center), terms, body, content, body_commitment, content_commitment }
+    let streams = streams(&fact.body, &fact.subject, account);
+    let said = Some((&fact.id, &fact.body));
+    (streams, terms_of((&one.identity, fact.kind(), fact.time), streams, &one.links, said))
 }
 
 /// What entries are chained with, one after another.
@@ -132,11 +139,11 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    fn add(&mut self, one: &mut Admitted, sealed: Sealed, bytes: &[u8]) {
+    fn add(&mut self, one: &mut Admitted, made: Made, bytes: &[u8]) {
         let mut links = std::mem::take(&mut one.links);
         links.iter_mut().for_each(|link| self.fill_in(link));
         let kind = one.fact.kind();
-        let extended = self.heads.meet(sealed.streams, one.slot);
+        let extended = self.heads.meet(made.streams, one.slot);
         let moment = Moment { at: one.fact.time.at, seq: one.seq };
         let header = Header {
             seq: one.seq,
@@ -147,15 +154,16 @@ impl Chain<'_> {
             pins: (kind == Kind::DecisionMade).then(|| self.heads.pins_of(Some(extended.0), moment)),
             streams: self.heads.links_of(extended),
             links,
-            body: sealed.body_commitment,
-            content: sealed.content_commitment,
+            body: made.body.commitment,
+            content: made.content.as_ref().map(|content| content.commitment),
         };
         self.header.clear();
         codec::encode_into(&header, &mut self.header);
         let hash = codec::entry_hash(&self.header);
-        self.frames.push(&self.header, &bytes[sealed.body], &bytes[sealed.content]);
+        let content = made.content.map_or(&[][..], |content| &bytes[content.place]);
+        self.frames.push(&self.header, &bytes[made.body.place], content);
         self.heads.append(extended, &header, hash);
-        self.staged.push(Staged { hash, terms: sealed.terms });
+        self.staged.push(Staged { hash, terms: made.terms });
     }
 
     /// A reference within the batch gets its hash only now.
