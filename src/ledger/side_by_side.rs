@@ -21,6 +21,9 @@ static OTHERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build().ok()
 });
 
+/// One more, for the core of a thread that waits for the disk.
+static SPARE: LazyLock<Option<ThreadPool>> = LazyLock::new(|| ThreadPoolBuilder::new().num_threads(1).build().ok());
+
 /// The others, for a thread that may wait for them: one of another pool takes up whatever that is to do meanwhile, which may
 /// want what it holds.
 fn others() -> Option<&'static ThreadPool> {
@@ -55,13 +58,16 @@ pub fn side_by_side<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: 
     (ours, theirs.expect("a scope ends once all of it is done"))
 }
 
-/// Does both, at the same time where there are enough entries and the pool of the thread that calls has another one.
-pub fn both<A: Send, B: Send>(
-    entries: usize,
-    one: impl FnOnce() -> A + Send,
-    other: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    if entries < WORTH_A_THREAD { (one(), other()) } else { rayon::join(one, other) }
+/// Does both, at the same time where there are enough entries: while the thread that asked waits for the disk, its core would
+/// idle.
+pub fn both<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+    let Some(spare) = SPARE.as_ref().filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
+    let mut theirs = None;
+    let ours = spare.in_place_scope(|scope| {
+        scope.spawn(|_| theirs = Some(other()));
+        one()
+    });
+    (ours, theirs.expect("a scope ends once all of it is done"))
 }
 
 /// Lets all of them go, on all threads where there are enough; their room stays.
