@@ -63,12 +63,25 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
             *bytes = rest;
             Some(u64::from(one))
         }
-        [one, two, ref rest @ ..] if two < 0x80 => {
-            *bytes = rest;
-            Some(u64::from(one & 0x7f) | u64::from(two) << 7)
-        }
+        [a, b, c, d, e, f, g, h, ..] => take_varint_of(u64::from_le_bytes([a, b, c, d, e, f, g, h]), bytes),
         _ => take_long_varint(bytes),
     }
+}
+
+/// The same where eight bytes are there. How long a number is cannot be guessed, so nothing depends on it: a loop over its bytes
+/// would be begun in vain for every other one.
+#[inline]
+fn take_varint_of(eight: u64, bytes: &mut &[u8]) -> Option<u64> {
+    let ends = !eight & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        return take_long_varint(bytes);
+    }
+    *bytes = &bytes[ends.trailing_zeros() as usize / 8 + 1..];
+    // Seven bits of each byte up to the first that ends a number; then of each two, each four, and all of them.
+    let sevens = eight & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let twos = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = twos & 0x0000_3fff_0000_3fff | (twos & 0x3fff_0000_3fff_0000) >> 2;
+    Some(fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4)
 }
 
 fn take_long_varint(bytes: &mut &[u8]) -> Option<u64> {
@@ -113,12 +126,19 @@ mod tests {
 
     #[test]
     fn numbers_come_back() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+        let ends = (0..=9).flat_map(|bytes| [1u64 << (7 * bytes), (1 << (7 * bytes)) - 1, (3 << (7 * bytes)) - 1]);
+        for value in ends.chain([0, 300, u64::from(u32::MAX), 0x1234_5678_9abc_def0, u64::MAX]) {
             let mut out = Vec::new();
             put_varint(&mut out, value);
-            let mut rest = &out[..];
-            assert_eq!((take_varint(&mut rest), rest.len()), (Some(value), 0));
             assert_eq!(take_varint(&mut &out[..out.len() - 1]), None, "cut");
+            let len = out.len();
+            // With few bytes behind it, and with many, of every kind.
+            for behind in [&[][..], &[0], &[0xff; 3], &[0xff; 12], &[0; 12], &[1, 0x80, 0x7f, 0xff, 0, 0x81, 0x80, 2]] {
+                out.truncate(len);
+                out.extend(behind);
+                let mut rest = &out[..];
+                assert_eq!((take_varint(&mut rest), rest), (Some(value), behind), "{value:#x}");
+            }
         }
         assert_eq!(take_varint(&mut &[0xff; 11][..]), None, "too long");
         assert_eq!(take_fixed(&mut &[1, 2, 3][..], 3), Some(0x03_02_01));

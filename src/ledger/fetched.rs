@@ -4,10 +4,12 @@
 
 use super::LedgerError;
 use super::admission::Admitted;
+use super::blocks::Blocks;
 use super::catalog::Catalog;
 use super::links::is_link;
 use super::side_by_side::map_pieces;
 use super::stage;
+use super::streams::StreamNo;
 use crate::codec::{self, EntryHash, Header, StreamId};
 use crate::fact::{Body, Kind};
 use crate::index::{Field, Term};
@@ -18,8 +20,8 @@ use foldhash::{HashMap, HashSet};
 /// Streams that were looked up.
 #[derive(Default)]
 pub struct Fetched {
-    /// Accounts whose links are known, and how much else is.
-    accounts: HashMap<StreamId, Want>,
+    /// By the numbers of accounts' streams: whether their links are known, and how much else is.
+    accounts: Blocks<Option<Want>>,
     /// Centers whose accounts are known, each with its links.
     centers: HashSet<StreamId>,
 }
@@ -90,7 +92,8 @@ impl Catalog {
             let slot = one.slot.or_else(|| keyring.slot_of_owner(one.owner.as_ref()?));
             let Some(slot) = slot.filter(|_| stage::has_account(one.fact.kind())) else { continue };
             let stream = keyring.stream(slot);
-            if self.heads.revision(stream).is_none() || want > Want::Head && !fetched.knows(stream, want) {
+            let is_known = |number| self.heads.stands(number) && (want == Want::Head || fetched.knows(number, want));
+            if !self.heads.links.streams.find_in(slot, stream).is_some_and(is_known) {
                 wanted.accounts.push((stream, want));
             }
         }
@@ -108,9 +111,8 @@ impl Catalog {
         let centers = self.fetch_centers(centers, &mut known, keyring)?;
         // Only now: whoever fails before this asks again.
         let in_groups = in_groups().collect::<Vec<_>>();
-        let fetched = self.fetched.as_mut().expect("it is there");
-        fetched.accounts.extend(in_groups.into_iter().map(|account| (account, Want::Group)));
-        fetched.centers.extend(centers);
+        in_groups.into_iter().for_each(|account| self.note_known(account, Want::Group));
+        self.fetched.as_mut().expect("it is there").centers.extend(centers);
         Ok(())
     }
 
@@ -136,9 +138,14 @@ impl Catalog {
                 self.heads.links.add(&stored.0);
                 known.insert(seq, stored);
             }
-            self.fetched.as_mut().expect("it is there").accounts.insert(account, Want::Links);
+            self.note_known(account, Want::Links);
         }
         Ok(accounts)
+    }
+
+    fn note_known(&mut self, account: StreamId, known: Want) {
+        let number = self.heads.links.streams.meet(account);
+        *self.fetched.as_mut().expect("it is there").accounts.at_mut(number.place()) = Some(known);
     }
 
     /// Looks up streams of centers, and every account that was ever linked to one of them; returns those that were not known.
@@ -194,7 +201,9 @@ impl Catalog {
         if self.heads.revision(account).is_none() {
             found.head = self.head_of(reader, account, Term::stream(Field::Account, &account))?;
         }
-        if want > Want::Head && self.fetched.as_ref().is_some_and(|fetched| !fetched.knows(account, Want::Links)) {
+        let number = self.heads.links.streams.find(account);
+        let knows_links = |fetched: &Fetched| number.is_some_and(|number| fetched.knows(number, Want::Links));
+        if want > Want::Head && self.fetched.as_ref().is_some_and(|fetched| !knows_links(fetched)) {
             let links = found.links.insert(Vec::new());
             if keyring.slot_of_stream(account).is_none() {
                 return Ok(found);
@@ -259,7 +268,7 @@ impl Catalog {
 
 impl Fetched {
     /// True if so much is known of an account, beside its head.
-    fn knows(&self, account: StreamId, want: Want) -> bool {
-        self.accounts.get(&account).is_some_and(|&known| known >= want)
+    fn knows(&self, account: StreamNo, want: Want) -> bool {
+        self.accounts.get(account.place()).is_some_and(|known| *known >= Some(want))
     }
 }

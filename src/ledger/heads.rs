@@ -74,6 +74,11 @@ impl Heads {
         Some(self.head_of(self.links.streams.find(stream)?)?.revision)
     }
 
+    /// True if it is known where a stream stands.
+    pub fn stands(&self, number: StreamNo) -> bool {
+        self.head_of(number).is_some()
+    }
+
     fn head_of(&self, number: StreamNo) -> Option<&Head> {
         self.heads.get(number.place())?.as_ref()
     }

@@ -65,6 +65,11 @@ impl Streams {
         number
     }
 
+    /// The number of a stream that was met, whose keys stand in `slot`.
+    pub fn find_in(&self, slot: Slot, stream: StreamId) -> Option<StreamNo> {
+        self.in_slot(slot).or_else(|| self.find(stream))
+    }
+
     /// The number of the stream whose keys stand there, if somebody knew.
     pub fn in_slot(&self, slot: Slot) -> Option<StreamNo> {
         self.by_slot.get(slot.place()).copied().flatten()
