@@ -12,6 +12,7 @@
 //! the fact's identity and the time of recording, since a seq is given out again when a group was undone.
 
 mod census;
+mod keyed;
 mod keys;
 mod opening;
 mod slot;
@@ -22,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use keyed::{Keyed, KeyedNo};
 pub use keys::{EntryKey, Part, PassingKey, fresh_signing_key};
 pub use slot::{Owner, Slot};
 pub use stored::{check, is_later, same_keys, streams};
