@@ -49,21 +49,21 @@ impl EntryKey {
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
     pub fn unseal(&self, nonce: Nonce, sealed: &[u8]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        let len = self.unseal_into(nonce, sealed, &mut bytes)?.len();
-        bytes.truncate(len);
+        self.unseal_onto(nonce, sealed, &mut bytes)?;
         Some(bytes)
     }
 
-    /// The same, in memory that was used before.
-    pub fn unseal_into<'a>(&self, nonce: Nonce, sealed: &[u8], bytes: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let cipher = self.cipher();
+    /// The same at the end of `bytes`, which are as they were where it fails.
+    pub(super) fn unseal_onto(&self, nonce: Nonce, sealed: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
+        let (cipher, start) = (self.cipher(), bytes.len());
         let mut open = |nonce: Nonce| {
-            bytes.clear();
+            bytes.truncate(start);
             bytes.extend_from_slice(sealed);
-            Some(cipher.open_in_place(unique(nonce), Aad::empty(), bytes).ok()?.len())
+            Some(cipher.open_in_place(unique(nonce), Aad::empty(), &mut bytes[start..]).ok()?.len())
         };
-        let len = open(nonce).or_else(|| open(Nonce::ZERO))?;
-        Some(&bytes[..len])
+        let len = open(nonce).or_else(|| open(Nonce::ZERO));
+        bytes.truncate(start + len.unwrap_or(0));
+        len.map(drop)
     }
 
     /// The key and the plaintext of sealed bytes, to be shown to somebody.

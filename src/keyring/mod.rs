@@ -12,6 +12,7 @@
 //! the fact's identity and the time of recording, since a seq is given out again when a group was undone.
 
 mod census;
+mod keyed;
 mod keys;
 mod opening;
 mod sealing;
@@ -23,6 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use keyed::{Keyed, KeyedNo};
 pub use keys::{EntryKey, Part, PassingKey, fresh_signing_key};
 pub use sealing::{Sealed, Sealing};
 pub use slot::{Owner, Slot};

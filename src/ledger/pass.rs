@@ -9,7 +9,7 @@ use super::held::Held;
 use super::leaves::Leaves;
 use super::line::Line;
 use super::load::Extent;
-use super::read::{self, BadEntry, Buffers, Content, Open, seq_of};
+use super::read::{self, BadEntry, Content, Open, Unsealed, seq_of};
 use super::stored::{Levels, level_of};
 use super::streams::StreamNo;
 use super::tree;
@@ -20,6 +20,7 @@ use crate::fact::{Body, Instant, Kind, Scope};
 use crate::journal::{self, JournalError, Location, RawEntry, SegmentId};
 use crate::keyring::{Keyring, Slot};
 use crate::merkle::{Frontier, NodeHash, TreeSize};
+use std::sync::Mutex;
 
 /// Entries opened in one go: few enough that they are still in the processor's cache when they are checked.
 const RUN: usize = 128;
@@ -117,14 +118,12 @@ struct Run<K> {
     room: Vec<u8>,
     streams: Vec<Option<StreamId>>,
     slots: Vec<Option<Slot>>,
-    buffers: Buffers,
 }
 
 impl<K> Default for Run<K> {
     fn default() -> Run<K> {
-        let (segment, buffers) = (SegmentId(0), Buffers::default());
         let (headers, opened, room, streams, slots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Run { segment, headers, opened, room, streams, slots, buffers }
+        Run { segment: SegmentId(0), headers, opened, room, streams, slots }
     }
 }
 
@@ -147,24 +146,29 @@ enum Says {
 }
 
 impl<K> Run<K> {
-    /// These entries in place of those that it held.
-    fn open(&mut self, run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) {
-        let Run { headers, opened, room, streams, slots, buffers, .. } = self;
+    /// These entries in place of those that it held, unsealed in memory that is used again.
+    fn open(
+        &mut self,
+        run: &[RawEntry],
+        segment: SegmentId,
+        keyring: &Keyring,
+        wanted: &Wanted<K>,
+        unsealed: &mut Unsealed,
+    ) {
+        let Run { headers, opened, room, streams, slots, .. } = self;
         self.segment = segment;
         headers.clear();
         headers.extend(run.iter().map(read::header));
         streams.clear();
         streams.extend(headers.iter().map(|header| Some(header.as_ref().ok()?.streams[0].stream)));
         keyring.slots_of_streams(streams, slots);
+        unsealed.fill(run, headers, (keyring, slots), wanted.content);
         opened.clear();
         room.clear();
-        let each = run.iter().zip(&*headers).zip(&*slots);
-        opened.extend(each.map(|((raw, header), slot)| {
-            let sound = match header {
-                Ok(header) => open_one(raw, header, (keyring, *slot), wanted, buffers, room),
-                Err(bad) => Err(bad.clone()),
-            };
-            (raw.offset as u32, sound)
+        let each = run.iter().zip(&*headers).zip(&*slots).enumerate();
+        opened.extend(each.map(|(place, ((raw, header), slot))| {
+            let open = header.as_ref().map_err(BadEntry::clone).and_then(|header| unsealed.open(place, header));
+            (raw.offset as u32, open.and_then(|open| sound(&open, *slot, wanted, room)))
         }));
     }
 }
@@ -181,29 +185,21 @@ fn run_len(entries: &[RawEntry]) -> usize {
 
 fn open_run<K>(run: &[RawEntry], segment: SegmentId, keyring: &Keyring, wanted: &Wanted<K>) -> Run<K> {
     let mut opened = Run::default();
-    opened.open(run, segment, keyring, wanted);
+    opened.open(run, segment, keyring, wanted, &mut Unsealed::default());
     opened
 }
 
-fn open_one<K>(
-    raw: &RawEntry,
-    header: &Header,
-    keys: (&Keyring, Option<Slot>),
-    wanted: &Wanted<K>,
-    buffers: &mut Buffers,
-    room: &mut Vec<u8>,
-) -> Result<Sound<K>, BadEntry> {
-    let open = read::unseal(raw, header, keys, wanted.content, buffers)?;
+fn sound<K>(open: &Open, slot: Option<Slot>, wanted: &Wanted<K>, room: &mut Vec<u8>) -> Result<Sound<K>, BadEntry> {
     let says = match open.record {
         None => Says::Nothing,
-        Some(_) if header.kind == Kind::SubjectErased => match open.said()?.map(|record| record.body) {
+        Some(_) if open.header.kind == Kind::SubjectErased => match open.said()?.map(|record| record.body) {
             Some(Body::SubjectErased(Scope::All)) => Says::ErasedAll,
             _ => Says::Else,
         },
         Some(_) => Says::Else,
     };
-    let (kept, hash) = ((wanted.keep)(&open, room)?, open.hash);
-    Ok(Sound { hash, leaf: tree::leaf(&hash), says, slot: keys.1, kept })
+    let (kept, hash) = ((wanted.keep)(open, room)?, open.hash);
+    Ok(Sound { hash, leaf: tree::leaf(&hash), says, slot, kept })
 }
 
 /// An entry found behind damage: it must be the one whose leaf the tree has.
@@ -296,8 +292,12 @@ impl<'a> Pass<'a> {
         let keyring: &Keyring = &keyring;
         let (disk, bound) = (self.ledger.disk(), self.bound);
         self.heads.reserve(keyring.slots());
+        // One for each thread that opens: it is in that processor's cache, which what waits in line is not.
+        let spare: Mutex<Vec<Unsealed>> = Mutex::default();
         let line = Line::new(|piece: &Piece, run: &mut Run<K>| {
-            run.open(&piece.entries(), piece.segment, keyring, wanted);
+            let mut unsealed = spare.lock().expect("no holder panics").pop().unwrap_or_default();
+            run.open(&piece.entries(), piece.segment, keyring, wanted, &mut unsealed);
+            spare.lock().expect("no holder panics").push(unsealed);
         });
         let end = std::thread::scope(|scope| {
             // A thread that cannot be had is a panic here.

@@ -2,12 +2,12 @@
 
 use super::LedgerError;
 use super::side_by_side::map_pieces;
-use crate::codec::{self, DecodeError, EntryHash, Header, Link, Record, StreamId};
+use crate::codec::{self, Commitment, DecodeError, EntryHash, Header, Link, Record, StreamId};
 use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::fact::Body;
 use crate::journal::{Location, RawEntry};
-use crate::keyring::{EntryKey, Keyring, Part, Slot};
+use crate::keyring::{EntryKey, Keyed, KeyedNo, Keyring, Part, Slot};
 
 /// An entry that is not what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum Content {
     Read,
 }
 
-/// An entry whose seals were opened and compared with its commitments. What it says stands in [`Buffers`]: it is checked
+/// An entry whose seals were opened and compared with its commitments. What it says stands in [`Unsealed`]: it is checked
 /// once it is read out, in place or as an entry of its own.
 pub struct Open<'a> {
     pub header: &'a Header,
@@ -61,18 +61,11 @@ impl Open<'_> {
 /// What a record's bytes are called where they are none.
 const BODY: &str = "a body";
 
-/// Where entries are unsealed one after another, in the same memory.
-#[derive(Default)]
-pub struct Buffers {
-    body: Vec<u8>,
-    content: Vec<u8>,
-}
-
 /// Opens one entry.
 pub fn open(raw: &RawEntry, keyring: &Keyring, content: Content) -> Result<Entry, BadEntry> {
-    let header = header(raw)?;
-    let slot = keyring.slot_of_stream(header.streams[0].stream);
-    unseal(raw, &header, (keyring, slot), content, &mut Buffers::default())?.entry()
+    let mut opened = None;
+    open_run(std::slice::from_ref(raw), keyring, content, |entry| opened = Some(entry));
+    opened.expect("it is the one of its run")
 }
 
 /// Opens each of them, on every core where there are many; handed out in order.
@@ -81,8 +74,23 @@ pub fn open_all(
     keyring: &Keyring,
     content: Content,
 ) -> impl Iterator<Item = Result<Entry, BadEntry>> {
-    let open_piece = |piece: &[RawEntry]| piece.iter().map(|raw| open(raw, keyring, content)).collect::<Vec<_>>();
+    let open_piece = |piece: &[RawEntry]| {
+        let mut opened = Vec::with_capacity(piece.len());
+        open_run(piece, keyring, content, |entry| opened.push(entry));
+        opened
+    };
     map_pieces(entries, open_piece).into_iter().flatten()
+}
+
+fn open_run(run: &[RawEntry], keyring: &Keyring, content: Content, mut take: impl FnMut(Result<Entry, BadEntry>)) {
+    let headers: Vec<Result<Header, BadEntry>> = run.iter().map(header).collect();
+    let slot = |header: &Header| keyring.slot_of_stream(header.streams[0].stream);
+    let slots: Vec<Option<Slot>> = headers.iter().map(|header| header.as_ref().ok().and_then(slot)).collect();
+    let mut unsealed = Unsealed::default();
+    unsealed.fill(run, &headers, (keyring, &slots), content);
+    for (place, header) in headers.into_iter().enumerate() {
+        take(header.and_then(|header| unsealed.open(place, &header)?.entry()));
+    }
 }
 
 /// The header of one entry: it carries the seq of its place, and names a stream.
@@ -98,42 +106,102 @@ pub fn header(raw: &RawEntry) -> Result<Header, BadEntry> {
     Ok(header)
 }
 
-/// Unseals an entry with the keys of the slot of its stream, where there still is one.
-pub fn unseal<'a>(
-    raw: &'a RawEntry,
-    header: &'a Header,
-    (keyring, slot): (&Keyring, Option<Slot>),
-    content: Content,
-    buffers: &'a mut Buffers,
-) -> Result<Open<'a>, BadEntry> {
-    let bad = |what: &str| BadEntry::new(raw.seq, what);
-    let hash = codec::entry_hash(raw.header);
-    let mut open = Open { header, hash, record: None, content: None };
-    if !header.kind.is_sealed() {
-        check_body(header, &EntryKey::OPEN, raw.body)?;
-        open.record = Some(raw.body);
-        return Ok(open);
-    }
-    let Some(slot) = slot else { return Ok(open) };
-    let (nonce, key) = (nonce(header), keyring.entry_key(slot, Part::Body, raw.seq));
-    let body = key.unseal_into(nonce, raw.body, &mut buffers.body);
-    let body = body.ok_or_else(|| bad("the sealed body does not open"))?;
-    check_body(header, &key, body)?;
-    open.record = Some(body);
-    let is_there = content == Content::Read && raw.seq >= keyring.content_since(slot);
-    let Some(commitment) = header.content.filter(|_| is_there) else { return Ok(open) };
-    let key = keyring.entry_key(slot, Part::Content, raw.seq);
-    let text = key.unseal_into(nonce, raw.content, &mut buffers.content);
-    let text = text.ok_or_else(|| bad("the sealed content does not open"))?;
-    if key.commit(text) != commitment {
-        return Err(bad("the content does not match its commitment"));
-    }
-    open.content = Some(std::str::from_utf8(text).map_err(|_| bad("the content is not UTF-8"))?);
-    Ok(open)
+/// Entries that stand one after another, hashed and unsealed together: hashes of many are made side by side. Its memory is
+/// used again.
+#[derive(Default)]
+pub struct Unsealed {
+    hashes: Vec<EntryHash>,
+    /// What each of them holds: body, and content.
+    texts: Vec<[Text; 2]>,
+    keyed: Keyed,
+    commitments: Vec<Commitment>,
 }
 
-fn check_body(header: &Header, key: &EntryKey, plaintext: &[u8]) -> Result<(), BadEntry> {
-    let fits = key.commit(plaintext) == header.body;
+/// One part of an entry.
+#[derive(Clone, Copy, Default)]
+enum Text {
+    /// Not asked for, destroyed, or never there.
+    #[default]
+    Missing,
+    /// Not sealed under the key that it should be.
+    Shut,
+    Plain(KeyedNo),
+}
+
+impl Unsealed {
+    /// Takes these entries in place of those that it held. Each is unsealed with the keys of the slot of its stream, where there
+    /// still is one.
+    pub fn fill(
+        &mut self,
+        run: &[RawEntry],
+        headers: &[Result<Header, BadEntry>],
+        (keyring, slots): (&Keyring, &[Option<Slot>]),
+        content: Content,
+    ) {
+        let stored: Vec<&[u8]> = run.iter().map(|raw| raw.header).collect();
+        self.hashes = codec::entry_hashes(&stored);
+        self.keyed.begin(2 * run.len(), run.iter().map(|raw| raw.body.len() + raw.content.len()).sum());
+        let keyed = &mut self.keyed;
+        self.texts.clear();
+        self.texts.extend(run.iter().zip(headers).zip(slots).map(|((raw, header), slot)| match header {
+            Ok(header) => unseal(raw, header, (keyring, *slot), content, keyed),
+            Err(_) => Default::default(),
+        }));
+        self.commitments = self.keyed.commit();
+    }
+
+    /// One of them by its place among them, and its header: compared with what that committed to.
+    pub fn open<'a>(&'a self, place: usize, header: &'a Header) -> Result<Open<'a>, BadEntry> {
+        let bad = |what: &str| BadEntry::new(header.seq, what);
+        let [body, content] = self.texts[place];
+        let mut open = Open { header, hash: self.hashes[place], record: None, content: None };
+        match body {
+            Text::Missing => {}
+            Text::Shut => return Err(bad("the sealed body does not open")),
+            Text::Plain(number) => {
+                check_body(header, self.commitments[number.place()])?;
+                open.record = Some(self.keyed.text(number));
+            }
+        }
+        match content {
+            Text::Missing => {}
+            Text::Shut => return Err(bad("the sealed content does not open")),
+            Text::Plain(number) if header.content != Some(self.commitments[number.place()]) => {
+                return Err(bad("the content does not match its commitment"));
+            }
+            Text::Plain(number) => {
+                let text = std::str::from_utf8(self.keyed.text(number));
+                open.content = Some(text.map_err(|_| bad("the content is not UTF-8"))?);
+            }
+        }
+        Ok(open)
+    }
+}
+
+/// Body and content of an entry, if they are asked for and there are keys to them.
+fn unseal(
+    raw: &RawEntry,
+    header: &Header,
+    (keyring, slot): (&Keyring, Option<Slot>),
+    content: Content,
+    keyed: &mut Keyed,
+) -> [Text; 2] {
+    if !header.kind.is_sealed() {
+        return [Text::Plain(keyed.put(&EntryKey::OPEN, raw.body)), Text::Missing];
+    }
+    let Some(slot) = slot else { return Default::default() };
+    let nonce = nonce(header);
+    let mut unseal = |part, sealed| {
+        let opened = keyed.unseal(&keyring.entry_key(slot, part, raw.seq), nonce, sealed);
+        opened.map_or(Text::Shut, Text::Plain)
+    };
+    let body = unseal(Part::Body, raw.body);
+    let is_there = content == Content::Read && header.content.is_some() && raw.seq >= keyring.content_since(slot);
+    [body, if is_there { unseal(Part::Content, raw.content) } else { Text::Missing }]
+}
+
+fn check_body(header: &Header, commitment: Commitment) -> Result<(), BadEntry> {
+    let fits = commitment == header.body;
     fits.then_some(()).ok_or_else(|| BadEntry::new(header.seq, "the body does not match its commitment"))
 }
 
@@ -175,7 +243,7 @@ fn nonce(header: &Header) -> codec::Nonce {
 
 /// What an entry says that is never sealed.
 pub fn open_unsealed(raw: &RawEntry, header: &Header) -> Result<Record, BadEntry> {
-    check_body(header, &EntryKey::OPEN, raw.body)?;
+    check_body(header, EntryKey::OPEN.commit(raw.body))?;
     of_kind(header, codec::decode(raw.body, BODY))
 }
 
@@ -220,4 +288,132 @@ pub fn peek(raw: &RawEntry) -> Result<(Header, EntryHash), BadEntry> {
     let header: Header =
         codec::decode(raw.header, "a header").map_err(|error| BadEntry::new(raw.seq, error.to_string()))?;
     Ok((header, codec::entry_hash(raw.header)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::StreamLink;
+    use crate::disk::RealDisk;
+    use crate::fact::{FactId, Instant, Kind, Time};
+
+    /// What is stored of an entry.
+    #[derive(Clone)]
+    struct Whole {
+        header: Header,
+        body: Vec<u8>,
+        content: Vec<u8>,
+    }
+
+    fn sealed(keyring: &Keyring, slot: Slot, seq: u64, nonce: Option<codec::Nonce>) -> Whole {
+        let id = FactId { source: "//test".into(), id: format!("{seq}") };
+        let identity = codec::identity(keyring.identity_key(), &id);
+        let nonce = nonce.unwrap_or_else(|| codec::nonce(&identity, Instant(7)));
+        let part = |part, plaintext: &[u8]| {
+            let (key, mut bytes) = (keyring.entry_key(slot, part, seq), plaintext.to_vec());
+            let commitment = key.commit(&bytes);
+            key.seal(nonce, &mut bytes, 0);
+            (commitment, bytes)
+        };
+        // Of lengths about those at which one more block is hashed.
+        let center = "c".repeat(seq as usize * 7 % 200);
+        let record = Record { id, subject: "facebook/s".into(), body: Body::AccountLinked { center } };
+        let (commitment, body) = part(Part::Body, &codec::encode(&record));
+        let (text_commitment, content) = part(Part::Content, text(seq).as_bytes());
+        let streams = vec![StreamLink { stream: keyring.stream(slot), revision: seq, previous: EntryHash([3; 32]) }];
+        let header = Header {
+            seq,
+            identity,
+            kind: Kind::AccountLinked,
+            occurred_at: Time::utc(Instant(5)),
+            recorded_at: Instant(7),
+            streams,
+            pins: None,
+            links: Vec::new(),
+            body: commitment,
+            content: Some(text_commitment),
+        };
+        Whole { header, body, content }
+    }
+
+    fn text(seq: u64) -> String {
+        format!("chat {seq}")
+    }
+
+    /// Its hash, what it says, and its text; or what is wrong.
+    type Told = Result<(EntryHash, Option<Record>, Option<String>), String>;
+
+    fn opened(all: &[Whole], keyring: &Keyring) -> Vec<Told> {
+        let headers: Vec<Vec<u8>> = all.iter().map(|whole| codec::encode(&whole.header)).collect();
+        let raw = (0u64..).zip(all).zip(&headers).map(|((seq, whole), header)| RawEntry {
+            seq,
+            offset: 0,
+            header,
+            body: &whole.body,
+            content: &whole.content,
+        });
+        let told = |entry: Result<Entry, BadEntry>| match entry {
+            Ok(entry) => Ok((entry.hash, entry.record, entry.content)),
+            Err(bad) => Err(bad.to_string()),
+        };
+        let (raw, mut found) = (raw.collect::<Vec<_>>(), Vec::new());
+        open_run(&raw, keyring, Content::Read, |entry| found.push(told(entry)));
+        let alone: Vec<Told> = raw.iter().map(|raw| told(open(raw, keyring, Content::Read))).collect();
+        assert_eq!(found, alone, "a run is opened as each of it is alone");
+        found
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_middle_of_a_run_is_told_of_that_entry_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut keyring = Keyring::create(&RealDisk, &dir.path().join("keyring")).expect("sound");
+        let slots = ["facebook/1", "facebook/2"].map(|account| keyring.claim_account(account).expect("there is room"));
+        let mut all: Vec<Whole> = (0..40).map(|seq| sealed(&keyring, slots[seq as usize % 2], seq, None)).collect();
+        all[11] = sealed(&keyring, slots[1], 11, Some(codec::Nonce::ZERO));
+        let sound = opened(&all, &keyring);
+        for (seq, (whole, found)) in (0u64..).zip(all.iter().zip(&sound)) {
+            let (hash, record, content) = found.as_ref().expect("nothing is wrong");
+            let id = record.as_ref().map(|record| record.id.id.clone());
+            assert_eq!((id, content), (Some(seq.to_string()), &Some(text(seq))));
+            assert_eq!(*hash, codec::entry_hash(&codec::encode(&whole.header)));
+        }
+        const BODY: &str = "the sealed body does not open";
+        let wrong: [(fn(&mut Whole), &str); 8] = [
+            (|whole| whole.body[3] ^= 1, BODY),
+            (|whole| whole.body.truncate(9), BODY),
+            (|whole| whole.header.body.0[31] ^= 1, "the body does not match its commitment"),
+            (|whole| whole.content[3] ^= 1, "the sealed content does not open"),
+            (|whole| whole.header.content = Some(Commitment([0; 32])), "the content does not match its commitment"),
+            (|whole| whole.header.seq += 1, "the header carries another seq"),
+            (|whole| whole.header.streams.clear(), "the header names no stream"),
+            (|whole| whole.header.recorded_at = Instant(8), BODY),
+        ];
+        for (number, (change, what)) in wrong.into_iter().enumerate() {
+            let (mut changed, place) = (all.clone(), 17 + number);
+            change(&mut changed[place]);
+            let mut expected = sound.clone();
+            expected[place] = Err(format!("entry {place} is bad: {what}"));
+            assert_eq!(opened(&changed, &keyring), expected);
+            // Of two things it is the body's that is told.
+            changed[place].content.clear();
+            let first = if what.contains("the content") { "the sealed content does not open" } else { what };
+            expected[place] = Err(format!("entry {place} is bad: {first}"));
+            assert_eq!(opened(&changed, &keyring), expected);
+        }
+        // Sealed and committed to as it should be, under the key of another account.
+        let mut changed = all.clone();
+        changed[20] = Whole { header: all[20].header.clone(), ..sealed(&keyring, slots[1], 20, None) };
+        assert_eq!(opened(&changed, &keyring)[20], Err(format!("entry 20 is bad: {BODY}")));
+        keyring.erase_content(slots[0], 30).expect("sound");
+        keyring.erase_all(slots[1]).expect("sound");
+        for (place, (found, sound)) in opened(&all, &keyring).into_iter().zip(sound).enumerate() {
+            // From then on texts are sealed under another key.
+            let expected = match sound {
+                Ok((hash, ..)) if place % 2 == 1 => Ok((hash, None, None)),
+                Ok((hash, record, _)) if place < 30 => Ok((hash, record, None)),
+                _ => Err(format!("entry {place} is bad: the sealed content does not open")),
+            };
+            assert_eq!(found, expected, "{place}");
+        }
+    }
 }
