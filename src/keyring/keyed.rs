@@ -1,6 +1,6 @@
 //! What was sealed, opened, each part behind its key as a commitment is made over it: so many are hashed at once.
 
-use super::EntryKey;
+use super::keys::{EntryKey, KEY};
 use crate::codec::{self, Commitment, Nonce};
 use std::ops::Range;
 use zeroize::Zeroize;
@@ -28,8 +28,6 @@ impl KeyedNo {
         self.0
     }
 }
-
-const KEY: usize = 32;
 
 impl Keyed {
     /// Forgets what it held, and makes room for so many parts of so many bytes in all, as sealed.
@@ -106,11 +104,7 @@ mod tests {
         let (nonce, mut keyed) = (Nonce([5; 12]), Keyed::default());
         let keys: Vec<EntryKey> = (0..9).map(|_| EntryKey(random())).collect();
         let plaintext = |number: usize| vec![number as u8; 40 * number];
-        let seal = |(number, key): (usize, &EntryKey)| {
-            let mut bytes = plaintext(number);
-            key.seal(nonce, &mut bytes, 0);
-            bytes
-        };
+        let seal = |(number, key): (usize, &EntryKey)| key.sealed(nonce, &plaintext(number));
         let sealed: Vec<Vec<u8>> = keys.iter().enumerate().map(seal).collect();
         for _ in 0..2 {
             keyed.begin(10, sealed.iter().map(Vec::len).sum::<usize>() + 1);

@@ -46,6 +46,14 @@ impl EntryKey {
         tag.copy_from_slice(sealed.expect("a message in memory is not too long").as_ref());
     }
 
+    /// The same of a copy.
+    #[cfg(test)]
+    pub fn sealed(&self, nonce: Nonce, plaintext: &[u8]) -> Vec<u8> {
+        let mut bytes = [plaintext, &[0; TAG]].concat();
+        self.seal(nonce, &mut bytes);
+        bytes
+    }
+
     /// Decrypts, or `None` if the bytes were not sealed under this key. What an older version sealed has a nonce of zeros.
     pub fn unseal(&self, nonce: Nonce, sealed: &[u8]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();

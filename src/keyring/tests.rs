@@ -57,11 +57,7 @@ fn seals_open_under_their_own_key_only() {
     let slot = keyring.claim_account("facebook/s1").expect("a slot");
     let key = keyring.entry_key(slot, Part::Body, 7);
     let nonce = Nonce([5; 12]);
-    let seal = |nonce| {
-        let mut bytes = [&b"hello"[..], &[0; keys::TAG]].concat();
-        key.seal(nonce, &mut bytes);
-        bytes
-    };
+    let seal = |nonce| key.sealed(nonce, b"hello");
     let sealed = seal(nonce);
     assert_ne!(sealed, seal(Nonce::ZERO));
     assert_eq!(key.unseal(nonce, &seal(Nonce::ZERO)).as_deref(), Some(&b"hello"[..]), "an older one");
@@ -90,9 +86,7 @@ fn what_is_sealed_together_is_what_is_sealed_alone_and_leaves_no_key() {
         if seq % 5 == 0 {
             assert_eq!(stored, text(seq));
         } else {
-            let mut alone = [text(seq), vec![0; keys::TAG]].concat();
-            key(seq).seal(Nonce([seq as u8; 12]), &mut alone);
-            assert_eq!(stored, alone);
+            assert_eq!(stored, key(seq).sealed(Nonce([seq as u8; 12]), &text(seq)));
         }
         assert_eq!(bytes[place.start - keys::KEY..place.start], [0; keys::KEY]);
     }

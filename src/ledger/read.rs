@@ -310,10 +310,8 @@ mod tests {
         let identity = codec::identity(keyring.identity_key(), &id);
         let nonce = nonce.unwrap_or_else(|| codec::nonce(&identity, Instant(7)));
         let part = |part, plaintext: &[u8]| {
-            let (key, mut bytes) = (keyring.entry_key(slot, part, seq), plaintext.to_vec());
-            let commitment = key.commit(&bytes);
-            key.seal(nonce, &mut bytes, 0);
-            (commitment, bytes)
+            let key = keyring.entry_key(slot, part, seq);
+            (key.commit(plaintext), key.sealed(nonce, plaintext))
         };
         // Of lengths about those at which one more block is hashed.
         let center = "c".repeat(seq as usize * 7 % 200);
