@@ -63,13 +63,16 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
             *bytes = rest;
             Some(u64::from(one))
         }
+        [one, two, ref rest @ ..] if two < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(one & 0x7f) | u64::from(two) << 7)
+        }
         [a, b, c, d, e, f, g, h, ..] => take_varint_of(u64::from_le_bytes([a, b, c, d, e, f, g, h]), bytes),
         _ => take_long_varint(bytes),
     }
 }
 
-/// The same where eight bytes are there. How long a number is cannot be guessed, so nothing depends on it: a loop over its bytes
-/// would be begun in vain for every other one.
+/// The same where eight bytes are there. How long a number of three or four bytes is cannot be guessed, so no branch depends on it.
 #[inline]
 fn take_varint_of(eight: u64, bytes: &mut &[u8]) -> Option<u64> {
     let ends = !eight & 0x8080_8080_8080_8080;
