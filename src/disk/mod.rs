@@ -89,19 +89,23 @@ pub trait DiskFile: Send + Sync {
     }
 
     /// Reads exactly as many bytes.
-    fn read_exact_at(&self, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.read_at(bytes, offset) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    bytes = &mut bytes[read..];
-                    offset += read as u64;
-                }
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        let is_all = self.read_up_to(bytes, offset)? == bytes.len();
+        is_all.then_some(()).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Reads as many bytes, or all there are; says how many.
+    fn read_up_to(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while read < bytes.len() {
+            match self.read_at(&mut bytes[read..], offset + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(read)
     }
 
     /// Writes all of `bytes`, in as many calls as it takes.

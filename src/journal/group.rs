@@ -114,6 +114,14 @@ pub struct Group<'a> {
     pub end: usize,
 }
 
+impl Group<'_> {
+    /// The same where the bytes that it was found in stand `start` bytes further on.
+    pub fn behind(mut self, start: usize) -> Self {
+        self.entries.iter_mut().for_each(|entry| entry.offset += start);
+        Group { start: self.start + start, end: self.end + start, ..self }
+    }
+}
+
 /// Bytes that are no intact group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
@@ -164,7 +172,8 @@ fn read_group(bytes: &[u8], start: usize, seq: u64) -> Result<Group<'_>, Damage>
         return Err(damage(start, seq, "a group is cut"));
     }
     let (mut at, end) = (start + HEADER_LEN, start + HEADER_LEN + len);
-    let mut entries = Vec::new();
+    // What is claimed is believed as far as there are bytes for it.
+    let mut entries = Vec::with_capacity((count as usize).min(len / (FRAME_PREFIX + LENGTHS)));
     for number in 0..u64::from(count) {
         let entry = read_frame(&bytes[at..end], at, seq + number)
             .ok_or_else(|| damage(at, seq + number, "an entry does not match its checksum"))?;

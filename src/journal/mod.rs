@@ -7,6 +7,7 @@
 mod group;
 mod resync;
 mod segment;
+mod stretch;
 
 pub use group::{Damage, Frames, Group, RawEntry, groups, read_frame};
 pub use resync::{Gap, each_intact, segments};
@@ -17,6 +18,7 @@ use segment::{HEADER_LEN, Segment};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use stretch::{STRETCH, Stretch};
 
 /// A segment longer than this is closed and the next one begun, if nothing shorter is asked for.
 pub const SEGMENT_LEN: u64 = 64 << 20;
@@ -147,7 +149,7 @@ impl Journal {
 /// The bytes of a segment.
 pub fn read_segment(disk: &dyn Disk, dir: &Path, id: SegmentId) -> Result<Vec<u8>, JournalError> {
     let mut bytes = Vec::new();
-    segment::read(disk, dir, id, 0, &mut bytes)?;
+    segment::read(disk, dir, id, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -179,45 +181,64 @@ pub struct End {
 
 /// Passes over every group from `from` on, in order; `visit` may stop the pass with an error.
 ///
-/// What stands before `from` in its segment is not read. Ends at the first thing that is not an intact group; whether that is a torn tail or damage is for the caller, who
-/// knows how much was acknowledged.
+/// What stands before `from` in its segment is not read. Ends at the first thing that is not an intact group; whether that is
+/// a torn tail or damage is for the caller, who knows how much was acknowledged.
 pub fn scan<E: From<JournalError>>(
+    disk: &dyn Disk,
+    dir: &Path,
+    from: Option<(Location, u64)>,
+    visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
+) -> Result<End, E> {
+    scan_by(STRETCH, disk, dir, from, visit)
+}
+
+fn scan_by<E: From<JournalError>>(
+    stretch: usize,
     disk: &dyn Disk,
     dir: &Path,
     from: Option<(Location, u64)>,
     mut visit: impl FnMut(&Group, SegmentId) -> Result<(), E>,
 ) -> Result<End, E> {
     let (mut at, mut next_seq) = from.unwrap_or((Location { segment: SegmentId(0), offset: HEADER_LEN as u32 }, 0));
-    let (mut bytes, mut last_group) = (Vec::new(), None);
+    let (mut room, mut last_group) = (Vec::new(), None);
     loop {
-        segment::read(disk, dir, at.segment, u64::from(at.offset), &mut bytes)?;
-        if let Err(what) =
-            segment::check_header(&bytes, at.segment, (u64::from(at.offset) == HEADER_LEN).then_some(next_seq))
-        {
+        let mut read = Stretch::open(disk, dir, at.segment, &mut room)?;
+        read.read(0, HEADER_LEN as usize)?;
+        let first_seq = (u64::from(at.offset) == HEADER_LEN).then_some(next_seq);
+        if let Err(what) = segment::check_header(read.bytes(), at.segment, first_seq) {
             let damage = Some(Damage { offset: 0, seq: next_seq, what });
             return Ok(End { location: at, next_seq, last_group, damage });
         }
-        let mut damage = None;
-        for group in groups(&bytes, at.offset as usize, next_seq) {
-            match group {
-                Ok(group) => {
-                    visit(&group, at.segment)?;
-                    next_seq += group.entries.len() as u64;
-                    last_group = Some(at);
-                    at.offset = group.end as u32;
-                }
-                Err(found) => {
-                    damage = Some(found);
-                    break;
+        let (mut damage, mut wanted) = (None, stretch);
+        loop {
+            read.read(at.offset as usize, wanted)?;
+            let (before, start) = (at, read.start());
+            for group in groups(read.bytes(), 0, next_seq) {
+                match group.map(|group| group.behind(start)) {
+                    Ok(group) => {
+                        visit(&group, at.segment)?;
+                        next_seq += group.entries.len() as u64;
+                        last_group = Some(at);
+                        at.offset = group.end as u32;
+                    }
+                    Err(found) => damage = Some(Damage { offset: start + found.offset, ..found }),
                 }
             }
+            if read.is_last() {
+                break;
+            }
+            // It may only be cut by the stretch; where that begins with it, all of it is read.
+            damage = None;
+            if at == before {
+                wanted = usize::MAX;
+            }
         }
+        let rest_is_empty = read.bytes()[at.offset as usize - read.start()..].iter().all(|&byte| byte == 0);
         let next = SegmentId(at.segment.0 + 1);
         let follows = segment::exists(disk, dir, next);
         if damage.is_none() && !follows {
             damage = missing(disk, dir, next, &at, next_seq)?;
         }
-        let rest_is_empty = bytes[(at.offset as usize).min(bytes.len())..].iter().all(|&byte| byte == 0);
         if damage.is_some() || !follows || !rest_is_empty {
             return Ok(End { location: at, next_seq, last_group, damage });
         }
@@ -284,7 +305,7 @@ pub fn intact<T>(
     open: impl FnOnce(&Group) -> T,
 ) -> Result<T, JournalError> {
     let mut bytes = Vec::new();
-    segment::read(disk, dir, end.segment, HEADER_LEN, &mut bytes)?;
+    segment::read(disk, dir, end.segment, &mut bytes)?;
     Ok(open(&group::intact(&bytes, end.offset as usize, next_seq)))
 }
 

@@ -51,7 +51,7 @@ pub fn each_intact<E: From<JournalError>>(
             expected.0 += 1;
         }
         expected.0 += 1;
-        segment::read(disk, dir, id, 0, &mut bytes)?;
+        segment::read(disk, dir, id, &mut bytes)?;
         if let Err(what) = segment::check_header(&bytes, id, None) {
             gaps.push(Gap { location: Location { segment: id, offset: 0 }, len: HEADER_LEN, seq: next, what });
         }

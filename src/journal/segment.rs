@@ -24,27 +24,14 @@ pub fn exists(disk: &dyn Disk, dir: &Path, id: SegmentId) -> bool {
     disk.exists(&path_of(dir, id))
 }
 
-/// Reads a segment into `bytes`, whose space is used again: its header, and everything from `from` on. Between them
-/// stand zeros, so that offsets are those in the file.
-pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, from: u64, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+/// Reads a segment into `bytes`, whose space is used again.
+pub fn read(disk: &dyn Disk, dir: &Path, id: SegmentId, bytes: &mut Vec<u8>) -> Result<(), JournalError> {
     let path = path_of(dir, id);
-    let io = |error| unreadable(&path, error);
-    if from <= HEADER_LEN {
-        return disk.read_into(&path, bytes).map_err(io);
-    }
-    let file = disk.open(&path, Open::Read).map_err(io)?;
-    let len = file.len().map_err(io)?;
-    // Zeros of fresh memory cost nothing until they are touched.
-    *bytes = vec![0; len as usize];
-    file.read_exact_at(&mut bytes[..HEADER_LEN.min(len) as usize], 0).map_err(io)?;
-    match bytes.get_mut(from as usize..) {
-        Some(rest) => file.read_exact_at(rest, from).map_err(io),
-        None => Ok(()),
-    }
+    disk.read_into(&path, bytes).map_err(|error| unreadable(&path, error))
 }
 
 /// Why a segment cannot be read; one that was moved to cold storage is not damaged because that is not mounted.
-fn unreadable(path: &Path, error: std::io::Error) -> JournalError {
+pub fn unreadable(path: &Path, error: std::io::Error) -> JournalError {
     match std::fs::read_link(path) {
         Ok(place) => JournalError::Cold(path.to_owned(), place, error),
         Err(_) => JournalError::Io(path.to_owned(), error),

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
-/// Pieces brought and not yet taken, at most: enough for the others to go on by while the next segment is read.
-const MOST: usize = 128;
+/// Pieces brought and not yet taken, at most: enough for the others to go on by while the next stretch of the journal is read.
+const MOST: usize = 48;
 /// So few there are before a thread that found too many goes on.
 const AGAIN: usize = MOST * 3 / 4;
 
