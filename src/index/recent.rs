@@ -9,6 +9,10 @@ const BUCKET_BITS: u32 = 10;
 /// Bits of a posting that are its seq's distance from the first.
 const SEQ_BITS: u32 = 64 - (KEY_BITS - BUCKET_BITS);
 
+/// The most postings of a bucket whose room is used again. Kinds, days and policies bring very many to a few buckets, days to
+/// others each time: with their room kept, one bucket after another would stay as large as the largest.
+const KEPT: usize = 1 << 11;
+
 /// What was added lately, from seq `first` on.
 pub struct Recent {
     first: u64,
@@ -22,10 +26,15 @@ impl Recent {
         Recent { first, buckets: vec![Vec::new(); 1 << BUCKET_BITS], locations: Vec::new() }
     }
 
-    /// Forgets all of it, and begins anew at `first` in the same room.
+    /// Forgets all of it, and begins anew at `first`, mostly in the same room.
     pub fn restart(&mut self, first: u64) {
         self.first = first;
-        self.buckets.iter_mut().for_each(Vec::clear);
+        for bucket in &mut self.buckets {
+            bucket.clear();
+            if bucket.capacity() > KEPT {
+                *bucket = Vec::new();
+            }
+        }
         self.locations.clear();
     }
 
@@ -87,4 +96,24 @@ impl Recent {
 /// The bucket of a key, and what is left of it, above the room for a seq.
 fn split(key: u64) -> (usize, u64) {
     ((key >> (KEY_BITS - BUCKET_BITS)) as usize, key << SEQ_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Field;
+
+    #[test]
+    fn room_that_one_term_took_is_not_kept() {
+        let mut recent = Recent::new(0);
+        let term = |day: u64| Term::number(Field::Day, day);
+        for day in 0..3 {
+            (0..20_000).for_each(|entry| recent.add(entry, &[term(day), term(1000 + entry)]));
+            assert_eq!(recent.find(term(day)).count(), 20_000);
+            recent.restart(20_000 * (day + 1));
+            assert!(recent.find(term(day)).next().is_none() && recent.entries() == 0);
+            assert!(recent.buckets.iter().all(|bucket| bucket.capacity() <= KEPT));
+        }
+        assert!(recent.buckets.iter().any(|bucket| bucket.capacity() > 0), "of most terms it is used again");
+    }
 }

@@ -11,14 +11,16 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 pub const MAGIC: &[u8; 12] = b"inforce-run\n";
 /// What an entry is filed under and how; a run that was made otherwise is made again.
 pub const VERSION: u64 = 5;
 /// Bits of a term that are kept: whoever asks checks what it finds.
 pub const KEY_BITS: u32 = 40;
+/// Pages of a filter that are read at once: with all of them it would be in memory twice.
+const AT_ONCE: u64 = 64;
 /// Numbers a page of fences.
 pub const FENCES: usize = page::ROOM / 8;
 /// The most bytes of a mark.
@@ -129,6 +131,8 @@ pub struct Run {
 #[derive(Default)]
 struct Kept {
     blocks: OnceLock<Vec<Block>>,
+    /// Held by whoever reads it.
+    reading: Mutex<()>,
     asked: AtomicU64,
 }
 
@@ -245,18 +249,27 @@ impl Run {
         if let Some(blocks) = kept.blocks.get() {
             return Ok(Some(blocks));
         }
-        let mut bytes = vec![0; self.sections.filter as usize * PAGE];
-        self.file.read_exact_at(&mut bytes, PAGE as u64)?;
+        // Whoever wants it while another thread reads it asks for pages: it is in memory once.
+        let Ok(_reading) = kept.reading.try_lock() else { return Ok(None) };
+        if kept.blocks.get().is_none() {
+            let read = self.read_filter()?;
+            kept.blocks.get_or_init(|| read);
+        }
+        Ok(kept.blocks.get().map(Vec::as_slice))
+    }
+
+    fn read_filter(&self) -> io::Result<Vec<Block>> {
+        let end = self.sections.filter + 1;
         let count = self.sections.filter as usize * filter::BLOCKS;
-        let mut blocks = Vec::with_capacity(count);
-        for (number, page) in (1..).zip(bytes.chunks_exact(PAGE)) {
-            blocks.extend(filter::blocks(page::open(self.meta.range, number, page).ok_or(BadPage(number))?));
+        let (mut blocks, mut bytes) = (Vec::with_capacity(count), vec![0; AT_ONCE as usize * PAGE]);
+        for first in (1..end).step_by(AT_ONCE as usize) {
+            bytes.truncate((end - first).min(AT_ONCE) as usize * PAGE);
+            self.file.read_exact_at(&mut bytes, first * PAGE as u64)?;
+            for (number, page) in (first..).zip(bytes.chunks_exact(PAGE)) {
+                blocks.extend(filter::blocks(page::open(self.meta.range, number, page).ok_or(BadPage(number))?));
+            }
         }
-        if blocks.len() == count {
-            Ok(Some(kept.blocks.get_or_init(|| blocks)))
-        } else {
-            Err(io::Error::other("a page of a filter is cut"))
-        }
+        if blocks.len() == count { Ok(blocks) } else { Err(io::Error::other("a page of a filter is cut")) }
     }
 
     /// The seqs of each key, ascending, appended to `found` with the key's place. The filter is asked for all of them first.

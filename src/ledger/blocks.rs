@@ -46,7 +46,7 @@ impl<T: Default> Blocks<T> {
         while self.len <= place {
             self.push(T::default());
         }
-        &mut self.blocks[place / BLOCK][place % BLOCK]
+        &mut self[place]
     }
 }
 
@@ -54,6 +54,12 @@ impl<T> std::ops::Index<usize> for Blocks<T> {
     type Output = T;
     fn index(&self, place: usize) -> &T {
         &self.blocks[place / BLOCK][place % BLOCK]
+    }
+}
+
+impl<T> std::ops::IndexMut<usize> for Blocks<T> {
+    fn index_mut(&mut self, place: usize) -> &mut T {
+        &mut self.blocks[place / BLOCK][place % BLOCK]
     }
 }
 

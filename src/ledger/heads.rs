@@ -19,7 +19,7 @@ pub type Extended = (StreamNo, Option<StreamNo>);
 #[derive(Default)]
 pub struct Heads {
     /// By the numbers of streams.
-    heads: Blocks<Option<Head>>,
+    heads: Blocks<Place>,
     /// Streams of policies, in the order of their first adoption.
     policies: Vec<StreamNo>,
     /// Links between accounts and centers, and the numbers of all streams.
@@ -28,6 +28,28 @@ pub struct Heads {
     links_erased: bool,
     /// Streams with entries that cannot be read any more, by the first of them, until their erasure is met.
     unended: HashMap<StreamId, u64>,
+}
+
+/// Where a stream stands; its name is kept among [`Links::streams`], and only there.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its entries, each of which raised its revision by one.
+    entries: u64,
+    /// The last of them; zeros where there is none.
+    last: EntryHash,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place { entries: 0, last: EntryHash([0; 32]) }
+    }
+}
+
+impl Place {
+    fn behind(revision: u64, hash: EntryHash) -> Place {
+        // Whoever says that a stream has gone so far does not extend it, and is told so.
+        Place { entries: revision.wrapping_add(1), last: hash }
+    }
 }
 
 impl Heads {
@@ -54,38 +76,42 @@ impl Heads {
     }
 
     fn next_of(&self, number: StreamNo) -> StreamLink {
-        let stream = self.links.streams.name(number);
-        match self.head_of(number) {
-            Some(&Head { revision, hash, .. }) => StreamLink { stream, revision: revision + 1, previous: hash },
-            None => StreamLink { stream, revision: 0, previous: EntryHash([0; 32]) },
-        }
+        let Place { entries, last } = self.place_of(number);
+        StreamLink { stream: self.links.streams.name(number), revision: entries, previous: last }
     }
 
     /// Takes an entry that extends them.
     pub fn append(&mut self, (first, center): Extended, header: &Header, hash: EntryHash) {
         for (number, link) in std::iter::once(first).chain(center).zip(&header.streams) {
-            self.put(number, Head { stream: link.stream, revision: link.revision, hash });
+            self.put(number, Place::behind(link.revision, hash));
         }
         self.note(header, true);
     }
 
     /// The revision that a stream is at.
     pub fn revision(&self, stream: StreamId) -> Option<u64> {
-        Some(self.head_of(self.links.streams.find(stream)?)?.revision)
+        self.place_of(self.links.streams.find(stream)?).entries.checked_sub(1)
     }
 
     /// True if it is known where a stream stands.
     pub fn stands(&self, number: StreamNo) -> bool {
-        self.head_of(number).is_some()
+        self.place_of(number).entries > 0
     }
 
-    fn head_of(&self, number: StreamNo) -> Option<&Head> {
-        self.heads.get(number.place())?.as_ref()
+    fn place_of(&self, number: StreamNo) -> Place {
+        self.heads.get(number.place()).copied().unwrap_or_default()
+    }
+
+    /// None where the stream has no entry.
+    fn head_of(&self, number: StreamNo) -> Option<Head> {
+        let Place { entries, last } = self.place_of(number);
+        let revision = entries.checked_sub(1)?;
+        Some(Head { stream: self.links.streams.name(number), revision, hash: last })
     }
 
     /// Puts a stream where it stands now; returns where it stood before.
-    fn put(&mut self, number: StreamNo, head: Head) -> Option<Head> {
-        self.heads.at_mut(number.place()).replace(head)
+    fn put(&mut self, number: StreamNo, place: Place) -> Place {
+        std::mem::replace(self.heads.at_mut(number.place()), place)
     }
 
     /// Takes an entry as the last of its streams.
@@ -110,9 +136,8 @@ impl Heads {
         let mut extends = true;
         for (place, link) in header.streams.iter().enumerate() {
             let number = if place == 0 { first } else { self.links.streams.meet(link.stream) };
-            let before = self.put(number, Head { stream: link.stream, revision: link.revision, hash });
-            let next = before.map_or((0, EntryHash([0; 32])), |head| (head.revision + 1, head.hash));
-            extends &= (link.revision, link.previous) == next;
+            let Place { entries, last } = self.put(number, Place::behind(link.revision, hash));
+            extends &= (link.revision, link.previous) == (entries, last);
         }
         self.note(header, is_readable);
         let followed = if extends { pins_right } else { Err(not_extending(header.seq, header.streams[0].stream)) };
@@ -123,8 +148,8 @@ impl Heads {
     /// the memory of the one before.
     pub fn touch(&self, streams: impl Iterator<Item = StreamNo>) {
         let touched = streams.map(|number| {
-            let revision = self.head_of(number).map_or(0, |head| head.revision);
-            revision + u64::from(self.links.streams.name(number).0[0]) + self.links.count(number) as u64
+            let named = u64::from(self.links.streams.name(number).0[0]);
+            named + self.place_of(number).entries + self.links.count(number) as u64
         });
         std::hint::black_box(touched.fold(0, u64::wrapping_add));
     }
@@ -151,7 +176,7 @@ impl Heads {
     /// Puts a stream where the journal says that it stands.
     pub fn set(&mut self, stream: StreamId, revision: u64, hash: EntryHash) {
         let number = self.links.streams.meet(stream);
-        self.put(number, Head { stream, revision, hash });
+        self.put(number, Place::behind(revision, hash));
     }
 
     /// Notes a stream as that of a policy: every decision pins it.
@@ -176,7 +201,7 @@ impl Heads {
     pub fn pins_of(&self, account: Option<StreamNo>, moment: Moment) -> [u8; 32] {
         let group = account.into_iter().flat_map(|account| self.links.group(account, moment));
         let mut heads = Vec::with_capacity(2 * self.policies.len());
-        heads.extend(self.policies.iter().copied().chain(group).filter_map(|number| self.head_of(number).copied()));
+        heads.extend(self.policies.iter().copied().chain(group).filter_map(|number| self.head_of(number)));
         codec::pins(&mut heads)
     }
 

@@ -7,15 +7,21 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 
-/// A stream's number, in the order in which streams were met.
+/// A stream's number, in the order in which streams were met, from one on: so none of them takes no more room than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamNo(u32);
+pub struct StreamNo(NonZeroU32);
 
 impl StreamNo {
+    fn at(place: usize) -> StreamNo {
+        let number = u32::try_from(place + 1).ok().and_then(NonZeroU32::new);
+        StreamNo(number.expect("there are fewer streams"))
+    }
+
     /// Its place in a list by number.
     pub fn place(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
     }
 }
 
@@ -43,7 +49,7 @@ impl Streams {
         match self.numbers.entry(state.hash_one(stream), is, |number| state.hash_one(names[number.place()])) {
             Entry::Occupied(there) => *there.get(),
             Entry::Vacant(free) => {
-                let number = StreamNo(u32::try_from(names.len()).expect("there are fewer streams"));
+                let number = StreamNo::at(names.len());
                 free.insert(number);
                 names.push(stream);
                 number
