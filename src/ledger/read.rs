@@ -376,7 +376,8 @@ mod tests {
             assert_eq!(*hash, codec::entry_hash(&codec::encode(&whole.header)));
         }
         const BODY: &str = "the sealed body does not open";
-        let wrong: [(fn(&mut Whole), &str); 8] = [
+        type Change = fn(&mut Whole);
+        let wrong: [(Change, &str); 8] = [
             (|whole| whole.body[3] ^= 1, BODY),
             (|whole| whole.body.truncate(9), BODY),
             (|whole| whole.header.body.0[31] ^= 1, "the body does not match its commitment"),
