@@ -67,24 +67,8 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
             *bytes = rest;
             Some(u64::from(one & 0x7f) | u64::from(two) << 7)
         }
-        [a, b, c, d, e, f, g, h, ..] => take_varint_of(u64::from_le_bytes([a, b, c, d, e, f, g, h]), bytes),
         _ => take_long_varint(bytes),
     }
-}
-
-/// The same where eight bytes are there. How long a number of three or four bytes is cannot be guessed, so no branch depends on it.
-#[inline]
-fn take_varint_of(eight: u64, bytes: &mut &[u8]) -> Option<u64> {
-    let ends = !eight & 0x8080_8080_8080_8080;
-    if ends == 0 {
-        return take_long_varint(bytes);
-    }
-    *bytes = &bytes[ends.trailing_zeros() as usize / 8 + 1..];
-    // Seven bits of each byte up to the first that ends a number; then of each two, each four, and all of them.
-    let sevens = eight & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
-    let twos = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
-    let fours = twos & 0x0000_3fff_0000_3fff | (twos & 0x3fff_0000_3fff_0000) >> 2;
-    Some(fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4)
 }
 
 fn take_long_varint(bytes: &mut &[u8]) -> Option<u64> {
