@@ -49,21 +49,25 @@ pub fn map_pieces<T: Sync, R: Send>(all: &[T], map: impl Fn(&[T]) -> R + Sync) -
 /// Does both, the first on this thread, which may wait for the disk, the other at the same time where there are enough
 /// entries.
 pub fn side_by_side<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    let Some(others) = others().filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
-    let mut theirs = None;
-    let ours = others.in_place_scope(|scope| {
-        scope.spawn(|_| theirs = Some(other()));
-        one()
-    });
-    (ours, theirs.expect("a scope ends once all of it is done"))
+    beside(others(), entries, one, other)
 }
 
 /// Does both, at the same time where there are enough entries: while the thread that asked waits for the disk, its core would
 /// idle.
 pub fn both<A, B: Send>(entries: usize, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    let Some(spare) = SPARE.as_ref().filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
+    beside(SPARE.as_ref(), entries, one, other)
+}
+
+/// Does one of them on this thread and the other in the pool, if there is one and there are enough entries.
+fn beside<A, B: Send>(
+    pool: Option<&ThreadPool>,
+    entries: usize,
+    one: impl FnOnce() -> A,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let Some(pool) = pool.filter(|_| entries >= WORTH_A_THREAD) else { return (one(), other()) };
     let mut theirs = None;
-    let ours = spare.in_place_scope(|scope| {
+    let ours = pool.in_place_scope(|scope| {
         scope.spawn(|_| theirs = Some(other()));
         one()
     });
