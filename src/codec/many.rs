@@ -73,16 +73,17 @@ impl Lanes {
 fn mix(before: usize, context: &ContextKey, messages: &[&[u8]], lanes: &mut Lanes, hashes: &mut [[u8; 32]]) {
     let places = &lanes.places[..lanes.len];
     lanes.len = 0;
-    if let [place] = *places {
-        hashes[place] = alone(context, messages[place]);
-        return;
+    match *places {
+        [] => return,
+        [place] => return hashes[place] = alone(context, messages[place]),
+        _ => {}
     }
     // The length of what is mixed is a part of its type.
     macro_rules! dispatch {
         ($($blocks:literal)+) => {
             match before {
                 $($blocks => mix_blocks::<{ $blocks * BLOCK }>(context, messages, places, hashes),)+
-                _ => assert!(places.is_empty(), "a chunk has sixteen blocks"),
+                _ => unreachable!("a chunk has sixteen blocks, and one of them is the last"),
             }
         };
     }
@@ -90,9 +91,6 @@ fn mix(before: usize, context: &ContextKey, messages: &[&[u8]], lanes: &mut Lane
 }
 
 fn mix_blocks<const LEN: usize>(context: &ContextKey, messages: &[&[u8]], places: &[usize], hashes: &mut [[u8; 32]]) {
-    if places.is_empty() {
-        return;
-    }
     let (platform, key) = (Platform::detect(), words_from_le_bytes_32(context));
     let mut begun: [&[u8; LEN]; LANES] = [&[0; LEN]; LANES];
     for (begun, &place) in begun.iter_mut().zip(places) {
