@@ -41,6 +41,8 @@ impl What {
 pub struct Late {
     pub moment: Moment,
     pub recorded: Instant,
+    /// The earliest time of this one and of those recorded after it, once the line is in order; before that, earlier than all.
+    earliest: Instant,
 }
 
 /// An account from its first entry on.
@@ -53,7 +55,7 @@ pub struct AccountLine {
     /// The account, `<app>/<id>`, unless every body was destroyed.
     pub subject: Option<Box<str>>,
     pub(crate) events: Vec<Event>,
-    pub(super) late: Vec<Late>,
+    late: Vec<Late>,
     is_ragged: bool,
 }
 
@@ -72,10 +74,20 @@ impl AccountLine {
         self.events.push(event);
     }
 
-    /// Puts events into the order of time.
+    /// Adds an entry that came late for some decision; [`AccountLine::order`] must follow.
+    pub(super) fn add_late(&mut self, moment: Moment, recorded: Instant) {
+        self.late.push(Late { moment, recorded, earliest: Instant(i64::MIN) });
+    }
+
+    /// Puts events into the order of time, and notes how early what came late is.
     pub(crate) fn order(&mut self) {
         if std::mem::take(&mut self.is_ragged) {
             self.events.sort_by_key(|event| event.moment);
+        }
+        let mut earliest = Instant(i64::MAX);
+        for late in self.late.iter_mut().rev() {
+            earliest = earliest.min(late.moment.at);
+            late.earliest = earliest;
         }
     }
 
@@ -88,6 +100,11 @@ impl AccountLine {
     pub fn late_after(&self, seq: u64) -> &[Late] {
         let first = self.late.partition_point(|late| late.moment.seq <= seq);
         &self.late[first..]
+    }
+
+    /// True if any of those happened before the decision.
+    pub(super) fn has_late(&self, decision: Moment) -> bool {
+        self.late_after(decision.seq).first().is_some_and(|late| late.earliest < decision.at)
     }
 
     /// The events of `view` just before `bound`, ascending.
@@ -143,6 +160,8 @@ pub(crate) fn center_at(happened: impl DoubleEndedIterator<Item = What>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     fn line(whats: &[What]) -> AccountLine {
         let events = whats.iter().enumerate().map(|(seq, &what)| Event { moment: moment(seq as u64), what });
@@ -168,6 +187,26 @@ mod tests {
             (vec![Unlinked(one), Linked(one)], Some(one)),
         ] {
             assert_eq!(line(&events).center_at(view, moment(9)), expected, "{events:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_came_late_is_found_as_by_looking_at_each(
+            late in vec((0i64..9, 1u64..3), 0..9),
+            decision in (0i64..10, 0u64..20),
+        ) {
+            let (mut line, mut seq) = (line(&[]), 0);
+            for (at, step) in late {
+                seq += step;
+                line.add_late(Moment { at: Instant(at), seq }, Instant(9));
+            }
+            let decision = Moment { at: Instant(decision.0), seq: decision.1 };
+            let came_late = |late: &Late| late.moment.seq > decision.seq && late.moment < decision;
+            let expected = line.late.iter().any(came_late);
+            prop_assert!(line.has_late(decision) || !expected, "nothing is missed before the line is in order");
+            line.order();
+            prop_assert_eq!(line.has_late(decision), expected);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Entries into a world.
 
-use super::account::Late;
 use super::*;
 use crate::codec::{Link, Record};
 use crate::entry::Entry;
@@ -40,7 +39,7 @@ impl World {
         let account = self.account_of(stub.stream, record);
         let moment = Moment { at: stub.at.at, seq: stub.seq };
         if self.latest_decision.is_some_and(|latest| moment.at < latest) {
-            self.accounts[account.0 as usize].late.push(Late { moment, recorded: stub.recorded });
+            self.accounts[account.0 as usize].add_late(moment, stub.recorded);
         }
         let links = self.add_links(cited, record);
         let slot = record.map(|record| self.add_body(record, node, account, moment));

@@ -313,8 +313,7 @@ impl World {
     /// True if an entry that came late for `decision` is in the account's stream or in that of any account that was ever
     /// linked to a center that this one was ever linked to.
     pub fn has_late_neighbour(&self, account: AccountIx, decision: Moment) -> bool {
-        let has_late =
-            |ix: AccountIx| self.account(ix).late_after(decision.seq).iter().any(|late| late.moment < decision);
+        let has_late = |ix: AccountIx| self.account(ix).has_late(decision);
         let centers = self.account(account).events().iter().filter_map(|event| match event.what {
             What::Linked(center) | What::Unlinked(center) => Some(center),
             _ => None,
