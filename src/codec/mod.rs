@@ -9,6 +9,7 @@ use crate::fact::{Body, FactId, Instant, Kind, Time};
 use bincode::config::Configuration;
 use bincode::{BorrowDecode, Decode, Encode};
 use blake3::hazmat::{self, ContextKey, HasherExt as _};
+use many::Under;
 
 /// bincode 2's standard: little-endian, variable-width integers, lengths before what they count.
 const CONFIG: Configuration = bincode::config::standard();
@@ -70,6 +71,10 @@ pub struct Nonce(pub [u8; 12]);
 impl Nonce {
     /// Of entries that were sealed before nonces were derived.
     pub const ZERO: Nonce = Nonce([0; 12]);
+
+    fn of(hash: &[u8; 32]) -> Nonce {
+        Nonce(hash[..12].try_into().expect("a hash has 32 bytes"))
+    }
 }
 
 /// An entry's place in one stream that it extends.
@@ -196,6 +201,20 @@ fn hasher(of: impl Fn(&Contexts) -> &ContextKey) -> blake3::Hasher {
     blake3::Hasher::new_from_context_key(of(&CONTEXTS))
 }
 
+/// The hash of each message in a context: several are hashed at once.
+fn in_context<'a>(
+    of: impl Fn(&'static Contexts) -> &'static ContextKey,
+    messages: impl Iterator<Item = &'a [u8]>,
+) -> Vec<[u8; 32]> {
+    let key = of(&CONTEXTS);
+    many::hash_each(Under::Context, &messages.map(|message| (key, message)).collect::<Vec<_>>())
+}
+
+/// The hash of each message under its key: several are hashed at once.
+pub fn keyed_hashes(messages: &[(&[u8; 32], &[u8])]) -> Vec<[u8; 32]> {
+    many::hash_each(Under::Key, messages)
+}
+
 /// The hash of a header's stored bytes.
 pub fn entry_hash(header: &[u8]) -> EntryHash {
     EntryHash(*hasher(|contexts| &contexts.entry).update(header).finalize().as_bytes())
@@ -203,7 +222,7 @@ pub fn entry_hash(header: &[u8]) -> EntryHash {
 
 /// The same of many headers: several are hashed at once.
 pub fn entry_hashes(headers: &[&[u8]]) -> Vec<EntryHash> {
-    many::hash_each(&CONTEXTS.entry, headers).into_iter().map(EntryHash).collect()
+    in_context(|contexts| &contexts.entry, headers.iter().copied()).into_iter().map(EntryHash).collect()
 }
 
 /// The commitment to `plaintext` under `key`: it binds even whoever made both.
@@ -213,7 +232,7 @@ pub fn commitment(key: &[u8; 32], plaintext: &[u8]) -> Commitment {
 
 /// The same of many plaintexts, each behind its key: several are hashed at once.
 pub fn commitments(keyed: &[&[u8]]) -> Vec<Commitment> {
-    many::hash_each(&CONTEXTS.commitment, keyed).into_iter().map(Commitment).collect()
+    in_context(|contexts| &contexts.commitment, keyed.iter().copied()).into_iter().map(Commitment).collect()
 }
 
 /// The identity of a fact under the ledger's identity key.
@@ -222,7 +241,21 @@ pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
     hasher.update(&(id.source.len() as u64).to_le_bytes());
     hasher.update(id.source.as_bytes());
     hasher.update(id.id.as_bytes());
-    Identity(first_16(&hasher.finalize()))
+    Identity(first_16(hasher.finalize().as_bytes()))
+}
+
+/// The same of many facts: several are hashed at once.
+pub fn identities<'a>(key: &[u8; 32], ids: impl Iterator<Item = &'a FactId>) -> Vec<Identity> {
+    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    for FactId { source, id } in ids {
+        bytes.extend((source.len() as u64).to_le_bytes());
+        bytes.extend(source.as_bytes());
+        bytes.extend(id.as_bytes());
+        ends.push(bytes.len());
+    }
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let messages = starts.zip(&ends).map(|(start, &end)| (key, &bytes[start..end])).collect::<Vec<_>>();
+    keyed_hashes(&messages).iter().map(|hash| Identity(first_16(hash))).collect()
 }
 
 /// The nonce under which an entry's body and content are sealed. The entry key is of an account and a seq; a seq is given
@@ -230,22 +263,35 @@ pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
 pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
     let mut hasher = hasher(|contexts| &contexts.nonce);
     hasher.update(&identity.0).update(&recorded_at.0.to_le_bytes());
-    Nonce(hasher.finalize().as_bytes()[..12].try_into().expect("a hash has 32 bytes"))
+    Nonce::of(hasher.finalize().as_bytes())
+}
+
+/// The same of many entries: several are hashed at once.
+pub fn nonces<'a>(entries: impl Iterator<Item = (&'a Identity, Instant)>) -> Vec<Nonce> {
+    let message = |(identity, recorded_at): (&Identity, Instant)| {
+        let mut message = [0; 24];
+        message[..16].copy_from_slice(&identity.0);
+        message[16..].copy_from_slice(&recorded_at.0.to_le_bytes());
+        message
+    };
+    let messages = entries.map(message).collect::<Vec<_>>();
+    let hashes = in_context(|contexts| &contexts.nonce, messages.iter().map(<[u8; 24]>::as_slice));
+    hashes.iter().map(Nonce::of).collect()
 }
 
 /// The stream of a center.
 pub fn center_stream(center: &str) -> StreamId {
-    StreamId(first_16(&hasher(|contexts| &contexts.center).update(center.as_bytes()).finalize()))
+    StreamId(first_16(hasher(|contexts| &contexts.center).update(center.as_bytes()).finalize().as_bytes()))
 }
 
 /// The stream of a policy.
 pub fn policy_stream(policy: &str) -> StreamId {
-    StreamId(first_16(&hasher(|contexts| &contexts.policy).update(policy.as_bytes()).finalize()))
+    StreamId(first_16(hasher(|contexts| &contexts.policy).update(policy.as_bytes()).finalize().as_bytes()))
 }
 
 /// The stream of a ledger's attested verdicts: it has one.
 pub fn attestation_stream() -> StreamId {
-    StreamId(first_16(&blake3::Hasher::new_derive_key(context::ATTESTATIONS).finalize()))
+    StreamId(first_16(blake3::Hasher::new_derive_key(context::ATTESTATIONS).finalize().as_bytes()))
 }
 
 /// The digest of a verdict under the key of the decision's entry: it tells nothing without that key.
@@ -282,8 +328,8 @@ pub fn term(tag: u8, value: &[u8]) -> u64 {
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
 }
 
-fn first_16(hash: &blake3::Hash) -> [u8; 16] {
-    hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+fn first_16(hash: &[u8; 32]) -> [u8; 16] {
+    hash[..16].try_into().expect("a hash has 32 bytes")
 }
 
 #[cfg(test)]
@@ -329,6 +375,11 @@ mod tests {
         let keyed = texts.iter().map(|text| [&[7; 32], *text].concat()).collect::<Vec<_>>();
         let keyed = keyed.iter().map(Vec::as_slice).collect::<Vec<_>>();
         assert!(commitments(&keyed).into_iter().eq(texts.iter().map(|text| commitment(&[7; 32], text))));
+        let ids = (0..300).map(|n| FactId { source: "s".repeat(n % 70), id: "i".repeat(n / 3) }).collect::<Vec<_>>();
+        let each = ids.iter().map(|id| identity(&[7; 32], id)).collect::<Vec<_>>();
+        assert_eq!(identities(&[7; 32], ids.iter()), each);
+        let entries = || each.iter().zip((0..).map(Instant));
+        assert!(nonces(entries()).into_iter().eq(entries().map(|(identity, at)| nonce(identity, at))));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A segment in memory, a stretch of it at a time: what was read is in the processor's cache when it is looked at, and memory
-//! does not grow with segments.
+//! does not grow with segments, unless a group is longer than a stretch: then all that follows in its segment is read.
 
 use super::segment::{self, SegmentId};
 use super::{Disk, DiskFile, JournalError};

@@ -30,7 +30,7 @@ pub use sealing::{Sealed, Sealing};
 pub use slot::{Owner, Slot};
 pub use stored::{check, is_later, same_keys, streams};
 
-use crate::codec::StreamId;
+use crate::codec::{self, StreamId};
 use crate::disk::{Disk, DiskFile, Open, passes};
 use census::Use;
 use ed25519_dalek::SigningKey;
@@ -375,19 +375,45 @@ impl Keyring {
 
     /// What an account's slot is found by.
     pub fn owner(&self, account: &str) -> Owner {
-        let hash = blake3::keyed_hash(&self.identity, account.as_bytes());
-        Owner(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
+        Owner::of(blake3::keyed_hash(&self.identity, account.as_bytes()).as_bytes())
+    }
+
+    /// The same of many accounts: several are hashed at once.
+    pub fn owners_of<'a>(&self, accounts: impl Iterator<Item = &'a str>) -> Vec<Owner> {
+        let names = accounts.map(|account| (&*self.identity, account.as_bytes())).collect::<Vec<_>>();
+        codec::keyed_hashes(&names).iter().map(Owner::of).collect()
     }
 
     /// The key of one part of one entry: it can be disclosed without the rest of the account.
     pub fn entry_key(&self, slot: Slot, part: Part, seq: u64) -> EntryKey {
-        let keys = self.slots.at(slot);
-        let (base, tag) = match part {
-            Part::Body => (&keys[BODY], b'b'),
-            Part::Content => (&keys[CONTENT], b'c'),
-        };
-        let mut input = [tag; 9];
-        input[1..].copy_from_slice(&seq.to_le_bytes());
-        EntryKey(*blake3::keyed_hash(base.try_into().expect("32 bytes"), &input).as_bytes())
+        EntryKey(*blake3::keyed_hash(self.account_key(slot, part), &role(part, seq)).as_bytes())
     }
+
+    /// The same of many: several are derived at once.
+    pub fn entry_keys(&self, asked: &[(Slot, Part, u64)]) -> Vec<EntryKey> {
+        let roles = asked.iter().map(|&(_, part, seq)| role(part, seq)).collect::<Vec<_>>();
+        let keyed = asked.iter().zip(&roles).map(|(&(slot, part, _), role)| (self.account_key(slot, part), &role[..]));
+        let hashes = Zeroizing::new(codec::keyed_hashes(&keyed.collect::<Vec<_>>()));
+        hashes.iter().map(|&hash| EntryKey(hash)).collect()
+    }
+
+    fn account_key(&self, slot: Slot, part: Part) -> &[u8; 32] {
+        let keys = self.slots.at(slot);
+        let key = match part {
+            Part::Body => &keys[BODY],
+            Part::Content => &keys[CONTENT],
+        };
+        key.try_into().expect("32 bytes")
+    }
+}
+
+/// What tells the keys of an account's entries apart.
+fn role(part: Part, seq: u64) -> [u8; 9] {
+    let tag = match part {
+        Part::Body => b'b',
+        Part::Content => b'c',
+    };
+    let mut role = [tag; 9];
+    role[1..].copy_from_slice(&seq.to_le_bytes());
+    role
 }

@@ -7,13 +7,16 @@ use zeroize::Zeroize;
 
 /// Plaintexts to be committed to and sealed, all in one buffer: each stands behind room for its key and before room for its tag, so
 /// that all commitments are made at once and nothing is moved.
-pub struct Sealing {
+///
+/// INVARIANT (nowhere else): keys stay where whoever asked for them holds them, and stand in the buffer only once it has stopped
+/// growing and until commitments are made.
+pub struct Sealing<'a> {
     bytes: Vec<u8>,
-    parts: Vec<Draft>,
+    parts: Vec<Draft<'a>>,
 }
 
-struct Draft {
-    key: EntryKey,
+struct Draft<'a> {
+    key: &'a EntryKey,
     /// `None` where it is committed to and stays open.
     nonce: Option<Nonce>,
     plaintext: Range<usize>,
@@ -27,14 +30,14 @@ pub struct Sealed {
     pub commitment: Commitment,
 }
 
-impl Sealing {
+impl<'a> Sealing<'a> {
     /// Nothing yet, and room for so many parts of so many bytes.
-    pub fn with_room(parts: usize, bytes: usize) -> Sealing {
+    pub fn with_room(parts: usize, bytes: usize) -> Sealing<'a> {
         Sealing { bytes: Vec::with_capacity(bytes), parts: Vec::with_capacity(parts) }
     }
 
     /// Adds what `write` appends, to be sealed under a nonce, or left open without one.
-    pub fn add(&mut self, key: EntryKey, nonce: Option<Nonce>, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn add(&mut self, key: &'a EntryKey, nonce: Option<Nonce>, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len() + KEY;
         self.bytes.resize(start, 0);
         write(&mut self.bytes);
@@ -61,7 +64,7 @@ impl Sealing {
     }
 }
 
-impl Draft {
+impl Draft<'_> {
     /// The plaintext, and room for the key before it.
     fn behind_key(&self) -> Range<usize> {
         self.plaintext.start - KEY..self.plaintext.end

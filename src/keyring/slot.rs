@@ -11,6 +11,12 @@ pub struct Slot(pub(super) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub(super) [u8; 16]);
 
+impl Owner {
+    pub(super) fn of(hash: &[u8; 32]) -> Owner {
+        Owner(hash[..16].try_into().expect("a hash has 32 bytes"))
+    }
+}
+
 impl Slot {
     /// Its place in a list by slot.
     pub fn place(self) -> usize {

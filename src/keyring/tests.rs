@@ -68,10 +68,25 @@ fn seals_open_under_their_own_key_only() {
 }
 
 #[test]
+fn what_is_derived_together_is_what_is_derived_alone() {
+    let (_dir, mut keyring) = keyring();
+    let names = (0..40).map(|n| format!("facebook/{}", "s".repeat(n))).collect::<Vec<_>>();
+    let slots = names.iter().map(|name| keyring.claim_account(name).expect("a slot")).collect::<Vec<_>>();
+    let owners = keyring.owners_of(names.iter().map(String::as_str));
+    assert!(owners.into_iter().eq(names.iter().map(|name| keyring.owner(name))));
+    let parts = [Part::Body, Part::Content].into_iter().cycle();
+    let asked = slots.into_iter().zip(parts).zip(7..).map(|((slot, part), seq)| (slot, part, seq)).collect::<Vec<_>>();
+    for (key, &(slot, part, seq)) in keyring.entry_keys(&asked).iter().zip(&asked) {
+        assert_eq!(key.0, keyring.entry_key(slot, part, seq).0);
+    }
+}
+
+#[test]
 fn what_is_sealed_together_is_what_is_sealed_alone_and_leaves_no_key() {
     let (_dir, mut keyring) = keyring();
     let slot = keyring.claim_account("facebook/s1").expect("a slot");
-    let key = |seq| keyring.entry_key(slot, Part::Body, seq);
+    let keys = (0..40).map(|seq| keyring.entry_key(slot, Part::Body, seq)).collect::<Vec<_>>();
+    let key = |seq: u64| &keys[seq as usize];
     let text = |seq: u64| vec![seq as u8; 10 * seq as usize];
     // Room for fewer than there are.
     let mut sealing = Sealing::with_room(2, 64);

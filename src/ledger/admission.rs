@@ -234,15 +234,18 @@ pub fn look_up_all(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Resu
 /// Looks up some facts and what they refer to: everything is hashed, and then asked for in one go, so that no look-up waits
 /// for the memory of another.
 fn look_up(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<Looked>, LedgerError> {
-    let (mut identities, mut cited) = (Vec::with_capacity(2 * facts.len()), Vec::with_capacity(facts.len()));
-    let mut owners = Vec::with_capacity(facts.len());
+    let (mut ids, mut cited) = (Vec::with_capacity(2 * facts.len()), Vec::with_capacity(facts.len()));
     for fact in facts {
         let references = fact.body.references();
         cited.push(references.len());
-        owners.push(stage::has_account(fact.kind()).then(|| keyring.owner(&fact.subject)));
-        let ids = std::iter::once(&fact.id).chain(references);
-        identities.extend(ids.map(|id| codec::identity(keyring.identity_key(), id)));
+        ids.push(&fact.id);
+        ids.extend(references);
     }
+    let identities = codec::identities(keyring.identity_key(), ids.into_iter());
+    let with_account = |fact: &&Fact| stage::has_account(fact.kind());
+    let mut owners = keyring.owners_of(facts.iter().filter(with_account).map(|fact| &*fact.subject)).into_iter();
+    let owner = |fact| Some(fact).filter(with_account).map(|_| owners.next().expect("each that has one was asked for"));
+    let owners = facts.iter().map(owner).collect::<Vec<_>>();
     let slots = keyring.slots_of_owners(&owners);
     let mut found = catalog.find(&identities)?.into_iter().zip(identities);
     let mut looked = Vec::with_capacity(facts.len());

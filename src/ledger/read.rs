@@ -141,12 +141,33 @@ impl Unsealed {
         let stored: Vec<&[u8]> = run.iter().map(|raw| raw.header).collect();
         self.hashes = codec::entry_hashes(&stored);
         self.keyed.begin(2 * run.len(), run.iter().map(|raw| raw.body.len() + raw.content.len()).sum());
-        let keyed = &mut self.keyed;
         self.texts.clear();
-        self.texts.extend(run.iter().zip(headers).zip(slots).map(|((raw, header), slot)| match header {
-            Ok(header) => unseal(raw, header, (keyring, *slot), content, keyed),
-            Err(_) => Default::default(),
-        }));
+        self.texts.resize(run.len(), Default::default());
+        // Of each part that is asked for its entry, with the header, and what its key is derived from.
+        let (mut parts, mut derived) = (Vec::with_capacity(run.len()), Vec::with_capacity(run.len()));
+        for (place, ((raw, header), slot)) in run.iter().zip(headers).zip(slots).enumerate() {
+            let Ok(header) = header else { continue };
+            if !header.kind.is_sealed() {
+                self.texts[place][0] = Text::Plain(self.keyed.put(&EntryKey::OPEN, raw.body));
+                continue;
+            }
+            let Some(slot) = *slot else { continue };
+            let is_there = content == Content::Read && header.content.is_some();
+            let text = (is_there && raw.seq >= keyring.content_since(slot)).then_some(Part::Content);
+            for part in [Some(Part::Body), text].into_iter().flatten() {
+                parts.push((place, header));
+                derived.push((slot, part, raw.seq));
+            }
+        }
+        let nonces = codec::nonces(parts.iter().map(|(_, header)| (&header.identity, header.recorded_at)));
+        let keys = keyring.entry_keys(&derived);
+        for (((place, _), (_, part, _)), (key, nonce)) in parts.into_iter().zip(derived).zip(keys.iter().zip(nonces)) {
+            let sealed = match part {
+                Part::Body => run[place].body,
+                Part::Content => run[place].content,
+            };
+            self.texts[place][part as usize] = self.keyed.unseal(key, nonce, sealed).map_or(Text::Shut, Text::Plain);
+        }
         self.commitments = self.keyed.commit();
     }
 
@@ -176,28 +197,6 @@ impl Unsealed {
         }
         Ok(open)
     }
-}
-
-/// Body and content of an entry, if they are asked for and there are keys to them.
-fn unseal(
-    raw: &RawEntry,
-    header: &Header,
-    (keyring, slot): (&Keyring, Option<Slot>),
-    content: Content,
-    keyed: &mut Keyed,
-) -> [Text; 2] {
-    if !header.kind.is_sealed() {
-        return [Text::Plain(keyed.put(&EntryKey::OPEN, raw.body)), Text::Missing];
-    }
-    let Some(slot) = slot else { return Default::default() };
-    let nonce = nonce(header);
-    let mut unseal = |part, sealed| {
-        let opened = keyed.unseal(&keyring.entry_key(slot, part, raw.seq), nonce, sealed);
-        opened.map_or(Text::Shut, Text::Plain)
-    };
-    let body = unseal(Part::Body, raw.body);
-    let is_there = content == Content::Read && header.content.is_some() && raw.seq >= keyring.content_since(slot);
-    [body, if is_there { unseal(Part::Content, raw.content) } else { Text::Missing }]
 }
 
 fn check_body(header: &Header, commitment: Commitment) -> Result<(), BadEntry> {

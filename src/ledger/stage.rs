@@ -3,7 +3,7 @@
 use super::admission::Admitted;
 use super::heads::Heads;
 use super::side_by_side::in_order;
-use crate::codec::{self, EntryHash, Header, Identity, Link, StreamId};
+use crate::codec::{self, EntryHash, Header, Identity, Link, Nonce, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, FactId, Kind, Moment, Time};
 use crate::index::{Field, Term, Terms};
@@ -80,9 +80,15 @@ pub fn has_account(kind: Kind) -> bool {
 
 fn seal_all(facts: &[Admitted], keyring: &Keyring) -> Piece {
     keyring.touch(facts.iter().filter_map(|one| one.slot));
-    let mut sealing = Sealing::with_room(2 * facts.len(), facts.len() * 448);
-    for one in facts {
-        add(one, keyring, &mut sealing);
+    let derived = facts.iter().flat_map(|one| {
+        let body = sealed_under(one).map(|slot| (slot, Part::Body, one.seq));
+        body.into_iter().chain(content(one).map(|(_, slot)| (slot, Part::Content, one.seq)))
+    });
+    let (open, keys) = (EntryKey::OPEN, keyring.entry_keys(&derived.collect::<Vec<_>>()));
+    let nonces = codec::nonces(facts.iter().map(|one| (&one.identity, one.recorded_at)));
+    let (mut keys, mut sealing) = (keys.iter(), Sealing::with_room(2 * facts.len(), facts.len() * 448));
+    for (one, nonce) in facts.iter().zip(nonces) {
+        add(one, nonce, (&open, &mut keys), &mut sealing);
     }
     let (bytes, sealed) = sealing.finish();
     let mut sealed = sealed.into_iter();
@@ -94,20 +100,26 @@ fn seal_all(facts: &[Admitted], keyring: &Keyring) -> Piece {
     Piece { made: made.collect(), bytes }
 }
 
-/// Has its body sealed, and its content.
-fn add(one: &Admitted, keyring: &Keyring, sealing: &mut Sealing) {
+/// Has its body sealed, and its content, each under the next of the keys.
+fn add<'a>(
+    one: &Admitted,
+    nonce: Nonce,
+    (open, keys): (&'a EntryKey, &mut std::slice::Iter<'a, EntryKey>),
+    sealing: &mut Sealing<'a>,
+) {
     let fact = &one.fact;
     // What an erasure is about is to be forgotten: its stream says it while anybody may know.
     let subject = if fact.kind() == Kind::SubjectErased { "" } else { &fact.subject };
-    let slot = sealed_under(one);
-    let key = slot.map_or(EntryKey::OPEN, |slot| keyring.entry_key(slot, Part::Body, one.seq));
-    let nonce = slot.map(|_| codec::nonce(&one.identity, one.recorded_at));
+    let is_sealed = sealed_under(one).is_some();
+    let key = if is_sealed { keys.next().expect(DERIVED) } else { open };
+    let nonce = is_sealed.then_some(nonce);
     sealing.add(key, nonce, |bytes| codec::encode_record(&fact.id, subject, &fact.body, bytes));
-    if let Some((text, slot)) = content(one) {
-        let key = keyring.entry_key(slot, Part::Content, one.seq);
-        sealing.add(key, nonce, |bytes| bytes.extend(text.as_bytes()));
+    if let Some((text, _)) = content(one) {
+        sealing.add(keys.next().expect(DERIVED), nonce, |bytes| bytes.extend(text.as_bytes()));
     }
 }
+
+const DERIVED: &str = "a key was derived for each part that is sealed";
 
 fn sealed_under(one: &Admitted) -> Option<Slot> {
     one.slot.filter(|_| one.fact.kind().is_sealed())
