@@ -217,6 +217,11 @@ pub fn first_seq(bytes: &[u8], at: usize) -> Option<u64> {
     whole.then(|| u64::from_le_bytes(header[8..16].try_into().expect("eight bytes")))
 }
 
+/// The length of the group whose header stands at the start of `bytes`, if one does.
+pub fn len(bytes: &[u8]) -> Option<usize> {
+    first_seq(bytes, 0).map(|_| HEADER_LEN + u32_at(bytes, 16) as usize)
+}
+
 /// The entry's header, if the lengths at the start of `bytes` could be those of a frame.
 pub fn plausible_header(bytes: &[u8]) -> Option<&[u8]> {
     let frame = bytes.get(..FRAME_PREFIX.checked_add(frame_len(bytes)?)?)?;

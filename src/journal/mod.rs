@@ -227,11 +227,14 @@ fn scan_by<E: From<JournalError>>(
             if read.is_last() {
                 break;
             }
-            // It may only be cut by the stretch; where that begins with it, all of it is read.
+            // It may only be cut by the stretch. Where that begins with it, all of it is read; or all there is, if that is no group.
             damage = None;
-            if at == before {
-                wanted = usize::MAX;
-            }
+            let held = read.bytes();
+            wanted = match group::len(held) {
+                _ if at != before => stretch,
+                Some(len) if len > held.len() => len,
+                _ => usize::MAX,
+            };
         }
         let rest_is_empty = read.bytes()[at.offset as usize - read.start()..].iter().all(|&byte| byte == 0);
         let next = SegmentId(at.segment.0 + 1);

@@ -1,12 +1,12 @@
 //! A segment in memory, a stretch of it at a time: what was read is in the processor's cache when it is looked at, and memory
-//! does not grow with segments, unless a group is longer than a stretch: then all that follows in its segment is read.
+//! does not grow with segments. A group that is longer than a stretch is read as a whole.
 
 use super::segment::{self, SegmentId};
 use super::{Disk, DiskFile, JournalError};
 use std::path::{Path, PathBuf};
 
-/// Bytes read at once: several groups of an import.
-pub const STRETCH: usize = 4 << 20;
+/// Bytes read at once: what the system copies them to is in the processor's cache, half of it at most.
+pub const STRETCH: usize = 1 << 20;
 
 /// Part of a segment, on from wherever it was read last.
 pub struct Stretch<'a> {
