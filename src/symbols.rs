@@ -39,6 +39,11 @@ impl Symbols {
         self.names.at(sym.0 as usize)
     }
 
+    /// Every string, in the order of their numbers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        (0..self.names.len()).map(|place| self.names.at(place))
+    }
+
     /// The number of `name`, if it has one.
     pub fn get(&self, name: &str) -> Option<Sym> {
         self.find(self.hasher.hash_one(name), name)

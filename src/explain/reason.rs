@@ -95,7 +95,7 @@ impl<'a> Case<'a> {
     }
 
     pub fn params(&self) -> Option<&'a Params> {
-        self.version()?.compiled.as_ref().ok().map(|compiled| &compiled.params)
+        self.version()?.compiled.as_ref().ok().map(|compiled| &*compiled.params)
     }
 }
 

@@ -84,6 +84,27 @@ fn take_long_varint(bytes: &mut &[u8]) -> Option<u64> {
     }
 }
 
+/// Takes so many numbers off the front of `bytes` and adds them up.
+pub fn take_sum(bytes: &mut &[u8], mut count: u64) -> Option<u64> {
+    let mut sum = 0u64;
+    while count > 0 {
+        // Most are of two bytes, as the lengths of entries are: four of them at a time.
+        if let Some((four, rest)) = bytes.split_first_chunk().filter(|_| count >= 4) {
+            let four = u64::from_le_bytes(*four);
+            if four & 0x8080_8080_8080_8080 == 0x0080_0080_0080_0080 {
+                let (low, high) = (four & 0x007f_007f_007f_007f, four >> 8 & 0x007f_007f_007f_007f);
+                // Each is less than 2^14, so that all of them fit into the highest two bytes.
+                sum = sum.checked_add((low | high << 7).wrapping_mul(0x0001_0001_0001_0001) >> 48)?;
+                (*bytes, count) = (rest, count - 4);
+                continue;
+            }
+        }
+        sum = sum.checked_add(take_varint(bytes)?)?;
+        count -= 1;
+    }
+    Some(sum)
+}
+
 /// Takes a number of `width` bytes, the lowest first.
 #[inline]
 pub fn take_fixed(bytes: &mut &[u8], width: usize) -> Option<u64> {
@@ -109,6 +130,27 @@ mod tests {
         assert_eq!(open(range, 8, &page), None);
         assert_eq!(open(Range { first: 3, end: 901 }, 7, &page), None);
         (0..PAGE).for_each(|cut| assert_eq!(open(range, 7, &page[..cut]), None, "cut at {cut}"));
+    }
+
+    #[test]
+    fn sums_are_those_of_one_number_after_another() {
+        let lens =
+            [130, 200, 16_383, 128, 127, 300, 0, 16_384, 5000, 1 << 40, 255, 256, 16_383, 16_383, 16_383, 16_383, 7];
+        for start in 0..lens.len() {
+            let mut page = Vec::new();
+            (0..100).for_each(|place| put_varint(&mut page, lens[(start + place * place) % lens.len()]));
+            for count in 0..=100 {
+                let (mut rest, mut sum) = (&page[..], 0);
+                (0..count).for_each(|_| sum += take_varint(&mut rest).expect("it was put there"));
+                let mut other = &page[..];
+                assert_eq!((take_sum(&mut other, count), other), (Some(sum), rest), "{start}, {count}");
+            }
+            assert_eq!(take_sum(&mut &page[..], 101), None, "cut");
+            assert_eq!(take_sum(&mut &page[..page.len() - 1], 100), None, "cut");
+        }
+        let mut page = Vec::new();
+        [u64::MAX, 200, 200, 200, 200].iter().for_each(|&number| put_varint(&mut page, number));
+        assert_eq!((take_sum(&mut &page[..], 1), take_sum(&mut &page[..], 5)), (Some(u64::MAX), None), "too much");
     }
 
     #[test]

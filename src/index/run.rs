@@ -197,8 +197,9 @@ impl Run {
     fn fences(&self, at: u64, count: u64) -> io::Result<Vec<u64>> {
         let mut fences = Vec::with_capacity(count as usize);
         for number in at..at + count.div_ceil(FENCES as u64) {
-            let page = self.page(number)?;
-            fences.extend(page.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().expect("eight bytes"))));
+            self.page(number, |page| {
+                fences.extend(page.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().expect("eight bytes"))));
+            })?;
         }
         if fences.len() as u64 == count && fences.is_sorted() { Ok(fences) } else { Err(BadPage(at).into()) }
     }
@@ -221,14 +222,11 @@ impl Run {
         &self.path
     }
 
-    /// What a page holds.
-    fn page(&self, number: u64) -> io::Result<Vec<u8>> {
-        let mut page = vec![0; PAGE];
+    /// Reads what a page holds.
+    fn page<T>(&self, number: u64, read: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let mut page = [0; PAGE];
         self.file.read_exact_at(&mut page, number * PAGE as u64)?;
-        let len = page::open(self.meta.range, number, &page).ok_or(BadPage(number))?.len();
-        page.copy_within(PAGE - page::ROOM..PAGE - page::ROOM + len, 0);
-        page.truncate(len);
-        Ok(page)
+        Ok(read(page::open(self.meta.range, number, &page).ok_or(BadPage(number))?))
     }
 
     /// For each key, false if the run holds nothing of it.
@@ -237,7 +235,7 @@ impl Run {
             return Ok(filter::may_hold_each(blocks, keys));
         }
         let number = |key| 1 + filter::page_of(key, self.sections.filter);
-        keys.iter().map(|&key| Ok(filter::may_hold(&self.page(number(key))?, key))).collect()
+        keys.iter().map(|&key| self.page(number(key), |page| filter::may_hold(page, key))).collect()
     }
 
     /// The filter, which `more` keys are looked up in, where it is in memory. It is read as a whole once as many pages were asked
@@ -305,8 +303,9 @@ impl Run {
     /// Hands out the postings of a page until `take` says no.
     pub fn postings(&self, number: u64, take: impl FnMut(u64, u64) -> bool) -> io::Result<()> {
         let at = self.sections.postings_at() + number;
-        let page = self.page(at)?;
-        read_postings(&page, self.postings[number as usize], self.meta.range, take).ok_or_else(|| BadPage(at).into())
+        let fence = self.postings[number as usize];
+        let read = self.page(at, |page| read_postings(page, fence, self.meta.range, take))?;
+        read.ok_or_else(|| BadPage(at).into())
     }
 
     /// How many pages of postings.
@@ -318,13 +317,9 @@ impl Run {
     pub fn location(&self, seq: u64) -> io::Result<u64> {
         let number = self.locations.partition_point(|&first| first <= seq).saturating_sub(1);
         let at = self.sections.locations_at() + number as u64;
-        let (page, mut location) = (self.page(at)?, 0u64);
-        let (mut rest, first) = (&page[..], *self.locations.get(number).ok_or(BadPage(at))?);
-        for _ in first..=seq {
-            let step = page::take_varint(&mut rest).ok_or(BadPage(at))?;
-            location = location.checked_add(step).ok_or(BadPage(at))?;
-        }
-        Ok(location)
+        let first = *self.locations.get(number).ok_or(BadPage(at))?;
+        let steps = (seq + 1).checked_sub(first).ok_or(BadPage(at))?;
+        self.page(at, |mut page| page::take_sum(&mut page, steps))?.ok_or_else(|| BadPage(at).into())
     }
 
     /// How many pages of locations.
@@ -334,7 +329,7 @@ impl Run {
 
     /// A page of locations and its first seq, as it was written.
     pub fn location_page(&self, number: u64) -> io::Result<(u64, Vec<u8>)> {
-        Ok((self.locations[number as usize], self.page(self.sections.locations_at() + number)?))
+        Ok((self.locations[number as usize], self.page(self.sections.locations_at() + number, <[u8]>::to_vec)?))
     }
 }
 

@@ -322,8 +322,8 @@ pub fn read_entry(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, 
     segment::read_frame(&*segment::open_to_read(disk, dir, at.segment)?, dir, at, Vec::new())
 }
 
-/// Segments that an [`EntryReader`] keeps open.
-const KEPT_OPEN: usize = 8;
+/// Segments that an [`EntryReader`] keeps open: what one person's entries stand in is mostly fewer.
+const KEPT_OPEN: usize = 32;
 
 /// Reads single entries one after another, in the same memory; the last segments that it opened stay open.
 pub struct EntryReader<'a> {

@@ -74,14 +74,9 @@ impl EntryKey {
         len.map(drop)
     }
 
-    /// The key and the plaintext of sealed bytes, to be shown to somebody.
-    pub fn disclose(&self, nonce: Nonce, sealed: &[u8]) -> Option<Opening> {
-        Some(Opening { key: self.0, plaintext: self.unseal(nonce, sealed)? })
-    }
-
-    /// The same for bytes that were never sealed.
-    pub fn disclose_open(&self, plaintext: &[u8]) -> Option<Opening> {
-        Some(Opening { key: self.0, plaintext: plaintext.to_vec() })
+    /// The key, and a plaintext that was unsealed with it or never sealed, to be shown to somebody.
+    pub fn disclose(&self, plaintext: &[u8]) -> Opening {
+        Opening { key: self.0, plaintext: plaintext.to_vec() }
     }
 
     fn cipher(&self) -> LessSafeKey {

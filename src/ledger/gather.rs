@@ -4,9 +4,8 @@
 //! the decision's); what is shown to others is chosen by whoever asked. Nothing from behind the given size is gathered.
 
 use super::shelf::Shelf;
-use super::{Ledger, LedgerError, Paths};
+use super::{Ledger, LedgerError};
 use crate::codec::{self, Link, StreamId};
-use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::fact::{Body, FactId, Kind, Source};
@@ -15,7 +14,6 @@ use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
 use crate::policy;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// Exhibits by seq.
 pub type Exhibits = BTreeMap<u64, Exhibit>;
@@ -28,8 +26,6 @@ impl Ledger {
         let keyring = self.keyring.read().expect("no holder panics");
         let mut gathering = Gathering {
             shelf,
-            disk: self.disk(),
-            journal: Paths(&self.dir).journal(),
             keyring: &keyring,
             size,
             found: Exhibits::new(),
@@ -59,9 +55,9 @@ impl Ledger {
         let keyring = self.keyring.read().expect("no holder panics");
         keyring.fetch_account(account)?;
         let Some(stream) = keyring.slot_of(account).map(|slot| keyring.stream(slot)) else { return Ok(Vec::new()) };
-        let (journal, mut found) = (Paths(&self.dir).journal(), Vec::new());
+        let mut found = Vec::new();
         for seq in shelf.postings(Term::stream(Field::Account, &stream))? {
-            let entry = shelf.entry(self.disk(), &journal, seq, &keyring)?;
+            let entry = shelf.entry(seq, &keyring)?;
             // A term is a hash, and names others now and then.
             found.extend(entry.filter(|entry| entry.header.streams[0].stream == stream));
         }
@@ -71,11 +67,10 @@ impl Ledger {
     fn named(&self, term: Term, wanted: impl Fn(&FactId) -> bool) -> Result<Vec<u64>, LedgerError> {
         let shelf = self.shelf()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        let journal = Paths(&self.dir).journal();
         let mut found = Vec::new();
         for seq in shelf.postings(term)? {
-            let exhibit = shelf.exhibit(self.disk(), &journal, seq, &keyring)?;
-            let record = exhibit.as_ref().and_then(|exhibit| exhibit.entry.record.as_ref());
+            let entry = shelf.entry(seq, &keyring)?;
+            let record = entry.as_ref().and_then(|entry| entry.record.as_ref());
             if record.is_some_and(|record| record.body.kind() == Kind::DecisionMade && wanted(&record.id)) {
                 found.push(seq);
             }
@@ -86,8 +81,6 @@ impl Ledger {
 
 struct Gathering<'a> {
     shelf: Shelf<'a>,
-    disk: &'a dyn Disk,
-    journal: PathBuf,
     keyring: &'a Keyring,
     size: TreeSize,
     found: Exhibits,
@@ -258,7 +251,7 @@ impl Gathering<'_> {
         if seq >= self.size.0 {
             return Ok(false);
         }
-        let exhibit = self.shelf.exhibit(self.disk, &self.journal, seq, self.keyring)?;
+        let exhibit = self.shelf.exhibit(seq, self.keyring)?;
         let exhibit = exhibit.ok_or_else(|| super::BadEntry::new(seq, "the index does not know where it stands"))?;
         let is_wanted = wanted(&exhibit);
         if is_wanted {

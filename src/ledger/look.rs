@@ -4,7 +4,7 @@
 //! told by `verify` alone.
 
 use super::shelf::Shelf;
-use super::{BadEntry, Ledger, LedgerError, Paths};
+use super::{BadEntry, Ledger, LedgerError};
 use crate::codec::{self, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Instant, Kind};
@@ -12,7 +12,6 @@ use crate::index::{Field, Term};
 use crate::keyring::Keyring;
 use crate::merkle::TreeSize;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::RwLockReadGuard;
 
 /// What entries can be looked up by.
@@ -32,10 +31,8 @@ pub enum By<'a> {
 
 /// A ledger that is being looked at. Appends of this process wait meanwhile.
 pub struct Look<'a> {
-    ledger: &'a Ledger,
     shelf: Shelf<'a>,
     keyring: RwLockReadGuard<'a, Keyring>,
-    journal: PathBuf,
 }
 
 impl Ledger {
@@ -43,7 +40,7 @@ impl Ledger {
     pub fn look(&self) -> Result<Look<'_>, LedgerError> {
         let shelf = self.shelf()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        Ok(Look { ledger: self, shelf, keyring, journal: Paths(&self.dir).journal() })
+        Ok(Look { shelf, keyring })
     }
 
     /// True if there is an index to look things up by; else every look reads the journal.
@@ -70,7 +67,7 @@ impl Look<'_> {
 
     /// One entry, with the text of a chat where it still exists.
     pub fn entry(&self, seq: u64) -> Result<Option<Entry>, LedgerError> {
-        self.shelf.entry(self.ledger.disk(), &self.journal, seq, &self.keyring)
+        self.shelf.entry(seq, &self.keyring)
     }
 
     /// As [`Look::entry`], where it must be there.

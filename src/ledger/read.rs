@@ -219,21 +219,34 @@ fn of_kind<S>(header: &Header, decoded: Result<Record<S>, DecodeError>) -> Resul
     Ok(record)
 }
 
-/// Opens one entry and keeps what shows that it says what it committed to.
-pub fn exhibit(raw: &RawEntry, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
-    let entry = open(raw, keyring, Content::Read)?;
-    let slot = entry.header.streams.first().and_then(|link| keyring.slot_of_stream(link.stream));
-    let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
-    let body = match entry.record {
-        Some(_) if entry.header.kind.is_sealed() => {
-            key(Part::Body).and_then(|key| key.disclose(nonce(&entry.header), raw.body))
-        }
-        Some(_) => EntryKey::OPEN.disclose_open(raw.body),
-        None => None,
-    };
-    let content =
-        entry.content.is_some().then(|| key(Part::Content)?.disclose(nonce(&entry.header), raw.content)).flatten();
-    Ok(Exhibit { header: raw.header.to_vec(), entry, body, content })
+/// Opens one entry, whose header was read, and keeps what shows that it says what it committed to: what was compared with that.
+pub fn exhibit(raw: &RawEntry, header: Header, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
+    let slot = keyring.slot_of_stream(header.streams[0].stream);
+    open_one(raw, header, (keyring, slot), |open| {
+        let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
+        let body_key = if open.header.kind.is_sealed() { key(Part::Body) } else { Some(EntryKey::OPEN) };
+        let body = open.record.and_then(|record| Some(body_key?.disclose(record)));
+        let content = open.content.and_then(|text| Some(key(Part::Content)?.disclose(text.as_bytes())));
+        Ok(Exhibit { header: raw.header.to_vec(), entry: open.entry()?, body, content })
+    })
+}
+
+/// Opens one entry, whose header was read, with the text of a chat where it still exists.
+pub fn entry(raw: &RawEntry, header: Header, keyring: &Keyring) -> Result<Entry, BadEntry> {
+    let slot = keyring.slot_of_stream(header.streams[0].stream);
+    open_one(raw, header, (keyring, slot), |open| open.entry())
+}
+
+fn open_one<T>(
+    raw: &RawEntry,
+    header: Header,
+    (keyring, slot): (&Keyring, Option<Slot>),
+    take: impl FnOnce(Open) -> Result<T, BadEntry>,
+) -> Result<T, BadEntry> {
+    let (headers, mut unsealed) = ([Ok(header)], Unsealed::default());
+    unsealed.fill(std::slice::from_ref(raw), &headers, (keyring, &[slot]), Content::Read);
+    let [header] = headers;
+    take(unsealed.open(0, &header?)?)
 }
 
 fn nonce(header: &Header) -> codec::Nonce {
@@ -274,12 +287,6 @@ pub fn open_frame(bytes: &[u8], location: Location, seq: u64, keyring: &Keyring)
 /// The seq that a header carries, if it is one.
 pub fn seq_of(header: &[u8]) -> Option<u64> {
     codec::decode::<Header>(header, "a header").ok().map(|header| header.seq)
-}
-
-/// The first stream that a header names, if it is one.
-pub fn stream_of(header: &[u8]) -> Option<StreamId> {
-    let header = codec::decode::<Header>(header, "a header").ok()?;
-    header.streams.first().map(|link| link.stream)
 }
 
 /// The identity and hash of an entry, without its body.

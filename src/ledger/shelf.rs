@@ -8,11 +8,12 @@ use super::catalog::{self, group_start};
 use super::load::{self, Extent};
 use super::read::{self, BadEntry, Content};
 use super::{Ledger, LedgerError, Paths, stage};
+use crate::codec::Header;
 use crate::disk::{Disk, Lock};
 use crate::entry::Entry;
 use crate::exhibit::Exhibit;
 use crate::index::{Index, Term};
-use crate::journal::{self, Location, RawEntry};
+use crate::journal::{self, EntryReader, Location, RawEntry};
 use crate::keyring::Keyring;
 use foldhash::HashMap;
 use std::path::Path;
@@ -37,6 +38,8 @@ pub struct Shelf<'a> {
     ledger: &'a Ledger,
     place: Place<'a>,
     scanned: OnceLock<Scanned>,
+    /// Closed with the shelf: segments are looked for anew by whoever looks next.
+    reader: Mutex<EntryReader<'a>>,
 }
 
 enum Place<'a> {
@@ -99,43 +102,29 @@ impl Shelf<'_> {
     }
 
     /// One entry with everything that opens it.
-    pub fn exhibit(
-        &self,
-        disk: &dyn Disk,
-        journal: &Path,
-        seq: u64,
-        keyring: &Keyring,
-    ) -> Result<Option<Exhibit>, LedgerError> {
-        self.read(disk, journal, seq, keyring, |raw| read::exhibit(raw, keyring))
+    pub fn exhibit(&self, seq: u64, keyring: &Keyring) -> Result<Option<Exhibit>, LedgerError> {
+        self.read(seq, keyring, |raw, header| read::exhibit(raw, header, keyring))
     }
 
     /// One entry, with the text of a chat where it still exists.
-    pub fn entry(
-        &self,
-        disk: &dyn Disk,
-        journal: &Path,
-        seq: u64,
-        keyring: &Keyring,
-    ) -> Result<Option<Entry>, LedgerError> {
-        self.read(disk, journal, seq, keyring, |raw| read::open(raw, keyring, Content::Read))
+    pub fn entry(&self, seq: u64, keyring: &Keyring) -> Result<Option<Entry>, LedgerError> {
+        self.read(seq, keyring, |raw, header| read::entry(raw, header, keyring))
     }
 
     fn read<T>(
         &self,
-        disk: &dyn Disk,
-        journal: &Path,
         seq: u64,
         keyring: &Keyring,
-        open: impl FnOnce(&RawEntry) -> Result<T, BadEntry>,
+        open: impl FnOnce(&RawEntry, Header) -> Result<T, BadEntry>,
     ) -> Result<Option<T>, LedgerError> {
         let Some(location) = self.location(seq)? else { return Ok(None) };
-        let bytes = journal::read_entry(disk, journal, location)?;
-        let (raw, _) = journal::read_frame(&bytes, location.offset as usize, seq)
+        let mut reader = self.reader.lock().expect("no holder panics");
+        let bytes = reader.read(location)?;
+        let (raw, _) = journal::read_frame(bytes, location.offset as usize, seq)
             .ok_or_else(|| BadEntry::new(seq, "the entry does not match its checksum"))?;
-        if let Some(stream) = read::stream_of(raw.header) {
-            keyring.fetch(stream)?;
-        }
-        Ok(Some(open(&raw)?))
+        let header = read::header(&raw)?;
+        keyring.fetch(header.streams[0].stream)?;
+        Ok(Some(open(&raw, header)?))
     }
 }
 
@@ -147,7 +136,8 @@ impl Ledger {
             (None, Some(index)) => Place::Reader(index),
             (None, None) => Place::Nowhere,
         };
-        let shelf = Shelf { ledger: self, place, scanned: OnceLock::new() };
+        let reader = Mutex::new(EntryReader::new(self.disk(), Paths(&self.dir).journal()));
+        let shelf = Shelf { ledger: self, place, scanned: OnceLock::new(), reader };
         if matches!(shelf.place, Place::Nowhere) {
             // Keys last: they are then those of every entry that was found.
             shelf.scanned()?;

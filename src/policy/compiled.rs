@@ -4,9 +4,10 @@
 //! rule is reported, and a platform policy whose permit does not hold is seen even where a rule denies.
 
 use super::features::{Constant, Constants, Features};
+use super::lately::Lately;
 use super::params::Params;
 use super::question::{Attr, DecisionFacts, PersonFacts, Question, Reading, category_names, channel_names};
-use super::{PolicyError, RuleOutcome, adopted_params, rules_of};
+use super::{CEDAR_VERSION, PolicyError, RuleOutcome, rules_of, stored_params};
 use crate::fact::PolicyAdopted;
 use crate::symbols::{Sym, Symbols};
 use cedar_policy::{
@@ -15,7 +16,7 @@ use cedar_policy::{
 };
 use foldhash::HashMap;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// A rule as the policy's author wrote it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +46,32 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Compiled {
     /// Its params.
-    pub params: Params,
-    text: Arc<Text>,
-    fixed: Vec<(String, RestrictedExpression)>,
+    pub params: Arc<Params>,
+    read: Arc<ReadVersion>,
     features: Features,
 }
+
+/// What a version is told by: all of it that is judged by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct VersionKey {
+    id: String,
+    version: String,
+    in_force_from_ms: i64,
+    params: String,
+    cedar: String,
+}
+
+/// What a version says, whatever the symbols of who asks.
+struct ReadVersion {
+    text: Arc<Text>,
+    fixed: Vec<(String, RestrictedExpression)>,
+    /// By `symbols`, which hold their strings and no others.
+    features: Features,
+    symbols: Symbols,
+}
+
+/// Versions that were read lately.
+static VERSIONS: Lately<VersionKey, ReadVersion> = Lately::new();
 
 /// What a policy's text says, whatever the symbols and params.
 struct Text {
@@ -61,27 +83,10 @@ struct Text {
     json: Vec<serde_json::Value>,
 }
 
-/// Texts that were read lately: a program that looks decisions up one by one reads the same few for each of them.
-static TEXTS: Mutex<BTreeMap<String, Arc<Text>>> = Mutex::new(BTreeMap::new());
-
-/// Texts kept; with one more it begins again.
-const MAX_TEXTS: usize = 64;
+/// Texts that were read lately: many versions have the same one.
+static TEXTS: Lately<String, Text> = Lately::new();
 
 impl Text {
-    /// Reads a text, or finds it read. Equal texts are read to the same, so nobody can tell.
-    fn of(cedar: &str) -> Result<Arc<Text>, PolicyError> {
-        if let Some(text) = TEXTS.lock().expect("no holder panics").get(cedar) {
-            return Ok(text.clone());
-        }
-        let text = Arc::new(Text::read(cedar)?);
-        let mut texts = TEXTS.lock().expect("no holder panics");
-        if texts.len() >= MAX_TEXTS {
-            texts.clear();
-        }
-        texts.insert(cedar.to_owned(), text.clone());
-        Ok(text)
-    }
-
     fn read(cedar: &str) -> Result<Text, PolicyError> {
         super::shape::check(cedar).map_err(PolicyError::Text)?;
         let set: PolicySet = cedar.parse().map_err(|error| PolicyError::syntax(&error))?;
@@ -103,11 +108,23 @@ impl Text {
     }
 }
 
+impl ReadVersion {
+    fn of(key: &VersionKey, params: &Params) -> Result<ReadVersion, PolicyError> {
+        let text = TEXTS.of(key.cedar.clone(), |cedar| Text::read(cedar))?;
+        let fixed = fixed_attributes(key, params);
+        let mut symbols = Symbols::default();
+        let constants = constants(&fixed, params, key.in_force_from_ms, &mut symbols);
+        let features = Features::of(&text.json, &constants, &mut symbols);
+        Ok(ReadVersion { text, fixed, features, symbols })
+    }
+}
+
 /// Answers already given by one version; a replay holds one a thread and version.
 #[derive(Default)]
 pub struct Memo {
     answers: HashMap<Box<[u8]>, Arc<Answer>>,
     key: Vec<u8>,
+    times: Times,
 }
 
 /// A memo with more answers than this starts again: a policy that tells every question apart must not eat the memory.
@@ -116,16 +133,25 @@ const MAX_ANSWERS: usize = 100_000;
 impl Compiled {
     /// Compiles a version as it was adopted.
     pub fn new(id: &str, adopted: &PolicyAdopted, symbols: &mut Symbols) -> Result<Compiled, PolicyError> {
-        let params = adopted_params(adopted)?;
-        let text = Text::of(&adopted.cedar)?;
-        let fixed = fixed_attributes(id, adopted, &params);
-        let features = Features::of(&text.json, &constants(&fixed, &params, adopted, symbols), symbols);
-        Ok(Compiled { params, text, fixed, features })
+        if adopted.cedar_version != CEDAR_VERSION {
+            return Err(PolicyError::CedarVersion(adopted.cedar_version));
+        }
+        let params = stored_params(adopted)?;
+        let key = VersionKey {
+            id: id.to_owned(),
+            version: adopted.version.clone(),
+            in_force_from_ms: adopted.in_force_from.at.ms_floor(),
+            params: adopted.params.clone(),
+            cedar: adopted.cedar.clone(),
+        };
+        let read = VERSIONS.of(key, |key| ReadVersion::of(key, &params))?;
+        let features = read.features.within(&read.symbols, symbols);
+        Ok(Compiled { params, read, features })
     }
 
     /// Its rules, in the order of its text.
     pub fn rules(&self) -> &[Rule] {
-        &self.text.rules
+        &self.read.text.rules
     }
 
     /// What of the memo's key is the same for every question about a decision and a person.
@@ -139,7 +165,7 @@ impl Compiled {
         self.features.key(key_start, question, &mut key);
         let known = memo.answers.get(key.as_slice()).cloned();
         let answer = known.unwrap_or_else(|| {
-            let answer = Arc::new(self.judge_plainly(question, symbols));
+            let answer = Arc::new(self.ask(question, symbols, &mut memo.times));
             if memo.answers.len() >= MAX_ANSWERS {
                 memo.answers.clear();
             }
@@ -152,26 +178,30 @@ impl Compiled {
 
     /// What Cedar says, asked afresh.
     pub fn judge_plainly(&self, question: &Question, symbols: &Symbols) -> Answer {
-        let Ok(request) = self.request(question, symbols) else {
+        self.ask(question, symbols, &mut Times::default())
+    }
+
+    fn ask(&self, question: &Question, symbols: &Symbols, times: &mut Times) -> Answer {
+        let Ok(request) = self.request(question, symbols, times) else {
             return Answer { satisfied: Vec::new(), failed: true, permitted: false };
         };
-        let (authorizer, entities) = (Authorizer::new(), Entities::empty());
-        let denied = authorizer.is_authorized(&request, &self.text.forbids, &entities);
-        let allowed = authorizer.is_authorized(&request, &self.text.permits, &entities);
-        let mut satisfied: Vec<u16> = denied.diagnostics().reason().map(|id| self.text.by_id[id]).collect();
+        let (authorizer, entities, text) = (Authorizer::new(), Entities::empty(), &self.read.text);
+        let denied = authorizer.is_authorized(&request, &text.forbids, &entities);
+        let allowed = authorizer.is_authorized(&request, &text.permits, &entities);
+        let mut satisfied: Vec<u16> = denied.diagnostics().reason().map(|id| text.by_id[id]).collect();
         satisfied.sort_unstable();
         let failed = denied.diagnostics().errors().next().is_some() || allowed.diagnostics().errors().next().is_some();
         Answer { satisfied, failed, permitted: allowed.decision() == cedar_policy::Decision::Allow }
     }
 
-    fn request(&self, question: &Question, symbols: &Symbols) -> Result<Request, PolicyError> {
+    fn request(&self, question: &Question, symbols: &Symbols, times: &mut Times) -> Result<Request, PolicyError> {
         let failed = |error: &dyn std::fmt::Display| PolicyError::Text(error.to_string());
         let mut tree = Tree::default();
-        for (path, value) in &self.fixed {
+        for (path, value) in &self.read.fixed {
             tree.put(path, value.clone());
         }
         for attr in Attr::ALL {
-            if let Some(value) = expression(attr.value(question), symbols) {
+            if let Some(value) = expression(attr.value(question), symbols, times) {
                 tree.put(attr.path(), value);
             }
         }
@@ -191,6 +221,22 @@ impl Compiled {
             Context::from_pairs(pairs.collect::<Result<Vec<_>, PolicyError>>()?).map_err(|error| failed(&error))?;
         let principal = entity("App", symbols.name(question.decision.app));
         Request::new(principal, entity("Action", action), resource, context, None).map_err(|error| failed(&error))
+    }
+}
+
+/// Expressions of times that were made: Cedar parses the name of their constructor each time that one is.
+#[derive(Default)]
+struct Times(HashMap<i64, RestrictedExpression>);
+
+/// Times kept; with one more it begins again.
+const MAX_TIMES: usize = 1000;
+
+impl Times {
+    fn expression(&mut self, ms: i64) -> RestrictedExpression {
+        if self.0.len() >= MAX_TIMES {
+            self.0.clear();
+        }
+        self.0.entry(ms).or_insert_with(|| datetime(ms)).clone()
     }
 }
 
@@ -249,7 +295,7 @@ fn datetime(ms: i64) -> RestrictedExpression {
     RestrictedExpression::new_datetime(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
 }
 
-fn expression(reading: Reading, symbols: &Symbols) -> Option<RestrictedExpression> {
+fn expression(reading: Reading, symbols: &Symbols, times: &mut Times) -> Option<RestrictedExpression> {
     Some(match reading {
         Reading::Absent => return None,
         Reading::Bool(value) => RestrictedExpression::new_bool(value),
@@ -258,19 +304,19 @@ fn expression(reading: Reading, symbols: &Symbols) -> Option<RestrictedExpressio
         Reading::Symbols(list) => set(list.iter().map(|&sym| symbols.name(sym))),
         Reading::Categories(list) => set(category_names(list)),
         Reading::Channels(bits) => set(channel_names(bits)),
-        Reading::Time(ms) => datetime(ms),
+        Reading::Time(ms) => times.expression(ms),
     })
 }
 
 /// The attributes that are the same for every question.
-fn fixed_attributes(id: &str, adopted: &PolicyAdopted, params: &Params) -> Vec<(String, RestrictedExpression)> {
+fn fixed_attributes(key: &VersionKey, params: &Params) -> Vec<(String, RestrictedExpression)> {
     let choice = |second: bool, first_name: &'static str, second_name: &'static str| {
         text(if second { second_name } else { first_name })
     };
     let mut fixed = vec![
-        ("policy.id", text(id)),
-        ("policy.version", text(&adopted.version)),
-        ("policy.in_force_from", datetime(adopted.in_force_from.at.ms_floor())),
+        ("policy.id", text(&key.id)),
+        ("policy.version", text(&key.version)),
+        ("policy.in_force_from", datetime(key.in_force_from_ms)),
         ("params.use_from", datetime(params.use_from.at.ms_floor())),
         ("params.tz_basis", choice(params.subject_local, "utc", "subject_local")),
         ("params.excluded_regions", set(params.excluded_regions.iter().map(|region| region.as_str()))),
@@ -295,7 +341,7 @@ fn fixed_attributes(id: &str, adopted: &PolicyAdopted, params: &Params) -> Vec<(
 fn constants(
     fixed: &[(String, RestrictedExpression)],
     params: &Params,
-    adopted: &PolicyAdopted,
+    in_force_from_ms: i64,
     symbols: &mut Symbols,
 ) -> Constants {
     let mut constants: Constants = fixed.iter().map(|(path, _)| (path.clone(), Constant::Other)).collect();
@@ -306,7 +352,7 @@ fn constants(
     put("params.excluded_regions", intern(&mut params.excluded_regions.iter().map(|region| region.as_str())));
     put("params.excluded_topics", intern(&mut params.excluded_topics.iter().map(String::as_str)));
     put("params.proxy_topics", intern(&mut params.proxy_topics.keys().map(String::as_str)));
-    put("policy.in_force_from", Constant::Time(adopted.in_force_from.at.ms_floor()));
+    put("policy.in_force_from", Constant::Time(in_force_from_ms));
     put("params.use_from", Constant::Time(params.use_from.at.ms_floor()));
     put("params.notice_from", Constant::Time(params.notice_from.at.ms_floor()));
     put(
@@ -314,4 +360,67 @@ fn constants(
         params.notice_sha256.map_or(Constant::Other, |digest| Constant::Text(symbols.intern(&digest.to_string()))),
     );
     constants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Instant;
+    use crate::policy::PACKS;
+
+    fn compiled(id: &str, adopted: &PolicyAdopted, symbols: &mut Symbols) -> Compiled {
+        Compiled::new(id, adopted, symbols).expect("a built-in pack")
+    }
+
+    #[test]
+    fn a_version_that_was_read_before_reads_as_it_would_by_itself_whatever_the_symbols() {
+        for pack in PACKS {
+            let adopted = pack.as_adopted().expect("valid");
+            compiled(pack.name, &adopted, &mut Symbols::default());
+            let mut symbols = Symbols::default();
+            ["ZZ", "nobody", "KR", "AT"].iter().for_each(|name| drop(symbols.intern(name)));
+            let mut others = symbols.clone();
+            let found = compiled(pack.name, &adopted, &mut symbols);
+            let (params, text) = (stored_params(&adopted).expect("valid"), Text::read(&adopted.cedar).expect("valid"));
+            let constants = constants(&found.read.fixed, &params, adopted.in_force_from.at.ms_floor(), &mut others);
+            let itself = Features::of(&text.json, &constants, &mut others);
+            assert!(found.features.is_made_of(&itself), "{}", pack.name);
+            assert!(symbols.names().eq(others.names()), "{}: every name has the number that it would have", pack.name);
+            assert_eq!(found.rules(), text.rules);
+        }
+    }
+
+    #[test]
+    fn versions_that_differ_in_anything_are_not_taken_for_each_other() {
+        let adopted = PACKS[0].as_adopted().expect("valid");
+        type Change = fn(&mut PolicyAdopted);
+        let changes: [Change; 4] = [
+            |adopted| adopted.version.push('2'),
+            |adopted| adopted.in_force_from.at = Instant(1_000_000),
+            |adopted| adopted.params = adopted.params.replace("2025-12-16", "2025-12-17"),
+            |adopted| adopted.cedar.push('\n'),
+        ];
+        let mut symbols = Symbols::default();
+        let first = compiled("one", &adopted, &mut symbols);
+        assert!(Arc::ptr_eq(&first.read, &compiled("one", &adopted, &mut Symbols::default()).read));
+        assert!(!Arc::ptr_eq(&first.read, &compiled("other", &adopted, &mut symbols).read));
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut changed = adopted.clone();
+            change(&mut changed);
+            assert_ne!(changed, adopted);
+            assert!(!Arc::ptr_eq(&first.read, &compiled("one", &changed, &mut symbols).read), "change {number}");
+        }
+        let newer = PolicyAdopted { cedar_version: CEDAR_VERSION + 1, ..adopted };
+        let refused = Compiled::new("one", &newer, &mut symbols).err();
+        assert_eq!(refused, Some(PolicyError::CedarVersion(CEDAR_VERSION + 1)));
+    }
+
+    #[test]
+    fn a_time_that_was_asked_for_before_is_the_same_expression() {
+        let mut times = Times::default();
+        for ms in (0..3 * MAX_TIMES as i64).map(|number| number % (MAX_TIMES as i64 + 7)) {
+            assert_eq!(times.expression(ms).to_string(), datetime(ms).to_string());
+            assert!(times.0.len() <= MAX_TIMES);
+        }
+    }
 }

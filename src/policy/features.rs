@@ -77,6 +77,22 @@ impl Features {
         Features { of_decision, of_use }
     }
 
+    /// The same readings for another set of symbols, which is given every name that `own` has, in its order.
+    pub fn within(&self, own: &Symbols, symbols: &mut Symbols) -> Features {
+        let given: Vec<Sym> = own.names().map(|name| symbols.intern(name)).collect();
+        let named = |features: &[Feature]| features.iter().map(|feature| feature.named(&given)).collect();
+        Features { of_decision: named(&self.of_decision), of_use: named(&self.of_use) }
+    }
+
+    /// True if these are the same readings, in any order.
+    #[cfg(test)]
+    pub fn is_made_of(&self, other: &Features) -> bool {
+        let sorted = |features: &[Feature]| features.iter().cloned().collect::<BTreeSet<Feature>>();
+        [(&self.of_decision, &other.of_decision), (&self.of_use, &other.of_use)]
+            .iter()
+            .all(|(these, those)| these.len() == those.len() && sorted(these) == sorted(those))
+    }
+
     /// The start of every key about a decision and a person.
     pub fn start(&self, question: &Question) -> Vec<u8> {
         let mut start = Vec::with_capacity(64);
@@ -123,6 +139,20 @@ fn read(features: &[Feature], question: &Question, key: &mut Vec<u8>) {
 }
 
 impl Feature {
+    /// With other numbers for symbols.
+    fn named(&self, given: &[Sym]) -> Feature {
+        let sym = |sym: &Sym| given[sym.0 as usize];
+        let set = |set: &SetTerm| match set {
+            SetTerm::Attr(attr) => SetTerm::Attr(*attr),
+            SetTerm::Fixed(list) => SetTerm::Fixed(list.iter().map(sym).collect()),
+        };
+        match self {
+            Feature::Meets(left, right) => Feature::Meets(set(left), set(right)),
+            Feature::Holds(term, text) => Feature::Holds(set(term), sym(text)),
+            Feature::Whole(_) | Feature::Order(..) | Feature::Empty(_) | Feature::Present(_) => self.clone(),
+        }
+    }
+
     fn is_of_use(&self) -> bool {
         let of_use = |attr: &Attr| attr.path().starts_with("use.");
         let time = |term: &TimeTerm| matches!(term, TimeTerm::Attr(attr, _) if of_use(attr));

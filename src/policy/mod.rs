@@ -5,6 +5,7 @@
 
 mod compiled;
 mod features;
+mod lately;
 mod pack;
 mod params;
 mod question;
@@ -17,7 +18,9 @@ pub use question::{Attr, DecisionFacts, NoticeFacts, PersonFacts, Question, Read
 
 use crate::fact::PolicyAdopted;
 use cedar_policy::{Effect, Policy, PolicySet, Schema, ValidationMode, Validator};
+use lately::Lately;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The major version of the Cedar language that texts are validated and judged under.
 pub const CEDAR_VERSION: u8 = 4;
@@ -115,14 +118,16 @@ pub fn resolve(adopted: &mut PolicyAdopted) -> Result<(), PolicyError> {
     validate(&adopted.cedar)
 }
 
+/// Params that were read lately.
+static PARAMS: Lately<String, Params> = Lately::new();
+
 /// The params of a resolved version.
-fn adopted_params(adopted: &PolicyAdopted) -> Result<Params, PolicyError> {
-    if adopted.cedar_version != CEDAR_VERSION {
-        return Err(PolicyError::CedarVersion(adopted.cedar_version));
-    }
-    let resolved: Map<String, Value> =
-        serde_json::from_str(&adopted.params).map_err(|error| PolicyError::Text(format!("stored params: {error}")))?;
-    Ok(Params::parse(&resolved)?)
+fn stored_params(adopted: &PolicyAdopted) -> Result<Arc<Params>, PolicyError> {
+    PARAMS.of(adopted.params.clone(), |params| {
+        let resolved: Map<String, Value> =
+            serde_json::from_str(params).map_err(|error| PolicyError::Text(format!("stored params: {error}")))?;
+        Ok(Params::parse(&resolved)?)
+    })
 }
 
 static VALIDATOR: std::sync::LazyLock<Validator> = std::sync::LazyLock::new(|| {
@@ -205,8 +210,7 @@ pub fn texts(text: &str) -> Result<Vec<(String, String)>, PolicyError> {
 
 /// True if an adopted version reads the labels of whole conversations. One whose params cannot be read counts as one.
 pub fn goes_by_conversation(adopted: &PolicyAdopted) -> bool {
-    let params = serde_json::from_str(&adopted.params).ok().and_then(|params| Params::parse(&params).ok());
-    params.is_none_or(|params| params.by_conversation)
+    stored_params(adopted).map_or(true, |params| params.by_conversation)
 }
 
 #[cfg(test)]
