@@ -249,10 +249,6 @@ fn open_one<T>(
     take(unsealed.open(0, &header?)?)
 }
 
-fn nonce(header: &Header) -> codec::Nonce {
-    codec::nonce(&header.identity, header.recorded_at)
-}
-
 /// What an entry says that is never sealed.
 pub fn open_unsealed(raw: &RawEntry, header: &Header) -> Result<Record, BadEntry> {
     check_body(header, EntryKey::OPEN.commit(raw.body))?;
