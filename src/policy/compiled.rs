@@ -378,7 +378,9 @@ mod tests {
             let adopted = pack.as_adopted().expect("valid");
             compiled(pack.name, &adopted, &mut Symbols::default());
             let mut symbols = Symbols::default();
-            ["ZZ", "nobody", "KR", "AT"].iter().for_each(|name| drop(symbols.intern(name)));
+            for name in ["ZZ", "nobody", "KR", "AT"] {
+                symbols.intern(name);
+            }
             let mut others = symbols.clone();
             let found = compiled(pack.name, &adopted, &mut symbols);
             let (params, text) = (stored_params(&adopted).expect("valid"), Text::read(&adopted.cedar).expect("valid"));
