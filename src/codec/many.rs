@@ -278,11 +278,11 @@ fn mix_round<S: Simd>(state: &mut [S::u32s; 16], block: &[S::u32s; 16], words: [
 fn mix_four<S: Simd>(state: &mut [S::u32s; 16], [a, b, c, d]: [usize; 4], [one, other]: [S::u32s; 2]) {
     state[a] = state[a] + state[b] + one;
     state[d] = rotated::<S>(state[d] ^ state[a], 16);
-    state[c] = state[c] + state[d];
+    state[c] += state[d];
     state[b] = rotated::<S>(state[b] ^ state[c], 12);
     state[a] = state[a] + state[b] + other;
     state[d] = rotated::<S>(state[d] ^ state[a], 8);
-    state[c] = state[c] + state[d];
+    state[c] += state[d];
     state[b] = rotated::<S>(state[b] ^ state[c], 7);
 }
 
