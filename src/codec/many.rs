@@ -65,6 +65,7 @@ const ROUNDS: [[usize; 16]; 7] = {
     }
     rounds
 };
+
 /// What the processor can do side by side, if it comes to the same hashes.
 static LEVEL: LazyLock<Option<Level>> = LazyLock::new(|| Some(Level::new()).filter(|&level| agrees(level)));
 
