@@ -322,21 +322,20 @@ pub fn read_entry(disk: &dyn Disk, dir: &Path, at: Location) -> Result<Vec<u8>, 
     segment::read_frame(&*segment::open_to_read(disk, dir, at.segment)?, dir, at, Vec::new())
 }
 
-/// Segments that an [`EntryReader`] keeps open: what one person's entries stand in is mostly fewer.
-const KEPT_OPEN: usize = 32;
-
 /// Reads single entries one after another, in the same memory; the last segments that it opened stay open.
 pub struct EntryReader<'a> {
     disk: &'a dyn Disk,
     dir: PathBuf,
+    /// How many.
+    kept: usize,
     open: Vec<(SegmentId, Box<dyn DiskFile>)>,
     bytes: Vec<u8>,
 }
 
 impl<'a> EntryReader<'a> {
-    /// Of the journal in the folder `dir`; nothing is opened yet.
-    pub fn new(disk: &'a dyn Disk, dir: PathBuf) -> EntryReader<'a> {
-        EntryReader { disk, dir, open: Vec::new(), bytes: Vec::new() }
+    /// Of the journal in the folder `dir`, so many segments of which it may keep open; nothing is opened yet.
+    pub fn new(disk: &'a dyn Disk, dir: PathBuf, kept: usize) -> EntryReader<'a> {
+        EntryReader { disk, dir, kept, open: Vec::new(), bytes: Vec::new() }
     }
 
     /// One entry's frame, as [`read_entry`] reads it.
@@ -345,7 +344,7 @@ impl<'a> EntryReader<'a> {
             Some(place) => place,
             None => {
                 let file = segment::open_to_read(self.disk, &self.dir, at.segment)?;
-                if self.open.len() == KEPT_OPEN {
+                if self.open.len() == self.kept {
                     self.open.remove(0);
                 }
                 self.open.push((at.segment, file));

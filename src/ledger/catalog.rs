@@ -21,6 +21,9 @@ use crate::merkle::Frontier;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 
+/// Segments that a thread keeps open while streams are looked up: a system with many cores lets few files be open.
+const KEPT_OPEN: usize = 8;
+
 /// Streams, tree and index as far as the journal goes.
 pub struct Catalog {
     dir: PathBuf,
@@ -252,7 +255,7 @@ impl Catalog {
 
     /// Reads entries one after another.
     pub(super) fn reader(&self) -> EntryReader<'_> {
-        EntryReader::new(&*self.options.disk, Paths(&self.dir).journal())
+        EntryReader::new(&*self.options.disk, Paths(&self.dir).journal(), KEPT_OPEN)
     }
 
     pub(super) fn ask<T, E: From<IndexError>>(&self, ask: impl FnOnce(&Index) -> Result<T, E>) -> Result<T, E> {

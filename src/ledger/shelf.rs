@@ -20,6 +20,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
+/// Segments that a look keeps open: what one person's entries stand in is mostly fewer.
+const KEPT_OPEN: usize = 32;
 /// How long a reader waits for another one to close the index.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -136,7 +138,7 @@ impl Ledger {
             (None, Some(index)) => Place::Reader(index),
             (None, None) => Place::Nowhere,
         };
-        let reader = Mutex::new(EntryReader::new(self.disk(), Paths(&self.dir).journal()));
+        let reader = Mutex::new(EntryReader::new(self.disk(), Paths(&self.dir).journal(), KEPT_OPEN));
         let shelf = Shelf { ledger: self, place, scanned: OnceLock::new(), reader };
         if matches!(shelf.place, Place::Nowhere) {
             // Keys last: they are then those of every entry that was found.

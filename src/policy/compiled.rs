@@ -61,6 +61,18 @@ struct VersionKey {
     cedar: String,
 }
 
+impl VersionKey {
+    fn of(id: &str, adopted: &PolicyAdopted) -> VersionKey {
+        VersionKey {
+            id: id.to_owned(),
+            version: adopted.version.clone(),
+            in_force_from_ms: adopted.in_force_from.at.ms_floor(),
+            params: adopted.params.clone(),
+            cedar: adopted.cedar.clone(),
+        }
+    }
+}
+
 /// What a version says, whatever the symbols of who asks.
 struct ReadVersion {
     text: Arc<Text>,
@@ -137,14 +149,7 @@ impl Compiled {
             return Err(PolicyError::CedarVersion(adopted.cedar_version));
         }
         let params = stored_params(adopted)?;
-        let key = VersionKey {
-            id: id.to_owned(),
-            version: adopted.version.clone(),
-            in_force_from_ms: adopted.in_force_from.at.ms_floor(),
-            params: adopted.params.clone(),
-            cedar: adopted.cedar.clone(),
-        };
-        let read = VERSIONS.of(key, |key| ReadVersion::of(key, &params))?;
+        let read = VERSIONS.of(VersionKey::of(id, adopted), |key| ReadVersion::of(key, &params))?;
         let features = read.features.within(&read.symbols, symbols);
         Ok(Compiled { params, read, features })
     }
@@ -402,18 +407,16 @@ mod tests {
             |adopted| adopted.params = adopted.params.replace("2025-12-16", "2025-12-17"),
             |adopted| adopted.cedar.push('\n'),
         ];
-        let mut symbols = Symbols::default();
-        let first = compiled("one", &adopted, &mut symbols);
-        assert!(Arc::ptr_eq(&first.read, &compiled("one", &adopted, &mut Symbols::default()).read));
-        assert!(!Arc::ptr_eq(&first.read, &compiled("other", &adopted, &mut symbols).read));
+        let key = VersionKey::of("one", &adopted);
+        assert!(key == VersionKey::of("one", &adopted.clone()) && key != VersionKey::of("other", &adopted));
         for (number, change) in changes.into_iter().enumerate() {
             let mut changed = adopted.clone();
             change(&mut changed);
             assert_ne!(changed, adopted);
-            assert!(!Arc::ptr_eq(&first.read, &compiled("one", &changed, &mut symbols).read), "change {number}");
+            assert!(key != VersionKey::of("one", &changed), "change {number}");
         }
         let newer = PolicyAdopted { cedar_version: CEDAR_VERSION + 1, ..adopted };
-        let refused = Compiled::new("one", &newer, &mut symbols).err();
+        let refused = Compiled::new("one", &newer, &mut Symbols::default()).err();
         assert_eq!(refused, Some(PolicyError::CedarVersion(CEDAR_VERSION + 1)));
     }
 

@@ -41,7 +41,7 @@ impl What {
 pub struct Late {
     pub moment: Moment,
     pub recorded: Instant,
-    /// The earliest time of this one and of those recorded after it, once the line is in order; before that, earlier than all.
+    /// The earliest time of this one and of those recorded after it, where the line is in order; else earlier than all.
     earliest: Instant,
 }
 
@@ -76,7 +76,11 @@ impl AccountLine {
 
     /// Adds an entry that came late for some decision; [`AccountLine::order`] must follow.
     pub(super) fn add_late(&mut self, moment: Moment, recorded: Instant) {
-        self.late.push(Late { moment, recorded, earliest: Instant(i64::MIN) });
+        const UNKNOWN: Instant = Instant(i64::MIN);
+        if self.late.last().is_some_and(|last| last.earliest > UNKNOWN) {
+            self.late.iter_mut().for_each(|late| late.earliest = UNKNOWN);
+        }
+        self.late.push(Late { moment, recorded, earliest: UNKNOWN });
     }
 
     /// Puts events into the order of time, and notes how early what came late is.
@@ -194,12 +198,16 @@ mod tests {
         #[test]
         fn what_came_late_is_found_as_by_looking_at_each(
             late in vec((0i64..9, 1u64..3), 0..9),
+            ordered in 0usize..9,
             decision in (0i64..10, 0u64..20),
         ) {
             let (mut line, mut seq) = (line(&[]), 0);
-            for (at, step) in late {
+            for (number, (at, step)) in late.into_iter().enumerate() {
                 seq += step;
                 line.add_late(Moment { at: Instant(at), seq }, Instant(9));
+                if number == ordered {
+                    line.order();
+                }
             }
             let decision = Moment { at: Instant(decision.0), seq: decision.1 };
             let came_late = |late: &Late| late.moment.seq > decision.seq && late.moment < decision;
