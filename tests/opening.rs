@@ -2,9 +2,11 @@
 
 mod common;
 
+use common::events::{age, chat, erased};
+use common::happenings::{Happenings, policy};
 use common::{Scratch, check_ledger, facts};
 use inforce::ledger::{Clock, Expected, Ledger, LedgerError, Options, Stream};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
 
 /// Runs so short that nearly everything is behind one, in segments of a few groups.
@@ -16,83 +18,25 @@ fn open(path: &Path) -> Ledger {
     Ledger::open_with(path, &options()).expect("opens")
 }
 
-fn event(id: &str, kind: &str, subject: &str, data: Value) -> Value {
-    json!({ "specversion": "1.0", "id": id, "source": "//test", "type": format!("inforce.{kind}"), "subject": subject,
-            "time": "2026-01-20T12:00:00Z", "data": data })
-}
-
-fn age(id: &str, subject: &str) -> Value {
-    event(id, "age.observed", subject, json!({ "band": "adult" }))
-}
-
-fn chat(id: &str, subject: &str) -> Value {
-    let data = json!({ "agent": "assistant", "conversation": id, "turn": 0, "modality": "text", "region": "US", "content": format!("about {id}") });
-    event(id, "interaction.recorded", subject, data)
-}
-
-fn policy(id: &str, name: &str) -> Value {
-    let cedar = "@id(\"ok\") permit (principal, action, resource);";
-    let data = json!({ "version": id, "in_force_from": "2025-12-01T00:00:00Z", "role": "platform", "cedar": cedar });
-    event(id, "policy.adopted", name, data)
-}
-
-fn below(state: &mut u64, n: u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed ^ mixed >> 31) % n
-}
-
-/// Something that happens to one of `accounts` accounts: most of it changes what the next decision pins.
-fn happening(number: u64, accounts: u64, random: &mut u64) -> Value {
-    let (id, subject) = (format!("e{number}"), format!("facebook/{}", below(random, accounts)));
-    let center = json!({ "center": format!("c{}", below(random, accounts / 3)) });
-    match below(random, 20) {
-        0..4 => event(&id, "account.linked", &subject, center),
-        4..6 => event(&id, "account.unlinked", &subject, center),
-        6..11 => {
-            let item = json!({ "kind": "ad", "advertiser": "acme", "topics": ["tea"] });
-            event(
-                &id,
-                "decision.made",
-                &subject,
-                json!({ "purpose": "ads", "item": item, "region": "US", "signals": [], "outcome": "served" }),
-            )
-        }
-        11 => policy(&id, &format!("house{}", below(random, 2))),
-        12 => event(
-            &id,
-            "subject.erased",
-            &subject,
-            json!({ "scope": if below(random, 3) == 0 { "all" } else { "content" } }),
-        ),
-        13..16 => chat(&id, &subject),
-        _ => age(&id, &subject),
-    }
-}
-
 /// Every stream goes on where it stood, every decision pins what it must, and what was recorded is known: `verify` follows
 /// all of it from the first entry on.
 #[test]
 fn what_is_appended_behind_a_run_goes_on_as_if_all_had_been_read() {
     for seed in 0..6 {
-        let (mut random, mut number, mut scratch) = (seed, 0, Scratch::new());
+        let (mut happenings, mut scratch) = (Happenings::new(seed), Scratch::new());
         let mut all: Vec<Value> = vec![policy("p", "house0")];
         open(&scratch.path()).append(facts(&all)).expect("appended");
         for round in 0..14 {
             let ledger = open(&scratch.path());
-            for _ in 0..below(&mut random, 6) {
-                let group: Vec<Value> = (0..1 + below(&mut random, 12))
-                    .map(|_| {
-                        number += 1;
-                        happening(number, 6, &mut random)
-                    })
-                    .collect();
+            for _ in 0..happenings.random.below(6) {
+                let len = 1 + happenings.random.below(12);
+                let group = happenings.group(len, 6);
                 let outcomes = ledger.append_each(facts(&group), Clock::Ledger).expect("appended");
                 assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|receipt| !receipt.duplicate)));
                 all.extend(group);
             }
             // Said again, whether it is in a run, in memory, or was recorded just now. Of erased ones less is known.
-            let said = &all[below(&mut random, all.len() as u64) as usize];
+            let said = &all[happenings.random.below(all.len() as u64) as usize];
             let again = ledger.append_each(facts(std::slice::from_ref(said)), Clock::Ledger).expect("asked");
             assert!(again[0].as_ref().is_ok_and(|receipt| receipt.duplicate), "seed {seed}: {said}: {again:?}");
             assert_eq!(ledger.size().expect("known"), all.len() as u64);
@@ -112,17 +56,15 @@ fn what_is_appended_behind_a_run_goes_on_as_if_all_had_been_read() {
 /// Groups that are large enough to be looked up on all threads, about accounts of which most are met again.
 #[test]
 fn large_groups_behind_a_run_go_on_as_well() {
-    let (mut random, mut number, scratch) = (8, 0, Scratch::new());
+    let (mut happenings, scratch) = (Happenings::new(8), Scratch::new());
     open(&scratch.path()).append(facts(&[policy("p", "house0")])).expect("appended");
     for round in 0..5 {
         let ledger = open(&scratch.path());
         for _ in 0..2 {
-            let happened = (0..400).map(|_| {
-                number += 1;
-                happening(number, 150, &mut random)
-            });
+            let happened = happenings.group(400, 150);
             // An erasure would end its group.
-            let group: Vec<Value> = happened.filter(|event| event["type"] != "inforce.subject.erased").collect();
+            let group: Vec<Value> =
+                happened.into_iter().filter(|event| event["type"] != "inforce.subject.erased").collect();
             ledger.append(facts(&group)).expect("appended");
         }
         ledger.close().expect("closed");
@@ -150,7 +92,8 @@ fn long() -> Scratch {
     let ledger = open(&scratch.path());
     ledger.append(facts(&[policy("p", "house")])).expect("appended");
     for group in 0..30 {
-        let many: Vec<Value> = (0..7).map(|n| chat(&format!("i{group}-{n}"), &format!("facebook/{n}"))).collect();
+        let many: Vec<Value> =
+            (0..7).map(|n| chat(&format!("i{group}-{n}"), &format!("facebook/{n}"), "a cup of tea")).collect();
         ledger.append(facts(&many)).expect("appended");
     }
     ledger.close().expect("closed");
@@ -272,9 +215,7 @@ fn a_keyring_of_an_earlier_moment_undoes_no_erasure() {
         let scratch = long();
         let keyring = std::fs::read(scratch.path().join("keyring")).expect("readable");
         let ledger = open(&scratch.path());
-        ledger
-            .append(facts(&[event("gone", "subject.erased", "facebook/2", json!({ "scope": scope }))]))
-            .expect("erased");
+        ledger.append(facts(&[erased("gone", "facebook/2", scope)])).expect("erased");
         let many: Vec<Value> = (0..50).map(|n| age(&format!("after{n}"), "facebook/1")).collect();
         ledger.append(facts(&many)).expect("appended");
         ledger.close().expect("closed");

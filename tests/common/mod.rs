@@ -2,9 +2,12 @@
 #![allow(dead_code)]
 
 pub mod events;
+pub mod happenings;
+pub mod random;
 
+use inforce::fact::{Body, Fact, Scope};
 use inforce::judge::{self, Ask, Memos};
-use inforce::ledger::{Clock, Ledger};
+use inforce::ledger::{Clock, Ledger, LedgerError, Receipt};
 use inforce::{replay, wire};
 use serde_json::Value;
 
@@ -60,7 +63,7 @@ pub fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
 }
 
 /// Parses events, panicking on any that is refused.
-pub fn facts(events: &[Value]) -> Vec<inforce::fact::Fact> {
+pub fn facts(events: &[Value]) -> Vec<Fact> {
     events
         .iter()
         .map(|event| wire::parse(&event.to_string()).unwrap_or_else(|error| panic!("{error}: {event}")))
@@ -68,8 +71,38 @@ pub fn facts(events: &[Value]) -> Vec<inforce::fact::Fact> {
 }
 
 /// Appends events as `import` does; returns what became of each.
-pub fn import(ledger: &Ledger, events: &[Value], clock: Clock) -> Vec<Result<inforce::ledger::Receipt, wire::Refusal>> {
+pub fn import(ledger: &Ledger, events: &[Value], clock: Clock) -> Vec<Result<Receipt, wire::Refusal>> {
     ledger.append_each(facts(events), clock).expect("appended")
+}
+
+/// Holds a ledger to all that it was ever given, and to the receipts: each fact is one entry, which says what was given, or
+/// as much of it as erasures left.
+pub fn check_recorded(ledger: &Ledger, given: &[Value], receipts: &[Receipt]) -> Result<(), LedgerError> {
+    assert_eq!(receipts.len(), given.len());
+    let mut seqs: Vec<u64> = receipts.iter().map(|receipt| receipt.seq).collect();
+    seqs.sort_unstable();
+    assert!(seqs.iter().copied().eq(0..ledger.size()?), "each fact is one entry: {seqs:?}");
+    let given = facts(given);
+    let erasures: Vec<(&str, bool, u64)> = given
+        .iter()
+        .zip(receipts)
+        .filter_map(|(fact, receipt)| match fact.body {
+            Body::SubjectErased(scope) => Some((fact.subject.as_str(), scope == Scope::All, receipt.seq)),
+            _ => None,
+        })
+        .collect();
+    for (fact, receipt) in given.iter().zip(receipts) {
+        let entry = ledger.entry(receipt.seq)?.expect("there");
+        assert_eq!(entry.hash, receipt.hash, "{:?}", fact.id);
+        let gone = |all: bool| erasures.iter().any(|e| e.0 == fact.subject && (e.1 || !all) && e.2 > receipt.seq);
+        let is_open = matches!(fact.body, Body::SubjectErased(_));
+        assert_eq!(entry.record.is_none(), gone(true) && !is_open, "{:?}", fact.id);
+        if let Some(record) = &entry.record {
+            assert_eq!(record.id, fact.id);
+        }
+        assert_eq!(entry.content, fact.content.clone().filter(|_| !gone(false)), "{:?}", fact.id);
+    }
+    Ok(())
 }
 
 /// Every judgement as `replay --json` prints it.

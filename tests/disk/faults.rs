@@ -41,7 +41,7 @@ fn live_through(fault: Fault, power_goes: bool) {
         beneath.restart();
     }
     let sound = options(FaultyDisk::new(Arc::new(beneath), None), index.path());
-    workload::recover(Path::new(DIR), &sound, &mut acknowledged).expect("the disk is sound");
+    workload::recover(Path::new(DIR), &sound, &workload::groups(), &mut acknowledged).expect("the disk is sound");
 }
 
 #[test]

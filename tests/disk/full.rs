@@ -1,6 +1,7 @@
 //! No room, a limit, no permission: a clear error, reads go on, and so do appends once it is mended.
 
-use crate::common;
+use crate::common::happenings::{Happenings, policy};
+use crate::common::{events, facts};
 use crate::faulty::FaultyDisk;
 use crate::simulated::SimulatedDisk;
 use crate::workload::{self, Acknowledged, SEGMENT_LEN};
@@ -11,7 +12,7 @@ use inforce::merkle::TreeSize;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// `EACCES`, `EFBIG`, `ENOSPC`, `EROFS`, `EDQUOT`.
 const ERRORS: [i32; 5] = [13, 27, 28, 30, 122];
@@ -40,14 +41,7 @@ fn fills_up(before: usize, room: u64, error: i32, power_goes: bool) {
         }
         let tried = workload::append(&ledger, number, group, &mut acknowledged);
         let Err(refused) = tried else { continue };
-        let reason = std::io::Error::from_raw_os_error(error).to_string();
-        assert!(matches!(refused, LedgerError::NoRoom(_)) && refused.to_string().contains(&reason), "{refused}");
-        for reader in [&ledger, &Ledger::open_read_only_with(dir, &options).expect("opens")] {
-            // An erasure may be recorded, and not acknowledged, before there was room to carry it out: that is told.
-            let waits = |problem: &Problem| problem.what.contains("the keys are still there");
-            let problems = reader.verify().expect("reads go on").problems;
-            assert!(problems.iter().all(waits), "{problems:?}");
-        }
+        check_refused(&refused, error, &[&ledger, &Ledger::open_read_only_with(dir, &options).expect("opens")]);
         for receipt in acknowledged.receipts.values() {
             assert_eq!(ledger.entry(receipt.seq).expect("read").expect("there").hash, receipt.hash);
         }
@@ -67,7 +61,19 @@ fn fills_up(before: usize, room: u64, error: i32, power_goes: bool) {
         disk.set_room(None);
         ledger.close().expect("closed");
     }
-    workload::recover(dir, &options, &mut acknowledged).expect("the disk is sound");
+    workload::recover(dir, &options, &workload::groups(), &mut acknowledged).expect("the disk is sound");
+}
+
+/// It is said why, and reads go on.
+fn check_refused(refused: &LedgerError, error: i32, readers: &[&Ledger]) {
+    let reason = std::io::Error::from_raw_os_error(error).to_string();
+    assert!(matches!(refused, LedgerError::NoRoom(_)) && refused.to_string().contains(&reason), "{refused}");
+    for reader in readers {
+        // An erasure may be recorded, and not acknowledged, before there was room to carry it out: that is told.
+        let waits = |problem: &Problem| problem.what.contains("the keys are still there");
+        let problems = reader.verify().expect("reads go on").problems;
+        assert!(problems.iter().all(waits), "{problems:?}");
+    }
 }
 
 #[test]
@@ -89,7 +95,71 @@ fn appends_go_on_when_there_is_room_again() {
     println!("{} disks of {} filled up", chosen.len(), all.len());
 }
 
-/// A proof over a large tree, by what is read for it.
+/// What became of groups that several threads record.
+#[derive(Default)]
+struct Refused {
+    /// Groups of which nothing was recorded, and of which something was, up to an erasure.
+    whole: usize,
+    in_part: usize,
+}
+
+/// Room runs out at any byte of any group. Others are recorded before a refused one is handed in again: under its seqs, and
+/// with accounts in the slots that its own would have got.
+fn fills_up_again_and_again(seed: u64) -> Refused {
+    let (dir, index) = (Path::new("/data/ledger"), tempfile::tempdir().expect("a folder"));
+    let disk = FaultyDisk::new(Arc::new(SimulatedDisk::new(seed)), None);
+    let options = Options {
+        disk: Arc::new(disk.clone()),
+        index: Some(index.path().join("0")),
+        segment_len: 60_000,
+        run_len: 150,
+        ..Options::default()
+    };
+    let mut happenings = Happenings::for_large_groups(seed);
+    let (mut acknowledged, mut refused) = (Acknowledged::default(), Refused::default());
+    let mut groups = vec![vec![policy("p", "house0")]];
+    let ledger = Ledger::create_with(dir, None, &options).expect("made");
+    acknowledged.created = true;
+    workload::append(&ledger, 0, &groups[0], &mut acknowledged).expect("there is room");
+    for round in 0..8 {
+        // New accounts come in every round: their slots are written before the group.
+        let (accounts, error) = (60 + 20 * round as u64, ERRORS[round % ERRORS.len()]);
+        let (number, size) = (groups.len(), ledger.size().expect("known"));
+        groups.push(happenings.group(250, accounts));
+        let most = [20_000, 400_000, 400_000][happenings.random.below(3) as usize];
+        disk.set_room(Some((happenings.random.below(most), error)));
+        let tried = workload::append(&ledger, number, &groups[number], &mut acknowledged);
+        let Err(said) = tried else { continue };
+        let is_whole = ledger.size().expect("known") == size;
+        *if is_whole { &mut refused.whole } else { &mut refused.in_part } += 1;
+        check_refused(&said, error, &[&ledger]);
+        workload::append(&ledger, number, &groups[number], &mut acknowledged).expect_err("there is no room");
+        disk.set_room(None);
+        groups.push(happenings.group(80, accounts + 30));
+        workload::append(&ledger, number + 1, &groups[number + 1], &mut acknowledged).expect("there is room again");
+        workload::append(&ledger, number, &groups[number], &mut acknowledged).expect("there is room again");
+        assert_eq!(ledger.verify().expect("read").problems, []);
+    }
+    disk.set_room(None);
+    ledger.close().expect("closed");
+    workload::recover(dir, &options, &groups, &mut acknowledged).expect("the disk is sound");
+    refused
+}
+
+#[test]
+fn large_groups_that_were_refused_are_forgotten_and_taken_when_there_is_room_again() {
+    let seeds = if cfg!(debug_assertions) && std::env::var_os("INFORCE_FAULTS").is_none() { 6 } else { 60 };
+    let (all, whole, in_part) = ((0..seeds).collect::<Vec<u64>>(), AtomicUsize::new(0), AtomicUsize::new(0));
+    crate::each(&all, |&seed| {
+        let refused = crate::say_if_it_panics(&format!("seed {seed}"), || fills_up_again_and_again(seed));
+        whole.fetch_add(refused.whole, Ordering::Relaxed);
+        in_part.fetch_add(refused.in_part, Ordering::Relaxed);
+    });
+    let (whole, in_part) = (whole.into_inner(), in_part.into_inner());
+    println!("{whole} large groups were refused, {in_part} more behind an erasure of their own");
+    assert!(whole > all.len() && in_part > all.len() / 2, "they are refused too rarely to tell: {whole}, {in_part}");
+}
+
 /// What the clock was trusted with, or seen at, is not forgotten when the ledger is opened anew behind a full disk.
 #[test]
 fn the_clock_is_watched_on_behind_a_full_disk() {
@@ -100,7 +170,7 @@ fn the_clock_is_watched_on_behind_a_full_disk() {
     let disk = FaultyDisk::new(Arc::new(RealDisk), None);
     let options = Options { disk: Arc::new(disk.clone()), now, trust_clock: true, ..Options::default() };
     let ledger = Ledger::create_with(&ledger, Some("inforce/test"), &options).expect("made");
-    let append = |id: &str| ledger.append(common::facts(&[common::events::age(id, "facebook/a")]));
+    let append = |id: &str| ledger.append(facts(&[events::age(id, "facebook/a")]));
     append("1").expect("the clock is trusted once");
     disk.set_room(Some((0, 28)));
     assert!(matches!(append("2"), Err(LedgerError::NoRoom(_))));
@@ -112,6 +182,7 @@ fn the_clock_is_watched_on_behind_a_full_disk() {
     append("2").expect("appended");
 }
 
+/// A proof over a large tree, by what is read for it.
 #[test]
 fn a_proof_reads_little() {
     let (dir, index) = (Path::new("/data/ledger"), tempfile::tempdir().expect("a folder"));
@@ -191,7 +262,7 @@ fn a_real_disk_fills_up_and_is_mounted_for_reading_only() {
     assert!(refused > 0, "it never filled up");
     let _ = std::fs::remove_file(&filler);
     ledger.close().expect("closed");
-    workload::recover(&dir, &options, &mut acknowledged).expect("the disk is sound");
+    workload::recover(&dir, &options, &workload::groups(), &mut acknowledged).expect("the disk is sound");
     mount(&["-o", "remount,ro"], mount_point.0.path()).expect("mounted anew");
     let error = Ledger::open_with(&dir, &options).err().expect("it cannot be written");
     assert!(error.to_string().contains("Read-only file system"), "{error}");

@@ -8,7 +8,6 @@ mod faulty;
 mod full;
 mod outside;
 mod power;
-mod random;
 mod simulated;
 mod workload;
 

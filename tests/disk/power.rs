@@ -1,6 +1,6 @@
 //! Power loss, by seed.
 
-use crate::random::Random;
+use crate::common::random::Random;
 use crate::simulated::SimulatedDisk;
 use crate::workload::{self, Acknowledged, SEGMENT_LEN};
 use inforce::ledger::Options;
@@ -31,7 +31,8 @@ fn calls() -> u64 {
     workload::live(Path::new("/data/ledger"), &options(&disk, index.path()), false, &mut acknowledged)
         .expect("no fault");
     let life = disk.calls();
-    workload::recover(Path::new("/data/ledger"), &options(&disk, index.path()), &mut acknowledged).expect("no fault");
+    workload::recover(Path::new("/data/ledger"), &options(&disk, index.path()), &workload::groups(), &mut acknowledged)
+        .expect("no fault");
     life
 }
 
@@ -55,7 +56,7 @@ fn live_through(seed: u64, calls: u64) -> u64 {
         // A failed sync: often the ledger is opened again before power goes.
         if ended.is_err() && !disk.is_out() && random.once_in(2) {
             disk.lose_power_after(random.below(60));
-            let _ = workload::recover(dir, &options(&disk, &index_of(boot)), &mut acknowledged);
+            let _ = workload::recover(dir, &options(&disk, &index_of(boot)), &workload::groups(), &mut acknowledged);
         }
         disk.restart();
         losses += 1;
@@ -67,7 +68,7 @@ fn live_through(seed: u64, calls: u64) -> u64 {
                 _ => disk.lose_power_after(random.below(60)),
             }
         }
-        ended = workload::recover(dir, &options(&disk, &index_of(boot)), &mut acknowledged);
+        ended = workload::recover(dir, &options(&disk, &index_of(boot)), &workload::groups(), &mut acknowledged);
         match &ended {
             Ok(()) if disk.is_out() || random.once_in(2) => {}
             Ok(()) => return losses,

@@ -5,7 +5,7 @@
 //! or torn at sectors of 512 bytes or at any byte; the names of a folder likewise, one by one. A sync that fails leaves
 //! what it should have written in the cache, marked clean: no later sync writes it, as on Linux.
 
-use super::random::Random;
+use crate::common::random::Random;
 use inforce::disk::{Disk, DiskFile, Lock, Open};
 use std::collections::BTreeMap;
 use std::io;

@@ -1,7 +1,6 @@
 //! One life of a small ledger, and what must be true of it whatever happened to its disk.
 
-use crate::common::{facts, replay_of};
-use inforce::fact::Fact;
+use crate::common::{check_recorded, facts, replay_of};
 use inforce::ledger::{Clock, Ledger, LedgerError, Options, Receipt};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -10,7 +9,7 @@ use std::path::Path;
 /// Short enough for the workload to need several segments.
 pub const SEGMENT_LEN: u64 = 3000;
 
-/// What the ledger acknowledged: by the fact's place in [`groups`].
+/// What the ledger acknowledged: by the fact's place in the groups.
 #[derive(Default)]
 pub struct Acknowledged {
     pub receipts: BTreeMap<(usize, usize), Receipt>,
@@ -127,11 +126,16 @@ pub fn append(
     Ok(())
 }
 
-/// Opens what is left, holds it to what was acknowledged, and goes on with the rest of the groups.
+/// Opens what is left, holds it to what was acknowledged, and goes on with the rest of `groups`.
 ///
 /// Every acknowledged fact is there, none twice, none half; everything verifies; nothing erased can be read; index and
 /// verdicts are those that the journal gives again. Errors are those of a disk that fails again.
-pub fn recover(dir: &Path, options: &Options, acknowledged: &mut Acknowledged) -> Result<(), LedgerError> {
+pub fn recover(
+    dir: &Path,
+    options: &Options,
+    groups: &[Vec<Value>],
+    acknowledged: &mut Acknowledged,
+) -> Result<(), LedgerError> {
     let ledger = match Ledger::open_with(dir, options) {
         Err(LedgerError::NoLedger(..)) if !acknowledged.created => return Ok(()),
         other => other?,
@@ -144,10 +148,10 @@ pub fn recover(dir: &Path, options: &Options, acknowledged: &mut Acknowledged) -
         let entry = ledger.entry(receipt.seq)?.unwrap_or_else(|| panic!("entry {} is gone", receipt.seq));
         assert_eq!(entry.hash, receipt.hash, "entry {} is another", receipt.seq);
     }
-    for (number, group) in groups().iter().enumerate() {
+    for (number, group) in groups.iter().enumerate() {
         append(&ledger, number, group, acknowledged)?;
     }
-    check(&ledger, acknowledged)?;
+    check(&ledger, groups, acknowledged)?;
     ledger.close()?;
     let reader = Ledger::open_read_only_with(dir, options)?;
     let report = reader.verify()?;
@@ -158,33 +162,9 @@ pub fn recover(dir: &Path, options: &Options, acknowledged: &mut Acknowledged) -
 }
 
 /// With every group appended.
-fn check(ledger: &Ledger, acknowledged: &Acknowledged) -> Result<(), LedgerError> {
-    let all: Vec<Value> = groups().concat();
-    assert_eq!(acknowledged.receipts.len(), all.len());
-    let mut seqs: Vec<u64> = acknowledged.receipts.values().map(|receipt| receipt.seq).collect();
-    seqs.sort_unstable();
-    assert_eq!(seqs, (0..all.len() as u64).collect::<Vec<_>>(), "each fact is one entry");
-    let given: Vec<Fact> = facts(&all);
-    let erasures: Vec<(&str, bool, u64)> = given
-        .iter()
-        .zip(acknowledged.receipts.values())
-        .filter_map(|(fact, receipt)| match fact.body {
-            inforce::fact::Body::SubjectErased(scope) => {
-                Some((fact.subject.as_str(), scope == inforce::fact::Scope::All, receipt.seq))
-            }
-            _ => None,
-        })
-        .collect();
-    for (fact, receipt) in given.iter().zip(acknowledged.receipts.values()) {
-        let entry = ledger.entry(receipt.seq)?.expect("there");
-        let gone = |all: bool| erasures.iter().any(|e| e.0 == fact.subject && (e.1 || !all) && e.2 > receipt.seq);
-        let is_open = matches!(fact.body, inforce::fact::Body::SubjectErased(_));
-        assert_eq!(entry.record.is_none(), gone(true) && !is_open, "{:?}", fact.id);
-        if let Some(record) = &entry.record {
-            assert_eq!(record.id, fact.id);
-        }
-        assert_eq!(entry.content, fact.content.clone().filter(|_| !gone(false)), "{:?}", fact.id);
-    }
+fn check(ledger: &Ledger, groups: &[Vec<Value>], acknowledged: &Acknowledged) -> Result<(), LedgerError> {
+    let receipts: Vec<Receipt> = acknowledged.receipts.values().copied().collect();
+    check_recorded(ledger, &groups.concat(), &receipts)?;
     let before = replay_of(ledger);
     ledger.reindex()?;
     assert_eq!(replay_of(ledger), before);
