@@ -221,8 +221,8 @@ pub fn entry_hash(header: &[u8]) -> EntryHash {
 }
 
 /// The same of many headers: several are hashed at once.
-pub fn entry_hashes(headers: &[&[u8]]) -> Vec<EntryHash> {
-    in_context(|contexts| &contexts.entry, headers.iter().copied()).into_iter().map(EntryHash).collect()
+pub fn entry_hashes<'a>(headers: impl Iterator<Item = &'a [u8]>) -> Vec<EntryHash> {
+    in_context(|contexts| &contexts.entry, headers).into_iter().map(EntryHash).collect()
 }
 
 /// The commitment to `plaintext` under `key`: it binds even whoever made both.
@@ -231,8 +231,8 @@ pub fn commitment(key: &[u8; 32], plaintext: &[u8]) -> Commitment {
 }
 
 /// The same of many plaintexts, each behind its key: several are hashed at once.
-pub fn commitments(keyed: &[&[u8]]) -> Vec<Commitment> {
-    in_context(|contexts| &contexts.commitment, keyed.iter().copied()).into_iter().map(Commitment).collect()
+pub fn commitments<'a>(keyed: impl Iterator<Item = &'a [u8]>) -> Vec<Commitment> {
+    in_context(|contexts| &contexts.commitment, keyed).into_iter().map(Commitment).collect()
 }
 
 /// The identity of a fact under the ledger's identity key.
@@ -262,21 +262,22 @@ pub fn identities<'a>(key: &[u8; 32], ids: impl Iterator<Item = &'a FactId>) -> 
 /// out again when a group was undone, or a tail lost, and this tells what was sealed then from what is sealed now.
 pub fn nonce(identity: &Identity, recorded_at: Instant) -> Nonce {
     let mut hasher = hasher(|contexts| &contexts.nonce);
-    hasher.update(&identity.0).update(&recorded_at.0.to_le_bytes());
-    Nonce::of(hasher.finalize().as_bytes())
+    Nonce::of(hasher.update(&sealed_as(identity, recorded_at)).finalize().as_bytes())
 }
 
 /// The same of many entries: several are hashed at once.
 pub fn nonces<'a>(entries: impl Iterator<Item = (&'a Identity, Instant)>) -> Vec<Nonce> {
-    let message = |(identity, recorded_at): (&Identity, Instant)| {
-        let mut message = [0; 24];
-        message[..16].copy_from_slice(&identity.0);
-        message[16..].copy_from_slice(&recorded_at.0.to_le_bytes());
-        message
-    };
-    let messages = entries.map(message).collect::<Vec<_>>();
+    let messages = entries.map(|(identity, recorded_at)| sealed_as(identity, recorded_at)).collect::<Vec<_>>();
     let hashes = in_context(|contexts| &contexts.nonce, messages.iter().map(<[u8; 24]>::as_slice));
     hashes.iter().map(Nonce::of).collect()
+}
+
+/// What a nonce is the hash of.
+fn sealed_as(identity: &Identity, recorded_at: Instant) -> [u8; 24] {
+    let mut message = [0; 24];
+    message[..16].copy_from_slice(&identity.0);
+    message[16..].copy_from_slice(&recorded_at.0.to_le_bytes());
+    message
 }
 
 /// The stream of a center.
@@ -371,10 +372,13 @@ mod tests {
     fn many_are_hashed_as_one_is() {
         let texts = (0..300usize).map(|len| vec![len as u8; len]).collect::<Vec<_>>();
         let texts = texts.iter().map(Vec::as_slice).collect::<Vec<_>>();
-        assert!(entry_hashes(&texts).into_iter().eq(texts.iter().map(|text| entry_hash(text))));
+        assert!(entry_hashes(texts.iter().copied()).into_iter().eq(texts.iter().map(|text| entry_hash(text))));
         let keyed = texts.iter().map(|text| [&[7; 32], *text].concat()).collect::<Vec<_>>();
-        let keyed = keyed.iter().map(Vec::as_slice).collect::<Vec<_>>();
-        assert!(commitments(&keyed).into_iter().eq(texts.iter().map(|text| commitment(&[7; 32], text))));
+        assert!(
+            commitments(keyed.iter().map(Vec::as_slice))
+                .into_iter()
+                .eq(texts.iter().map(|text| commitment(&[7; 32], text)))
+        );
         let ids = (0..300).map(|n| FactId { source: "s".repeat(n % 70), id: "i".repeat(n / 3) }).collect::<Vec<_>>();
         let each = ids.iter().map(|id| identity(&[7; 32], id)).collect::<Vec<_>>();
         assert_eq!(identities(&[7; 32], ids.iter()), each);

@@ -204,7 +204,7 @@ pub fn intact(bytes: &[u8], start: usize, seq: u64) -> Group<'_> {
 pub fn goes_on(bytes: &[u8], start: usize, seq: u64) -> bool {
     // What a whole header counts as its own is not looked into.
     let own = first_seq(bytes, start).filter(|&first| first == seq);
-    let behind = own.map_or(start + 1, |_| start + HEADER_LEN + u32_at(bytes, start + 16) as usize);
+    let behind = own.and_then(|_| len(&bytes[start..])).map_or(start + 1, |len| start + len);
     let is_intact = |at: usize, first: u64| read_group(bytes, at, first).is_ok();
     own.is_some_and(|first| is_intact(start, first))
         || (behind..bytes.len()).any(|at| first_seq(bytes, at).is_some_and(|first| first > seq && is_intact(at, first)))

@@ -70,8 +70,7 @@ impl Keyed {
 
     /// The commitment to each, by number. Their keys are overwritten.
     pub fn commit(&mut self) -> Vec<Commitment> {
-        let keyed: Vec<&[u8]> = self.places.iter().map(|place| &self.bytes[place.start - KEY..place.end]).collect();
-        let commitments = codec::commitments(&keyed);
+        let commitments = codec::commitments(self.places.iter().map(|place| &self.bytes[place.start - KEY..place.end]));
         self.wipe();
         commitments
     }

@@ -53,8 +53,7 @@ impl<'a> Sealing<'a> {
         let Sealing { mut bytes, parts } = self;
         // Only now: a buffer that grows leaves a copy behind.
         parts.iter().for_each(|part| bytes[part.behind_key()][..KEY].copy_from_slice(&part.key.0));
-        let keyed = parts.iter().map(|part| &bytes[part.behind_key()]).collect::<Vec<_>>();
-        let commitments = codec::commitments(&keyed);
+        let commitments = codec::commitments(parts.iter().map(|part| &bytes[part.behind_key()]));
         let sealed = parts.iter().zip(commitments).map(|(part, commitment)| {
             bytes[part.behind_key()][..KEY].zeroize();
             Sealed { place: part.seal(&mut bytes), commitment }

@@ -242,10 +242,11 @@ fn look_up(facts: &[Fact], catalog: &Catalog, keyring: &Keyring) -> Result<Vec<L
         ids.extend(references);
     }
     let identities = codec::identities(keyring.identity_key(), ids.into_iter());
-    let with_account = |fact: &&Fact| stage::has_account(fact.kind());
-    let mut owners = keyring.owners_of(facts.iter().filter(with_account).map(|fact| &*fact.subject)).into_iter();
-    let owner = |fact| Some(fact).filter(with_account).map(|_| owners.next().expect("each that has one was asked for"));
-    let owners = facts.iter().map(owner).collect::<Vec<_>>();
+    let has_account = |fact: &Fact| stage::has_account(fact.kind());
+    let accounts = facts.iter().filter(|fact| has_account(fact)).map(|fact| &*fact.subject);
+    let mut owners = keyring.owners_of(accounts).into_iter();
+    let mut owner = || owners.next().expect("each account was asked for");
+    let owners = facts.iter().map(|fact| has_account(fact).then(&mut owner)).collect::<Vec<_>>();
     let slots = keyring.slots_of_owners(&owners);
     let mut found = catalog.find(&identities)?.into_iter().zip(identities);
     let mut looked = Vec::with_capacity(facts.len());

@@ -138,8 +138,7 @@ impl Unsealed {
         (keyring, slots): (&Keyring, &[Option<Slot>]),
         content: Content,
     ) {
-        let stored: Vec<&[u8]> = run.iter().map(|raw| raw.header).collect();
-        self.hashes = codec::entry_hashes(&stored);
+        self.hashes = codec::entry_hashes(run.iter().map(|raw| raw.header));
         self.keyed.begin(2 * run.len(), run.iter().map(|raw| raw.body.len() + raw.content.len()).sum());
         self.texts.clear();
         self.texts.resize(run.len(), Default::default());
@@ -221,8 +220,7 @@ fn of_kind<S>(header: &Header, decoded: Result<Record<S>, DecodeError>) -> Resul
 
 /// Opens one entry, whose header was read, and keeps what shows that it says what it committed to: what was compared with that.
 pub fn exhibit(raw: &RawEntry, header: Header, keyring: &Keyring) -> Result<Exhibit, BadEntry> {
-    let slot = keyring.slot_of_stream(header.streams[0].stream);
-    open_one(raw, header, (keyring, slot), |open| {
+    open_one(raw, header, keyring, |open, slot| {
         let key = |part| slot.map(|slot| keyring.entry_key(slot, part, raw.seq));
         let body_key = if open.header.kind.is_sealed() { key(Part::Body) } else { Some(EntryKey::OPEN) };
         let body = open.record.and_then(|record| Some(body_key?.disclose(record)));
@@ -233,20 +231,20 @@ pub fn exhibit(raw: &RawEntry, header: Header, keyring: &Keyring) -> Result<Exhi
 
 /// Opens one entry, whose header was read, with the text of a chat where it still exists.
 pub fn entry(raw: &RawEntry, header: Header, keyring: &Keyring) -> Result<Entry, BadEntry> {
-    let slot = keyring.slot_of_stream(header.streams[0].stream);
-    open_one(raw, header, (keyring, slot), |open| open.entry())
+    open_one(raw, header, keyring, |open, _| open.entry())
 }
 
 fn open_one<T>(
     raw: &RawEntry,
     header: Header,
-    (keyring, slot): (&Keyring, Option<Slot>),
-    take: impl FnOnce(Open) -> Result<T, BadEntry>,
+    keyring: &Keyring,
+    take: impl FnOnce(Open, Option<Slot>) -> Result<T, BadEntry>,
 ) -> Result<T, BadEntry> {
+    let slot = keyring.slot_of_stream(header.streams[0].stream);
     let (headers, mut unsealed) = ([Ok(header)], Unsealed::default());
     unsealed.fill(std::slice::from_ref(raw), &headers, (keyring, &[slot]), Content::Read);
     let [header] = headers;
-    take(unsealed.open(0, &header?)?)
+    take(unsealed.open(0, &header?)?, slot)
 }
 
 /// What an entry says that is never sealed.
