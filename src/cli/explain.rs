@@ -3,6 +3,7 @@
 use super::as_of::AsOf;
 use super::exit::print_line;
 use super::{CliError, Common, Exit, replay::find};
+use crate::codec::Header;
 use crate::entry::Entry;
 use crate::explain::{self, Evidence, Explanation, Wanted};
 use crate::judge::{self, Ask, Conformance, Judgement, Memos};
@@ -118,9 +119,11 @@ pub(super) fn gather(
 ) -> Result<Evidence, CliError> {
     let wanted = Wanted::of(world, judgement);
     let mut evidence = Evidence::default();
-    ledger.each_entry(|entry| {
-        if entry.header.seq < size.0 && wanted.takes(entry) {
-            evidence.add(entry.clone());
+    // Everything was read and checked when the world was loaded.
+    let may_be_taken = |header: &Header| header.seq < size.0 && wanted.may_take(header);
+    ledger.each_wanted(may_be_taken, |entry| {
+        if wanted.takes(&entry) {
+            evidence.add(entry);
         }
     })?;
     Ok(evidence)

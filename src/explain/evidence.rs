@@ -2,7 +2,7 @@
 //! reads them.
 
 use crate::attested::Attestations;
-use crate::codec::{Record, StreamId};
+use crate::codec::{Header, Record, StreamId};
 use crate::entry::Entry;
 use crate::fact::{Body, Kind, Moment};
 use crate::judge::{Judgement, Ref, VersionIx, version_of};
@@ -59,8 +59,17 @@ impl Wanted {
 
     /// True if the explanation needs this entry.
     pub fn takes(&self, entry: &Entry) -> bool {
+        let of_the_decision = || match entry.record.as_ref().map(|record| &record.body) {
+            Some(Body::VerdictAttested(body)) => Some(body.decision) == self.decision,
+            _ => false,
+        };
+        self.may_take(&entry.header) && (entry.header.kind != Kind::VerdictAttested || of_the_decision())
+    }
+
+    /// False if the explanation does not need the entry of this header, whatever it says.
+    pub fn may_take(&self, header: &Header) -> bool {
         let about_the_person = matches!(
-            entry.header.kind,
+            header.kind,
             Kind::NoticeRecorded
                 | Kind::AccountLinked
                 | Kind::AccountUnlinked
@@ -71,12 +80,9 @@ impl Wanted {
                 | Kind::ControlRequested
                 | Kind::SubjectErased
         );
-        let of_the_person = || entry.header.streams.first().is_some_and(|link| self.streams.contains(&link.stream));
-        let of_the_decision = || match entry.record.as_ref().map(|record| &record.body) {
-            Some(Body::VerdictAttested(body)) => Some(body.decision) == self.decision,
-            _ => false,
-        };
-        self.seqs.contains(&entry.header.seq) || of_the_decision() || (about_the_person && of_the_person())
+        let of_the_person = || header.streams.first().is_some_and(|link| self.streams.contains(&link.stream));
+        let is_attested = header.kind == Kind::VerdictAttested;
+        is_attested || self.seqs.contains(&header.seq) || (about_the_person && of_the_person())
     }
 }
 

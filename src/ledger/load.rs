@@ -10,10 +10,11 @@ use super::stored::Levels;
 use super::tree;
 use super::{Ledger, LedgerError, Paths};
 use crate::attested::Attestations;
+use crate::codec::Header;
 use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::index::GroupStart;
-use crate::journal::{self, Damage, JournalError, Location};
+use crate::journal::{self, Damage, Group, JournalError, Location, RawEntry, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
 use crate::timeline::World;
@@ -86,15 +87,24 @@ pub fn each_entry(
     content: Content,
     mut visit: impl FnMut(Entry, Location, GroupStart) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
-    let end = journal::scan(disk, dir, None, |group, segment| {
+    each_group(disk, dir, extent, |group, entries, segment| {
         let start = group_start(group, segment);
-        for (raw, entry) in group.entries.iter().zip(read::open_all(&group.entries, keyring, content)) {
-            if extent.bound.is_some_and(|bound| raw.seq >= bound) {
-                break;
-            }
-            visit(entry?, Location { segment, offset: raw.offset as u32 }, start)?;
-        }
-        Ok::<(), LedgerError>(())
+        let mut opened = entries.iter().zip(read::open_all(entries, keyring, content));
+        opened.try_for_each(|(raw, entry)| visit(entry?, Location { segment, offset: raw.offset as u32 }, start))
+    })
+}
+
+/// Passes over every intact group and those of its entries that are within `extent`; what is not intact there ends the pass.
+fn each_group(
+    disk: &dyn Disk,
+    dir: &Path,
+    extent: Extent,
+    mut visit: impl FnMut(&Group, &[RawEntry], SegmentId) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let is_within = |raw: &RawEntry| extent.bound.is_none_or(|bound| raw.seq < bound);
+    let end = journal::scan(disk, dir, None, |group, segment| {
+        let within = group.entries.partition_point(is_within);
+        visit(group, &group.entries[..within], segment)
     })?;
     match extent.damage(disk, dir, &end)? {
         Some(damage) => {
@@ -212,6 +222,27 @@ impl Ledger {
         let keyring = self.keyring.read().expect("no holder panics");
         each_entry(self.disk(), &Paths(&self.dir).journal(), extent, &keyring, Content::Read, |entry, _, _| {
             visit(&entry);
+            Ok(())
+        })
+    }
+
+    /// The same of those entries alone whose header is wanted. The others are not opened, and so not checked: that is for a
+    /// pass before.
+    pub fn each_wanted(
+        &self,
+        wanted: impl Fn(&Header) -> bool,
+        mut visit: impl FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        let extent = Extent::of(self)?;
+        self.refresh_keyring()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        each_group(self.disk(), &Paths(&self.dir).journal(), extent, |_, entries, _| {
+            for raw in entries {
+                let header = read::header(raw)?;
+                if wanted(&header) {
+                    visit(read::entry(raw, header, &keyring)?);
+                }
+            }
             Ok(())
         })
     }
