@@ -3,7 +3,7 @@
 use crate::codec::{EntryHash, Header, Record};
 
 /// One entry of the ledger.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// What is hashed.
     pub header: Header,

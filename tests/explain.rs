@@ -1,6 +1,7 @@
 //! `inforce explain`: key sentences of several cases, pages that are well formed and load nothing, and no panic for any
 //! decision of any case.
 
+use inforce::codec::Header;
 use inforce::explain::{self, Evidence, Explanation, Flag, Text, Tone, Wanted};
 use inforce::judge::{self, Ask};
 use inforce::ledger::{Clock, Ledger};
@@ -37,13 +38,16 @@ fn explained(ledger: &Ledger, with_content: bool) -> Vec<Explanation> {
     let explain_one = |decision| {
         let judgement = judge::judge(world, decision, &mut Ask::Plainly);
         let wanted = Wanted::of(world, &judgement);
-        let mut evidence = Evidence::default();
-        let take = |entry: &inforce::entry::Entry| {
-            if wanted.takes(entry) {
-                evidence.add(entry.clone());
-            }
-        };
-        ledger.each_entry(take).expect("it reads");
+        let (mut evidence, mut taken, mut of_all) = (Evidence::default(), Vec::new(), Vec::new());
+        let may_be_taken = |header: &Header| wanted.may_take(header);
+        ledger
+            .each_wanted(may_be_taken, |entry| taken.extend(Some(entry).filter(|entry| wanted.takes(entry))))
+            .expect("read");
+        ledger
+            .each_entry(|entry| of_all.extend(Some(entry).filter(|entry| wanted.takes(entry)).cloned()))
+            .expect("read");
+        assert_eq!(taken, of_all, "no header hides an entry that is needed");
+        taken.into_iter().for_each(|entry| evidence.add(entry));
         let explanation = explain::explain(world, &judgement, &evidence, with_content);
         assert_eq!(explanation.judgement, replay::to_json(world, &judgement));
         explanation
