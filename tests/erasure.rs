@@ -226,7 +226,7 @@ fn told(ledger: &Ledger) -> Vec<(Value, String)> {
         let (wanted, mut evidence) = (Wanted::of(&world, &judgement), Evidence::default());
         ledger
             .each_entry(|entry| {
-                if wanted.takes(entry) {
+                if wanted.takes(&entry.header) {
                     evidence.add(entry.clone())
                 }
             })

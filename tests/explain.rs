@@ -1,7 +1,6 @@
 //! `inforce explain`: key sentences of several cases, pages that are well formed and load nothing, and no panic for any
 //! decision of any case.
 
-use inforce::codec::Header;
 use inforce::explain::{self, Evidence, Explanation, Flag, Text, Tone, Wanted};
 use inforce::judge::{self, Ask};
 use inforce::ledger::{Clock, Ledger};
@@ -39,14 +38,10 @@ fn explained(ledger: &Ledger, with_content: bool) -> Vec<Explanation> {
         let judgement = judge::judge(world, decision, &mut Ask::Plainly);
         let wanted = Wanted::of(world, &judgement);
         let (mut evidence, mut taken, mut of_all) = (Evidence::default(), Vec::new(), Vec::new());
-        let may_be_taken = |header: &Header| wanted.may_take(header);
-        ledger
-            .each_wanted(may_be_taken, |entry| taken.extend(Some(entry).filter(|entry| wanted.takes(entry))))
-            .expect("read");
-        ledger
-            .each_entry(|entry| of_all.extend(Some(entry).filter(|entry| wanted.takes(entry)).cloned()))
-            .expect("read");
-        assert_eq!(taken, of_all, "no header hides an entry that is needed");
+        ledger.each_wanted(|header| wanted.takes(header), |entry| taken.push(entry)).expect("it reads");
+        ledger.each_entry(|entry| of_all.push(entry.clone())).expect("it reads");
+        of_all.retain(|entry| wanted.takes(&entry.header));
+        assert_eq!(taken, of_all, "they are opened as in a pass over all");
         taken.into_iter().for_each(|entry| evidence.add(entry));
         let explanation = explain::explain(world, &judgement, &evidence, with_content);
         assert_eq!(explanation.judgement, replay::to_json(world, &judgement));

@@ -1,6 +1,6 @@
 //! Hostile input, through the real program: a clear refusal or the right verdict, in bounded memory and time.
 //!
-//! The long ones, in release: `cargo test --release --test hostile -- --ignored --nocapture --test-threads 1`.
+//! The long ones: `cargo test --test hostile -- --ignored --nocapture --test-threads 1`.
 
 use serde_json::{Value, json};
 use std::io::Write;
@@ -324,7 +324,7 @@ const DEPTH: u64 = 100_000;
 const MANY: u64 = 250_000;
 
 #[test]
-#[ignore = "slow: a chain of 100,000 signals; in release"]
+#[ignore = "slow: a chain of 100,000 signals"]
 fn a_lineage_of_100_000_signals_is_followed_to_its_end() {
     let world = World::new();
     let first =
@@ -341,7 +341,7 @@ fn a_lineage_of_100_000_signals_is_followed_to_its_end() {
 }
 
 #[test]
-#[ignore = "slow: a chain of 100,000 chats; in release"]
+#[ignore = "slow: a chain of 100,000 chats"]
 fn a_context_of_100_000_chats_is_followed_to_its_end() {
     let world = World::new();
     let first = [policy(json!({})), notice(), chat("i0", 1, &[]), label("l0", "i0", 1, &["health"])];
@@ -357,7 +357,7 @@ fn a_context_of_100_000_chats_is_followed_to_its_end() {
 }
 
 #[test]
-#[ignore = "slow: an account with a million facts; in release"]
+#[ignore = "slow: an account with a million facts"]
 fn an_account_with_a_million_facts_is_judged() {
     let world = World::new();
     let first = [policy(json!({})), notice()];

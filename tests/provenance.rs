@@ -36,7 +36,7 @@ fn exported(ledger: &Ledger) -> Vec<Value> {
     let export = |decision| {
         let judgement = judge::judge(&world, decision, &mut Ask::Plainly);
         let (wanted, mut evidence) = (Wanted::of(&world, &judgement), Evidence::default());
-        entries.iter().filter(|entry| wanted.takes(entry)).for_each(|entry| evidence.add(entry.clone()));
+        entries.iter().filter(|entry| wanted.takes(&entry.header)).for_each(|entry| evidence.add(entry.clone()));
         to_prov(&world, &judgement, &evidence, ledger.origin())
     };
     world.decisions().map(export).collect()

@@ -2,15 +2,15 @@
 //! reads them.
 
 use crate::attested::Attestations;
-use crate::codec::{Header, Record, StreamId};
+use crate::codec::{Header, Link, Record, StreamId};
 use crate::entry::Entry;
-use crate::fact::{Body, Kind, Moment};
+use crate::fact::{Kind, Moment};
 use crate::judge::{Judgement, Ref, VersionIx, version_of};
 use crate::lineage;
 use crate::timeline::{NodeIx, View, World};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which entries an explanation needs: to be asked of each entry in one pass.
+/// Which entries an explanation needs, told by their headers.
 #[derive(Debug, Default)]
 pub struct Wanted {
     decision: Option<u64>,
@@ -58,16 +58,7 @@ impl Wanted {
     }
 
     /// True if the explanation needs this entry.
-    pub fn takes(&self, entry: &Entry) -> bool {
-        let of_the_decision = || match entry.record.as_ref().map(|record| &record.body) {
-            Some(Body::VerdictAttested(body)) => Some(body.decision) == self.decision,
-            _ => false,
-        };
-        self.may_take(&entry.header) && (entry.header.kind != Kind::VerdictAttested || of_the_decision())
-    }
-
-    /// False if the explanation does not need the entry of this header, whatever it says.
-    pub fn may_take(&self, header: &Header) -> bool {
+    pub fn takes(&self, header: &Header) -> bool {
         let about_the_person = matches!(
             header.kind,
             Kind::NoticeRecorded
@@ -81,8 +72,12 @@ impl Wanted {
                 | Kind::SubjectErased
         );
         let of_the_person = || header.streams.first().is_some_and(|link| self.streams.contains(&link.stream));
-        let is_attested = header.kind == Kind::VerdictAttested;
-        is_attested || self.seqs.contains(&header.seq) || (about_the_person && of_the_person())
+        // What attests a verdict cites its decision and nothing else, or it does not open.
+        let of_the_decision = || match header.links[..] {
+            [Link::Resolved { seq, .. }] => header.kind == Kind::VerdictAttested && Some(seq) == self.decision,
+            _ => false,
+        };
+        self.seqs.contains(&header.seq) || of_the_decision() || (about_the_person && of_the_person())
     }
 }
 

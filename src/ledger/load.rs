@@ -14,7 +14,7 @@ use crate::codec::Header;
 use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::index::GroupStart;
-use crate::journal::{self, Damage, Group, JournalError, Location, RawEntry, SegmentId};
+use crate::journal::{self, Damage, JournalError, Location, RawEntry, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
 use crate::timeline::World;
@@ -87,24 +87,23 @@ pub fn each_entry(
     content: Content,
     mut visit: impl FnMut(Entry, Location, GroupStart) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
-    each_group(disk, dir, extent, |group, entries, segment| {
-        let start = group_start(group, segment);
+    each_group(disk, dir, extent, |entries, start, segment| {
         let mut opened = entries.iter().zip(read::open_all(entries, keyring, content));
         opened.try_for_each(|(raw, entry)| visit(entry?, Location { segment, offset: raw.offset as u32 }, start))
     })
 }
 
-/// Passes over every intact group and those of its entries that are within `extent`; what is not intact there ends the pass.
+/// Passes over the entries of every intact group that are within `extent`; what is not intact there ends the pass.
 fn each_group(
     disk: &dyn Disk,
     dir: &Path,
     extent: Extent,
-    mut visit: impl FnMut(&Group, &[RawEntry], SegmentId) -> Result<(), LedgerError>,
+    mut visit: impl FnMut(&[RawEntry], GroupStart, SegmentId) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     let is_within = |raw: &RawEntry| extent.bound.is_none_or(|bound| raw.seq < bound);
     let end = journal::scan(disk, dir, None, |group, segment| {
         let within = group.entries.partition_point(is_within);
-        visit(group, &group.entries[..within], segment)
+        visit(&group.entries[..within], group_start(group, segment), segment)
     })?;
     match extent.damage(disk, dir, &end)? {
         Some(damage) => {
@@ -236,14 +235,13 @@ impl Ledger {
         let extent = Extent::of(self)?;
         self.refresh_keyring()?;
         let keyring = self.keyring.read().expect("no holder panics");
-        each_group(self.disk(), &Paths(&self.dir).journal(), extent, |_, entries, _| {
+        each_group(self.disk(), &Paths(&self.dir).journal(), extent, |entries, _, _| {
+            let mut found = Vec::new();
             for raw in entries {
-                let header = read::header(raw)?;
-                if wanted(&header) {
-                    visit(read::entry(raw, header, &keyring)?);
-                }
+                found.extend(wanted(&read::header(raw)?).then_some(*raw));
             }
-            Ok(())
+            let mut opened = read::open_all(&found, &keyring, Content::Read);
+            opened.try_for_each(|entry| entry.map(&mut visit).map_err(LedgerError::from))
         })
     }
 }

@@ -89,7 +89,7 @@ fn explained(ledger: &Ledger, id: &str, size: inforce::merkle::TreeSize) -> Resu
     let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
     let wanted = Wanted::of(&world, &judgement);
     let mut evidence = Evidence::default();
-    for exhibit in exhibits.values().filter(|exhibit| wanted.takes(&exhibit.entry)) {
+    for exhibit in exhibits.values().filter(|exhibit| wanted.takes(&exhibit.entry.header)) {
         evidence.add(exhibit.entry.clone());
     }
     let text = explain::to_text(&explain::explain(&world, &judgement, &evidence, false), 100);
