@@ -224,13 +224,7 @@ fn told(ledger: &Ledger) -> Vec<(Value, String)> {
     let tell = |decision| {
         let judgement = judge::judge(&world, decision, &mut Ask::Plainly);
         let (wanted, mut evidence) = (Wanted::of(&world, &judgement), Evidence::default());
-        ledger
-            .each_entry(|entry| {
-                if wanted.takes(&entry.header) {
-                    evidence.add(entry.clone())
-                }
-            })
-            .expect("read");
+        ledger.each_wanted(|header| wanted.takes(header), |entry| evidence.add(entry)).expect("read");
         let explanation = explain::explain(&world, &judgement, &evidence, true);
         let text = anstream::adapter::strip_str(&explain::to_text(&explanation, 100)).to_string();
         (explanation.judgement, text.split_whitespace().collect::<Vec<_>>().join(" "))

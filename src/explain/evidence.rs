@@ -57,7 +57,7 @@ impl Wanted {
         }
     }
 
-    /// True if the explanation needs this entry.
+    /// True if the explanation needs the entry of this header.
     pub fn takes(&self, header: &Header) -> bool {
         let about_the_person = matches!(
             header.kind,

@@ -216,11 +216,10 @@ impl Ledger {
 
     /// Passes over every entry, text of chats included.
     pub fn each_entry(&self, mut visit: impl FnMut(&Entry)) -> Result<(), LedgerError> {
-        let extent = Extent::of(self)?;
-        self.refresh_keyring()?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        each_entry(self.disk(), &Paths(&self.dir).journal(), extent, &keyring, Content::Read, |entry, _, _| {
-            visit(&entry);
+        self.each_group(|entries, keyring| {
+            for entry in read::open_all(entries, keyring, Content::Read) {
+                visit(&entry?);
+            }
             Ok(())
         })
     }
@@ -232,16 +231,25 @@ impl Ledger {
         wanted: impl Fn(&Header) -> bool,
         mut visit: impl FnMut(Entry),
     ) -> Result<(), LedgerError> {
-        let extent = Extent::of(self)?;
-        self.refresh_keyring()?;
-        let keyring = self.keyring.read().expect("no holder panics");
-        each_group(self.disk(), &Paths(&self.dir).journal(), extent, |entries, _, _| {
+        self.each_group(|entries, keyring| {
             let mut found = Vec::new();
             for raw in entries {
                 found.extend(wanted(&read::header(raw)?).then_some(*raw));
             }
-            let mut opened = read::open_all(&found, &keyring, Content::Read);
-            opened.try_for_each(|entry| entry.map(&mut visit).map_err(LedgerError::from))
+            for entry in read::open_all(&found, keyring, Content::Read) {
+                visit(entry?);
+            }
+            Ok(())
         })
+    }
+
+    fn each_group(
+        &self,
+        mut visit: impl FnMut(&[RawEntry], &Keyring) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let extent = Extent::of(self)?;
+        self.refresh_keyring()?;
+        let keyring = self.keyring.read().expect("no holder panics");
+        each_group(self.disk(), &Paths(&self.dir).journal(), extent, |entries, _, _| visit(entries, &keyring))
     }
 }

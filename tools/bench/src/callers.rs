@@ -20,10 +20,11 @@ const ENTRY: u64 = 334;
 pub fn rows(sizes: &Sizes) -> io::Result<Vec<Row>> {
     let each = sizes.calls;
     // Before and after, since the disk is not always the same.
-    let before = [sync_time(1, each)?, sync_time(CALLERS, each)?];
+    let sync_times = || -> io::Result<[Duration; 2]> { Ok([sync_time(1, each)?, sync_time(CALLERS, each)?]) };
+    let before = sync_times()?;
     let (rate, mut waits) = measure(sizes, each)?;
     let (queued, mut queue_waits) = queue::measure(CALLERS, each, ENTRY as usize)?;
-    let after = [sync_time(1, each)?, sync_time(CALLERS, each)?];
+    let after = sync_times()?;
     let [bare, together] = [0, 1].map(|which| (before[which] + after[which]).as_secs_f64() / 2.0);
     let held = Held::Rate { floor: CALLERS as f64 / bare, goal: 0.75 };
     let p99 = quantile(&mut waits, 0.99) / bare;
