@@ -76,7 +76,7 @@ fn wait_for_children(path: &Path) -> io::Result<()> {
 
 /// The runs in `dir` that follow each other from the first entry on, and what else is there of runs: cut short, merged
 /// into others, or damaged. Of two that begin together the longer one is taken: it was made of the other.
-pub fn runs(dir: &Path, room: &mut u64) -> io::Result<(Vec<Arc<Run>>, Vec<std::path::PathBuf>)> {
+pub fn runs(dir: &Path) -> io::Result<(Vec<Arc<Run>>, Vec<std::path::PathBuf>)> {
     let (mut found, mut rest) = (Vec::new(), Vec::new());
     for file in dir.read_dir()? {
         let path = file?.path();
@@ -89,7 +89,7 @@ pub fn runs(dir: &Path, room: &mut u64) -> io::Result<(Vec<Arc<Run>>, Vec<std::p
     found.sort();
     let (mut runs, mut next): (Vec<Arc<Run>>, u64) = (Vec::new(), 0);
     for (first, _, path) in found {
-        let run = if first == next { Run::open(&path, room) } else { Err(io::ErrorKind::Other.into()) };
+        let run = if first == next { Run::open(&path) } else { Err(io::ErrorKind::Other.into()) };
         match run {
             Ok(run) => {
                 next = run.meta.range.end;

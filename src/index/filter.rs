@@ -47,14 +47,13 @@ pub fn may_hold(page: &[u8], key: u64) -> bool {
     page.as_chunks().0.get(block_of(hash)).is_some_and(|block| has_all(block, hash))
 }
 
-/// The same of each key, of the blocks of all pages. Every block is touched first, with nothing else between: a processor that
-/// waits for the memory of one goes on to the next.
-pub fn may_hold_each(blocks: &[Block], keys: &[u64]) -> Vec<bool> {
-    let pages = (blocks.len() / BLOCKS) as u64;
-    let block = |key: u64, hash: u64| &blocks[page_of(key, pages) as usize * BLOCKS + block_of(hash)].0;
-    let touched = keys.iter().fold(0, |touched, &key| touched ^ block(key, hash(key))[0]);
+/// The same of each key of a filter of `all` pages, of the blocks of those pages that `page` has; none where it lacks one. Every
+/// block is touched first, with nothing else between: a processor that waits for the memory of one goes on to the next.
+pub fn may_hold_each<'a>(page: impl Fn(u64) -> Option<&'a [Block]>, keys: &[u64], all: u64) -> Vec<Option<bool>> {
+    let block = |key: u64, hash: u64| Some(&page(page_of(key, all))?[block_of(hash)].0);
+    let touched = keys.iter().fold(0, |touched, &key| touched ^ block(key, hash(key)).map_or(0, |block| block[0]));
     std::hint::black_box(touched);
-    keys.iter().map(|&key| (key, hash(key))).map(|(key, hash)| has_all(block(key, hash), hash)).collect()
+    keys.iter().map(|&key| Some(has_all(block(key, hash(key))?, hash(key)))).collect()
 }
 
 /// Whatever a probe says, the next one is made: nothing is to be guessed.
@@ -96,7 +95,12 @@ mod tests {
         assert!(wrong < 1000, "{wrong} of 100,000");
         let keys = (0..2 * held).map(key).collect::<Vec<_>>();
         let one_by_one = keys.iter().map(|&key| may_hold(&filter[page(key)], key)).collect::<Vec<_>>();
-        let blocks = filter.iter().flat_map(|page| blocks(page)).collect::<Vec<_>>();
-        assert_eq!(may_hold_each(&blocks, &keys), one_by_one);
+        let blocks = filter.iter().map(|page| blocks(page).collect::<Vec<_>>()).collect::<Vec<_>>();
+        let (all, half) = (pages(held), pages(held) / 2);
+        let of =
+            |held: u64| may_hold_each(|page| blocks[..held as usize].get(page as usize).map(Vec::as_slice), &keys, all);
+        assert!(of(all).into_iter().eq(one_by_one.iter().copied().map(Some)));
+        let known = keys.iter().zip(&one_by_one).map(|(&key, &held)| (page_of(key, all) < half).then_some(held));
+        assert!(half > 0 && of(half).into_iter().eq(known));
     }
 }

@@ -10,6 +10,7 @@
 
 mod catalogue;
 mod filter;
+mod kept;
 mod merge;
 mod page;
 mod recent;
@@ -113,9 +114,8 @@ impl Index {
         Ok(Index::over(path, u64::MAX, 0)?.0)
     }
 
-    fn over(path: &Path, run_len: u64, mut room: u64) -> Result<(Index, Vec<PathBuf>), IndexError> {
-        let (runs, rest) =
-            catalogue::runs(path, &mut room).map_err(|error| IndexError(path.to_owned(), error.to_string()))?;
+    fn over(path: &Path, run_len: u64, room: u64) -> Result<(Index, Vec<PathBuf>), IndexError> {
+        let (runs, rest) = catalogue::runs(path).map_err(|error| IndexError(path.to_owned(), error.to_string()))?;
         let covered = runs.last().map_or(0, |run| run.meta.range.end);
         let index = Index {
             path: path.to_owned(),
@@ -131,6 +131,7 @@ impl Index {
             run_len,
             room,
         };
+        index.share_room();
         Ok((index, rest))
     }
 
@@ -217,9 +218,16 @@ impl Index {
     }
 
     fn take_run(&mut self, written: io::Result<PathBuf>) -> Result<(), IndexError> {
-        let opened = written.and_then(|path| Run::open(&path, &mut self.room));
+        let opened = written.and_then(|path| Run::open(&path));
         self.runs.push(Arc::new(opened.map_err(|error| self.fail(error))?));
+        self.share_room();
         Ok(())
+    }
+
+    /// Shares the room for filters among the runs, the last first: every run is asked as often as any other, so a page of a
+    /// shorter one is worth more, and those are behind.
+    fn share_room(&self) {
+        self.runs.iter().rev().fold(self.room, |room, run| run.keep(room));
     }
 
     fn list(&mut self) -> Result<(), IndexError> {
@@ -275,7 +283,7 @@ impl Index {
     fn end_merge(&mut self) -> Result<(), IndexError> {
         let Some(merge) = self.merge.take() else { return Ok(()) };
         let range = merge.range();
-        let merged = merge.finish().and_then(|path| Run::open(&path, &mut self.room));
+        let merged = merge.finish().and_then(|path| Run::open(&path));
         let merged = Arc::new(merged.map_err(|error| self.fail(error))?);
         let inside = |run: &Arc<Run>| run.meta.range.first >= range.first && run.meta.range.end <= range.end;
         let first = self.runs.iter().position(inside).expect("it was made of them");
@@ -283,8 +291,7 @@ impl Index {
         let merged_away: Vec<Arc<Run>> = self.runs.splice(first..first + count, [merged]).collect();
         self.list()?;
         // From here on nothing asks for them; if one stays, it is removed when the index is opened.
-        let room: u64 = merged_away.iter().map(|run| run.kept()).sum();
-        self.room += room;
+        self.share_room();
         merged_away.iter().try_for_each(|run| std::fs::remove_file(run.path())).map_err(|error| self.fail(error))?;
         self.begin_merge()
     }

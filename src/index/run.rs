@@ -6,21 +6,18 @@
 
 use super::GroupStart;
 use super::filter::{self, Block};
+use super::kept::Kept;
 use super::page::{self, PAGE, Range};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 pub const MAGIC: &[u8; 12] = b"inforce-run\n";
 /// What an entry is filed under and how; a run that was made otherwise is made again.
 pub const VERSION: u64 = 5;
 /// Bits of a term that are kept: whoever asks checks what it finds.
 pub const KEY_BITS: u32 = 40;
-/// Pages of a filter that are read at once: with all of them it would be in memory twice.
-const AT_ONCE: u64 = 64;
 /// Numbers a page of fences.
 pub const FENCES: usize = page::ROOM / 8;
 /// The most bytes of a mark.
@@ -123,24 +120,7 @@ pub struct Run {
     /// The first key of each page of postings, and the first seq of each page of locations.
     postings: Vec<u64>,
     locations: Vec<u64>,
-    /// The filter, where it is small enough to be kept in memory.
-    filter: Option<Kept>,
-}
-
-/// A filter that may be held in memory, and how often its pages were read.
-#[derive(Default)]
-struct Kept {
-    blocks: OnceLock<Vec<Block>>,
-    /// Held by whoever reads it.
-    reading: Mutex<()>,
-    asked: AtomicU64,
-}
-
-impl Kept {
-    /// True once as many pages were asked for one by one; so many more are now.
-    fn is_worth_it(&self, pages: u64, more: u64) -> bool {
-        self.blocks.get().is_some() || self.asked.fetch_add(more, Ordering::Relaxed) >= pages
-    }
+    kept: Kept,
 }
 
 /// The name of a run.
@@ -157,9 +137,8 @@ pub fn range_of(path: &Path) -> Option<Range> {
 }
 
 impl Run {
-    /// Opens a run; its header, fences and footer are checked, the rest is when it is read. Its filter is kept in memory
-    /// if it is not longer than `room`, which is then less.
-    pub fn open(path: &Path, room: &mut u64) -> io::Result<Run> {
+    /// Opens a run; its header, fences and footer are checked, the rest is when it is read.
+    pub fn open(path: &Path) -> io::Result<Run> {
         let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("`{}` {what}", path.display()));
         let range = range_of(path).ok_or_else(|| bad("is no name of a run"))?;
         let file = File::open(path)?;
@@ -182,15 +161,11 @@ impl Run {
             sections,
             postings: Vec::new(),
             locations: Vec::new(),
-            filter: None,
+            kept: Kept::default(),
         };
         let split = sections.fences_at() + sections.postings.div_ceil(FENCES as u64);
         run.postings = run.fences(sections.fences_at(), sections.postings)?;
         run.locations = run.fences(split, sections.locations)?;
-        if let Some(left) = room.checked_sub(sections.filter * page::ROOM as u64) {
-            *room = left;
-            run.filter = Some(Kept::default());
-        }
         Ok(run)
     }
 
@@ -213,9 +188,9 @@ impl Run {
         self.meta.range.end - self.meta.range.first
     }
 
-    /// Bytes of its filter that are, or may be, in memory.
-    pub fn kept(&self) -> u64 {
-        self.filter.as_ref().map_or(0, |_| self.sections.filter * page::ROOM as u64)
+    /// Keeps as many pages of its filter in memory as fit into `room` bytes, once they are asked for. Returns what is left.
+    pub fn keep(&self, room: u64) -> u64 {
+        room - self.kept.allot(room / page::ROOM as u64, self.sections.filter) * page::ROOM as u64
     }
 
     pub fn path(&self) -> &Path {
@@ -231,43 +206,25 @@ impl Run {
 
     /// For each key, false if the run holds nothing of it.
     fn may_hold(&self, keys: &[u64]) -> io::Result<Vec<bool>> {
-        if let Some(blocks) = self.filter(keys.len() as u64)? {
-            return Ok(filter::may_hold_each(blocks, keys));
-        }
-        let number = |key| 1 + filter::page_of(key, self.sections.filter);
-        keys.iter().map(|&key| self.page(number(key), |page| filter::may_hold(page, key))).collect()
+        let all = self.sections.filter;
+        self.kept.fill(keys.len() as u64, |pages| self.read_filter(pages))?;
+        let held = self.kept.may_hold_each(keys, all).into_iter().zip(keys);
+        let read = |key| self.page(1 + filter::page_of(key, all), |page| filter::may_hold(page, key));
+        held.map(|(held, &key)| held.map_or_else(|| read(key), Ok)).collect()
     }
 
-    /// The filter, which `more` keys are looked up in, where it is in memory. It is read as a whole once as many pages were asked
-    /// for one by one: a single look-up pays for a page.
-    fn filter(&self, more: u64) -> io::Result<Option<&[Block]>> {
-        let Some(kept) = self.filter.as_ref().filter(|kept| kept.is_worth_it(self.sections.filter, more)) else {
-            return Ok(None);
-        };
-        if let Some(blocks) = kept.blocks.get() {
-            return Ok(Some(blocks));
+    fn read_filter(&self, pages: std::ops::Range<u64>) -> io::Result<Vec<Block>> {
+        let count = (pages.end - pages.start) as usize;
+        let (mut blocks, mut bytes) = (Vec::with_capacity(count * filter::BLOCKS), vec![0; count * PAGE]);
+        self.file.read_exact_at(&mut bytes, (1 + pages.start) * PAGE as u64)?;
+        for (number, page) in (1 + pages.start..).zip(bytes.chunks_exact(PAGE)) {
+            blocks.extend(filter::blocks(page::open(self.meta.range, number, page).ok_or(BadPage(number))?));
         }
-        // Whoever wants it while another thread reads it asks for pages: it is in memory once.
-        let Ok(_reading) = kept.reading.try_lock() else { return Ok(None) };
-        if kept.blocks.get().is_none() {
-            let read = self.read_filter()?;
-            kept.blocks.get_or_init(|| read);
+        if blocks.len() == count * filter::BLOCKS {
+            Ok(blocks)
+        } else {
+            Err(io::Error::other("a page of a filter is cut"))
         }
-        Ok(kept.blocks.get().map(Vec::as_slice))
-    }
-
-    fn read_filter(&self) -> io::Result<Vec<Block>> {
-        let end = self.sections.filter + 1;
-        let count = self.sections.filter as usize * filter::BLOCKS;
-        let (mut blocks, mut bytes) = (Vec::with_capacity(count), vec![0; AT_ONCE as usize * PAGE]);
-        for first in (1..end).step_by(AT_ONCE as usize) {
-            bytes.truncate((end - first).min(AT_ONCE) as usize * PAGE);
-            self.file.read_exact_at(&mut bytes, first * PAGE as u64)?;
-            for (number, page) in (first..).zip(bytes.chunks_exact(PAGE)) {
-                blocks.extend(filter::blocks(page::open(self.meta.range, number, page).ok_or(BadPage(number))?));
-            }
-        }
-        if blocks.len() == count { Ok(blocks) } else { Err(io::Error::other("a page of a filter is cut")) }
     }
 
     /// The seqs of each key, ascending, appended to `found` with the key's place. The filter is asked for all of them first.

@@ -49,7 +49,7 @@ impl RunWriter {
     pub fn new(dir: &Path, range: Range, keys: u64) -> io::Result<RunWriter> {
         let path = fresh(dir, range);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        let sections = Sections { filter: filter::pages(keys), keys, ..Sections::default() };
+        let sections = Sections { filter: filter::pages(keys), ..Sections::default() };
         let mut writer = RunWriter {
             dir: dir.to_owned(),
             file,
@@ -93,6 +93,7 @@ impl RunWriter {
 
     fn note(&mut self, key: u64) -> io::Result<()> {
         self.last_key = Some(key);
+        self.sections.keys += 1;
         let number = filter::page_of(key, self.sections.filter);
         while self.filter.0 < number {
             self.end_filter()?;

@@ -18,6 +18,7 @@ use crate::index::{Field, GroupStart, Index, IndexError, Term};
 use crate::journal::{self, EntryReader, Group, Location, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::Frontier;
+use foldhash::{HashMap, HashMapExt};
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 
@@ -218,6 +219,21 @@ impl Catalog {
 
     /// The entry of each identity: from memory, else from the index, checked against the journal.
     pub fn find(&self, identities: &[Identity]) -> Result<Vec<Option<(u64, EntryHash)>>, LedgerError> {
+        // Each once: what a fact refers to was often said just before it.
+        let (mut asked, mut places) = (Vec::with_capacity(identities.len()), HashMap::with_capacity(identities.len()));
+        let place_of = |&identity| {
+            *places.entry(identity).or_insert_with(|| {
+                asked.push(identity);
+                asked.len() - 1
+            })
+        };
+        let each = identities.iter().map(place_of).collect::<Vec<usize>>();
+        let found = self.find_each(&asked)?;
+        Ok(each.into_iter().map(|place| found[place]).collect())
+    }
+
+    /// The same of identities that are each asked for once.
+    fn find_each(&self, identities: &[Identity]) -> Result<Vec<Option<(u64, EntryHash)>>, LedgerError> {
         let mut found: Vec<_> = identities.iter().map(|identity| self.recent.get(identity)).collect();
         let (places, rest): (Vec<usize>, Vec<Identity>) =
             (0..).zip(identities).filter(|&(place, _)| found[place].is_none()).unzip();
