@@ -152,7 +152,7 @@ pub fn main() -> Exit {
     };
     start_log(cli.verbose);
     outlive_size_limits();
-    if matches!(cli.command, Command::Import(_) | Command::Replay(_) | Command::Verify(_)) {
+    if matches!(cli.command, Command::Import(_)) {
         forgo_huge_pages();
     }
     // Judging must not depend on which thread does it: all have the stack of the first.
@@ -214,10 +214,9 @@ fn outlive_size_limits() {
     }
 }
 
-/// Has the system give this process memory in small pages from here on, whatever the allocator asks for. Commands that run for
-/// seconds hold less by it and take no longer: an import of 5,000,000 lines 365 MB instead of 446 MB, a verify of them 272 MB
-/// instead of 321 MB. Queries keep huge pages: one that reads kept verdicts takes 105 ms without them instead of 75 ms. Where the
-/// system knows no such thing nothing is said.
+/// Has the system give this process memory in small pages from here on, whatever the allocator asks for: an import is to leave the
+/// memory to others, and holds a fifth less by it. Whoever looks through a whole ledger keeps them, and waits for memory less:
+/// docs/performance.md tells what either takes. Where the system knows no such thing nothing is said.
 fn forgo_huge_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
