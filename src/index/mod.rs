@@ -10,10 +10,10 @@
 
 mod catalogue;
 mod filter;
-mod kept;
 mod merge;
 mod page;
 mod recent;
+mod resident;
 mod run;
 mod seal;
 mod term;
@@ -44,7 +44,7 @@ const STRIDE: usize = 1 << 12;
 const TIDY: usize = 1 << 22;
 /// Runs that a look-up may have to ask.
 const MOST_RUNS: usize = 24;
-/// Bytes of filters that are kept in memory.
+/// The most bytes of filters that are kept in memory.
 const FILTERS: u64 = 32 << 20;
 
 /// Why the index could not be used: it can always be rebuilt.
@@ -79,7 +79,7 @@ pub struct Index {
     /// The group and the hash of the entry that was added last.
     last: Option<(GroupStart, [u8; 32])>,
     run_len: u64,
-    /// Room for filters in memory.
+    /// Bytes that filters may take in memory.
     room: u64,
 }
 
@@ -117,7 +117,7 @@ impl Index {
     fn over(path: &Path, run_len: u64, room: u64) -> Result<(Index, Vec<PathBuf>), IndexError> {
         let (runs, rest) = catalogue::runs(path).map_err(|error| IndexError(path.to_owned(), error.to_string()))?;
         let covered = runs.last().map_or(0, |run| run.meta.range.end);
-        let index = Index {
+        let mut index = Index {
             path: path.to_owned(),
             catalogue: None,
             merge: None,
@@ -225,9 +225,9 @@ impl Index {
     }
 
     /// Shares the room for filters among the runs, the last first: every run is asked as often as any other, so a page of a
-    /// shorter one is worth more, and those are behind.
-    fn share_room(&self) {
-        self.runs.iter().rev().fold(self.room, |room, run| run.keep(room));
+    /// shorter one answers for more, and shorter ones mostly stand behind.
+    fn share_room(&mut self) {
+        self.runs.iter().rev().fold(self.room, |room, run| run.allot(room));
     }
 
     fn list(&mut self) -> Result<(), IndexError> {
@@ -289,9 +289,9 @@ impl Index {
         let first = self.runs.iter().position(inside).expect("it was made of them");
         let count = self.runs.iter().filter(|run| inside(run)).count();
         let merged_away: Vec<Arc<Run>> = self.runs.splice(first..first + count, [merged]).collect();
+        self.share_room();
         self.list()?;
         // From here on nothing asks for them; if one stays, it is removed when the index is opened.
-        self.share_room();
         merged_away.iter().try_for_each(|run| std::fs::remove_file(run.path())).map_err(|error| self.fail(error))?;
         self.begin_merge()
     }
@@ -445,6 +445,11 @@ mod tests {
             let end = self.locations.len() as u64;
             assert_eq!(index.location(end).expect("asked"), None);
             (end..end + 50).for_each(|n| assert_eq!(index.ids(&[identity(n)], u64::MAX).expect("asked"), []));
+            for run in &index.runs {
+                let Range { first, end } = run.meta.range;
+                let has_one = |seqs: &&Vec<u64>| seqs.iter().any(|seq| (first..end).contains(seq));
+                assert_eq!(run.keys(), self.postings.values().filter(has_one).count() as u64);
+            }
         }
     }
 
@@ -481,6 +486,35 @@ mod tests {
         let foreign = GroupStart { seq: 0, location: 0 };
         let last = index.covered() - 1;
         assert!(index.add(last, &EntryHash([1; 32]), 0, foreign, &[Term::id(&identity(0))]).is_err());
+    }
+
+    #[test]
+    fn where_room_is_short_filters_are_in_memory_in_part_and_answers_are_the_same() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut index = Index::open(dir.path(), u64::MAX).expect("opens");
+        let lens = [220_000, 1000];
+        for seq in 0..lens.iter().sum() {
+            let group = GroupStart { seq, location: seq };
+            index.add(seq, &EntryHash(hash(seq)), seq, group, &[Term::id(&identity(seq))]).expect("added");
+            if seq + 1 == lens[0] {
+                index.flush(b"").expect("flushed");
+            }
+        }
+        index.flush(b"").expect("flushed");
+        drop(index);
+        let answers = |room: u64, pages: [(u64, u64); 2]| {
+            let (index, _) = Index::over(dir.path(), u64::MAX, room * page::ROOM as u64).expect("opens");
+            assert!(index.runs.iter().map(|run| run.filter_pages()).eq(pages));
+            // Of the first and the last, and of none; twice, since filters are read once they are worth it.
+            let ids = (219_000..222_000).map(identity).collect::<Vec<_>>();
+            let mut found = [(); 2].map(|()| index.ids(&ids, 0).expect("found"));
+            found.iter_mut().for_each(|found| found.sort_unstable());
+            assert!(found.iter().all(|found| found.iter().copied().eq((0..2000).map(|n| (n as usize, 219_000 + n)))));
+        };
+        answers(1000, [(82, 82), (1, 1)]);
+        answers(80, [(82, 64), (1, 1)]);
+        answers(64, [(82, 0), (1, 1)]);
+        answers(0, [(82, 0), (1, 0)]);
     }
 
     #[test]

@@ -6,8 +6,8 @@
 
 use super::GroupStart;
 use super::filter::{self, Block};
-use super::kept::Kept;
 use super::page::{self, PAGE, Range};
+use super::resident::Resident;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -120,7 +120,8 @@ pub struct Run {
     /// The first key of each page of postings, and the first seq of each page of locations.
     postings: Vec<u64>,
     locations: Vec<u64>,
-    kept: Kept,
+    /// What is in memory of its filter.
+    resident: Resident,
 }
 
 /// The name of a run.
@@ -161,7 +162,7 @@ impl Run {
             sections,
             postings: Vec::new(),
             locations: Vec::new(),
-            kept: Kept::default(),
+            resident: Resident::default(),
         };
         let split = sections.fences_at() + sections.postings.div_ceil(FENCES as u64);
         run.postings = run.fences(sections.fences_at(), sections.postings)?;
@@ -188,9 +189,15 @@ impl Run {
         self.meta.range.end - self.meta.range.first
     }
 
-    /// Keeps as many pages of its filter in memory as fit into `room` bytes, once they are asked for. Returns what is left.
-    pub fn keep(&self, room: u64) -> u64 {
-        room - self.kept.allot(room / page::ROOM as u64, self.sections.filter) * page::ROOM as u64
+    /// Lets as much of its filter be in memory as fits into `room` bytes. Returns what is left of them.
+    pub fn allot(&self, room: u64) -> u64 {
+        room - self.resident.allot(room / page::ROOM as u64, self.sections.filter) * page::ROOM as u64
+    }
+
+    /// How many pages its filter has, and how many of them may be in memory.
+    #[cfg(test)]
+    pub fn filter_pages(&self) -> (u64, u64) {
+        (self.sections.filter, self.resident.allotted())
     }
 
     pub fn path(&self) -> &Path {
@@ -207,10 +214,10 @@ impl Run {
     /// For each key, false if the run holds nothing of it.
     fn may_hold(&self, keys: &[u64]) -> io::Result<Vec<bool>> {
         let all = self.sections.filter;
-        self.kept.fill(keys.len() as u64, |pages| self.read_filter(pages))?;
-        let held = self.kept.may_hold_each(keys, all).into_iter().zip(keys);
+        self.resident.fill(keys.len() as u64, |pages| self.read_filter(pages))?;
+        let known = self.resident.may_hold_each(keys, all).into_iter().zip(keys);
         let read = |key| self.page(1 + filter::page_of(key, all), |page| filter::may_hold(page, key));
-        held.map(|(held, &key)| held.map_or_else(|| read(key), Ok)).collect()
+        known.map(|(known, &key)| known.map_or_else(|| read(key), Ok)).collect()
     }
 
     fn read_filter(&self, pages: std::ops::Range<u64>) -> io::Result<Vec<Block>> {

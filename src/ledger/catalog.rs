@@ -219,7 +219,7 @@ impl Catalog {
 
     /// The entry of each identity: from memory, else from the index, checked against the journal.
     pub fn find(&self, identities: &[Identity]) -> Result<Vec<Option<(u64, EntryHash)>>, LedgerError> {
-        // Each once: what a fact refers to was often said just before it.
+        // Each once: what a fact refers to is often in the same batch, so that its id is among these as well.
         let (mut asked, mut places) = (Vec::with_capacity(identities.len()), HashMap::with_capacity(identities.len()));
         let place_of = |&identity| {
             *places.entry(identity).or_insert_with(|| {

@@ -1,4 +1,4 @@
-//! The part of a run's filter that is held in memory: its first pages, as many as there is room for.
+//! The part of a run's filter that is held in memory: its first pages, as many pieces of them as there is room for.
 
 use super::filter::{self, BLOCKS, Block};
 use std::io;
@@ -6,12 +6,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-/// Pages that are read at once: with all of them the filter would be in memory twice.
+/// Pages that are held or let go together, and read at once: with all of them the filter would be in memory twice.
 const PIECE: u64 = 64;
 
 /// The pages that are held of a filter, and how many may be.
 #[derive(Default)]
-pub struct Kept {
+pub struct Resident {
     pieces: RwLock<Vec<Vec<Block>>>,
     allotted: AtomicU64,
     /// Keys that were asked for while pages were missing.
@@ -20,26 +20,33 @@ pub struct Kept {
     reading: Mutex<()>,
 }
 
-impl Kept {
+impl Resident {
     /// Lets so many pages of a filter of `all` be held, or a few less; what is held beyond them is let go. Returns how many.
     pub fn allot(&self, pages: u64, all: u64) -> u64 {
+        // Nobody reads meanwhile: pages would come to stand where others belong.
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let pages = if pages >= all { all } else { pages - pages % PIECE };
         self.allotted.store(pages, Ordering::Relaxed);
         self.pieces.write().unwrap_or_else(PoisonError::into_inner).truncate(pages.div_ceil(PIECE) as usize);
         pages
     }
 
+    /// How many pages may be held.
+    pub fn allotted(&self) -> u64 {
+        self.allotted.load(Ordering::Relaxed)
+    }
+
     /// Reads the pages that may be held and are not, once as many keys were asked for: a single look-up pays for a page. `more`
     /// are asked for after this.
     pub fn fill(&self, more: u64, read: impl Fn(Range<u64>) -> io::Result<Vec<Block>>) -> io::Result<()> {
-        let allotted = self.allotted.load(Ordering::Relaxed);
         let held = || self.pieces().len() as u64 * PIECE;
-        let missing = allotted.saturating_sub(held());
+        let missing = self.allotted().saturating_sub(held());
         if missing == 0 || self.asked.fetch_add(more, Ordering::Relaxed) < missing {
             return Ok(());
         }
         // Whoever wants them while another thread reads them asks for pages: they are in memory once.
         let Ok(_reading) = self.reading.try_lock() else { return Ok(()) };
+        let allotted = self.allotted();
         for first in (held()..allotted).step_by(PIECE as usize) {
             let piece = read(first..(first + PIECE).min(allotted))?;
             self.pieces.write().unwrap_or_else(PoisonError::into_inner).push(piece);
@@ -83,38 +90,38 @@ mod tests {
             reads.borrow_mut().push(range);
             Ok(blocks.collect())
         };
-        let kept = Kept::default();
+        let resident = Resident::default();
         let holds = |count: u64| {
             let known = |n| (page(n) < count).then(|| filter::may_hold(&pages[page(n) as usize], key(n)));
-            kept.may_hold_each(&keys, all).into_iter().eq((0..40_000).map(known))
+            resident.may_hold_each(&keys, all).into_iter().eq((0..40_000).map(known))
         };
         // What is not worth it yet is not read.
-        assert_eq!(kept.allot(1000, all), 200);
-        kept.fill(200, read).expect("read");
+        assert_eq!(resident.allot(1000, all), 200);
+        resident.fill(200, read).expect("read");
         assert!(holds(0) && reads.borrow().is_empty());
-        kept.fill(1, read).expect("read");
+        resident.fill(1, read).expect("read");
         assert!(holds(200));
         assert_eq!(reads.take(), [0..64, 64..128, 128..192, 192..200]);
         // Less room, and then more again: only what was let go is read once more.
-        assert_eq!(kept.allot(130, all), 128);
+        assert_eq!(resident.allot(130, all), 128);
         assert!(holds(128));
-        (0..2).for_each(|_| kept.fill(1000, read).expect("read"));
+        (0..2).for_each(|_| resident.fill(1000, read).expect("read"));
         assert!(reads.borrow().is_empty());
-        assert_eq!(kept.allot(199, all), 192);
-        (0..2).for_each(|_| kept.fill(64, read).expect("read"));
+        assert_eq!(resident.allot(199, all), 192);
+        (0..2).for_each(|_| resident.fill(64, read).expect("read"));
         assert!(holds(192));
-        assert_eq!(kept.allot(200, all), 200);
-        (0..2).for_each(|_| kept.fill(8, read).expect("read"));
+        assert_eq!(resident.allot(200, all), 200);
+        (0..2).for_each(|_| resident.fill(8, read).expect("read"));
         assert!(holds(200));
         assert_eq!(reads.take(), [128..192, 192..200]);
-        assert_eq!(kept.allot(63, all), 0);
-        (0..2).for_each(|_| kept.fill(1000, read).expect("read"));
+        assert_eq!(resident.allot(63, all), 0);
+        (0..2).for_each(|_| resident.fill(1000, read).expect("read"));
         assert!(holds(0) && reads.borrow().is_empty());
         // What cannot be read is an error, and is read by whoever asks next.
-        kept.allot(64, all);
-        kept.fill(64, read).expect("read");
-        assert!(kept.fill(1, |_| Err(io::ErrorKind::Other.into())).is_err() && holds(0));
-        kept.fill(0, read).expect("read");
+        resident.allot(64, all);
+        resident.fill(64, read).expect("read");
+        assert!(resident.fill(1, |_| Err(io::ErrorKind::Other.into())).is_err() && holds(0));
+        resident.fill(0, read).expect("read");
         assert!(holds(64));
     }
 }
