@@ -214,9 +214,9 @@ fn outlive_size_limits() {
     }
 }
 
-/// Has the system give this process memory in small pages from here on, whatever the allocator asks for: an import is to leave the
-/// memory to others, and holds a fifth less by it. Whoever looks through a whole ledger keeps them, and waits for memory less:
-/// docs/performance.md tells what either takes. Where the system knows no such thing nothing is said.
+/// Has the system give this process memory in small pages from here on, whatever the allocator asks for: an import is to leave
+/// memory to others. The other commands keep huge pages, and wait less for memory: docs/performance.md tells what either takes.
+/// Where the system knows no such thing nothing is said.
 fn forgo_huge_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
