@@ -4,7 +4,7 @@ use super::filter::{self, BLOCKS, Block};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
 /// Pages that are held or let go together, and read at once: with all of them the filter would be in memory twice.
 const PIECE: u64 = 64;
@@ -14,7 +14,7 @@ const PIECE: u64 = 64;
 pub struct Resident {
     pieces: RwLock<Vec<Vec<Block>>>,
     allotted: AtomicU64,
-    /// Keys that were asked for while pages were missing.
+    /// Pages that were asked for one by one while some were missing.
     asked: AtomicU64,
     /// Held by whoever reads pages.
     reading: Mutex<()>,
@@ -24,10 +24,10 @@ impl Resident {
     /// Lets so many pages of a filter of `all` be held, or a few less; what is held beyond them is let go. Returns how many.
     pub fn allot(&self, pages: u64, all: u64) -> u64 {
         // Nobody reads meanwhile: pages would come to stand where others belong.
-        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _reading = self.reading.lock().expect("no holder panics");
         let pages = if pages >= all { all } else { pages - pages % PIECE };
         self.allotted.store(pages, Ordering::Relaxed);
-        self.pieces.write().unwrap_or_else(PoisonError::into_inner).truncate(pages.div_ceil(PIECE) as usize);
+        self.pieces.write().expect("no holder panics").truncate(pages.div_ceil(PIECE) as usize);
         pages
     }
 
@@ -36,8 +36,8 @@ impl Resident {
         self.allotted.load(Ordering::Relaxed)
     }
 
-    /// Reads the pages that may be held and are not, once as many keys were asked for: a single look-up pays for a page. `more`
-    /// are asked for after this.
+    /// Reads the pages that may be held and are not, for whoever asks next, once as many were asked for one by one: a single look-up
+    /// pays for a page. So many `more` are asked for now.
     pub fn fill(&self, more: u64, read: impl Fn(Range<u64>) -> io::Result<Vec<Block>>) -> io::Result<()> {
         let held = || self.pieces().len() as u64 * PIECE;
         let missing = self.allotted().saturating_sub(held());
@@ -49,7 +49,7 @@ impl Resident {
         let allotted = self.allotted();
         for first in (held()..allotted).step_by(PIECE as usize) {
             let piece = read(first..(first + PIECE).min(allotted))?;
-            self.pieces.write().unwrap_or_else(PoisonError::into_inner).push(piece);
+            self.pieces.write().expect("no holder panics").push(piece);
         }
         self.asked.store(0, Ordering::Relaxed);
         Ok(())
@@ -66,7 +66,7 @@ impl Resident {
     }
 
     fn pieces(&self) -> RwLockReadGuard<'_, Vec<Vec<Block>>> {
-        self.pieces.read().unwrap_or_else(PoisonError::into_inner)
+        self.pieces.read().expect("no holder panics")
     }
 }
 

@@ -214,10 +214,13 @@ impl Run {
     /// For each key, false if the run holds nothing of it.
     fn may_hold(&self, keys: &[u64]) -> io::Result<Vec<bool>> {
         let all = self.sections.filter;
-        self.resident.fill(keys.len() as u64, |pages| self.read_filter(pages))?;
-        let known = self.resident.may_hold_each(keys, all).into_iter().zip(keys);
+        let known = self.resident.may_hold_each(keys, all);
+        let missed = known.iter().filter(|known| known.is_none()).count();
+        if missed > 0 {
+            self.resident.fill(missed as u64, |pages| self.read_filter(pages))?;
+        }
         let read = |key| self.page(1 + filter::page_of(key, all), |page| filter::may_hold(page, key));
-        known.map(|(known, &key)| known.map_or_else(|| read(key), Ok)).collect()
+        known.into_iter().zip(keys).map(|(known, &key)| known.map_or_else(|| read(key), Ok)).collect()
     }
 
     fn read_filter(&self, pages: std::ops::Range<u64>) -> io::Result<Vec<Block>> {
