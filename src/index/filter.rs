@@ -1,4 +1,5 @@
-//! Bloom filters over the keys of a run, a page a range of keys: most look-ups are for what a run does not hold.
+//! Bloom filters over the keys of a run, one for either half of them, a page a range of keys: most look-ups are for what a run
+//! does not hold.
 //!
 //! Keys are hashes and come in ascending order when a run is written, so the pages are filled one after another and
 //! nothing but the page in hand is held in memory.
@@ -19,9 +20,18 @@ pub fn pages(keys: u64) -> u64 {
     keys.div_ceil(KEYS).max(1)
 }
 
-/// The page that a key belongs to; it ascends with the key.
+/// Bits of a key below the one that tells its half.
+const HALF_BITS: u32 = super::run::KEY_BITS - 1;
+
+/// The half that a key is in: 0 or 1.
+pub fn half_of(key: u64) -> usize {
+    (key >> HALF_BITS) as usize
+}
+
+/// The page that a key belongs to, of those of its half; it ascends with the key.
 pub fn page_of(key: u64, pages: u64) -> u64 {
-    ((u128::from(key) * u128::from(pages)) >> super::run::KEY_BITS) as u64
+    let place = key & ((1 << HALF_BITS) - 1);
+    ((u128::from(place) * u128::from(pages)) >> HALF_BITS) as u64
 }
 
 /// A block in memory, where it stands in one line of the cache.

@@ -73,15 +73,16 @@ impl Recent {
         &self.locations
     }
 
-    /// Puts postings into the order of key and seq, each once; returns how many keys there are. Those of one term stay in
-    /// the order in which they were added.
-    pub fn sort(&mut self) -> u64 {
-        let keys = self.buckets.par_iter_mut().with_min_len(16).map(|bucket| {
+    /// Puts postings into the order of key and seq, each once; returns how many keys there are in either half. Those of one
+    /// term stay in the order in which they were added.
+    pub fn sort(&mut self) -> [u64; 2] {
+        let sort = |bucket: &mut Vec<u64>| {
             bucket.sort_unstable();
             bucket.dedup();
             bucket.chunk_by(|a, b| (a ^ b) >> SEQ_BITS == 0).count() as u64
-        });
-        keys.sum()
+        };
+        let (lower, upper) = self.buckets.split_at_mut(1 << (BUCKET_BITS - 1));
+        [lower, upper].map(|half| half.par_iter_mut().with_min_len(16).map(sort).sum())
     }
 
     /// Every posting by key and seq, in the order in which they stand.

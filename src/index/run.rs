@@ -1,7 +1,7 @@
 //! Runs: what entries of a range of seqs can be found by, and where each stands, sorted and written once.
 //!
-//! A run is a file of pages: a header; a filter over its keys; postings, sorted; locations; the first key of each page of
-//! both; a footer. It is written beside its name, synced, and moved there, so one that is named is whole; its footer says
+//! A run is a file of pages: a header; a filter over the keys of either half; postings, sorted; locations; the first key of each
+//! page of both; a footer. It is written beside its name, synced, and moved there, so one that is named is whole; its footer says
 //! what it covers, so runs are found again without anything else. `docs/format.md`, "index", has the bytes.
 
 use super::GroupStart;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub const MAGIC: &[u8; 12] = b"inforce-run\n";
 /// What an entry is filed under and how; a run that was made otherwise is made again.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 6;
 /// Bits of a term that are kept: whoever asks checks what it finds.
 pub const KEY_BITS: u32 = 40;
 /// Numbers a page of fences.
@@ -41,16 +41,23 @@ pub struct Meta {
 /// How many pages, and of what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sections {
-    pub filter: u64,
+    /// Of the filter over each half of the keys.
+    pub filters: [u64; 2],
     pub postings: u64,
     pub locations: u64,
-    /// Distinct keys, at most.
-    pub keys: u64,
+    /// Distinct keys of each half.
+    pub keys: [u64; 2],
 }
 
 impl Sections {
     pub fn postings_at(&self) -> u64 {
-        1 + self.filter
+        1 + self.filters[0] + self.filters[1]
+    }
+
+    /// The number of the filter's page that tells of a key.
+    pub fn filter_at(&self, key: u64) -> u64 {
+        let half = filter::half_of(key);
+        1 + half as u64 * self.filters[0] + filter::page_of(key, self.filters[half])
     }
 
     pub fn locations_at(&self) -> u64 {
@@ -82,22 +89,25 @@ pub fn header(range: Range) -> Vec<u8> {
 
 /// The footer's page.
 pub fn footer(meta: &Meta, sections: &Sections) -> Vec<u8> {
-    let Sections { filter, postings, locations, keys } = *sections;
+    let Sections { filters, postings, locations, keys } = *sections;
     let Meta { resume, purged, .. } = *meta;
-    let numbers = [filter, postings, locations, keys, resume.seq, resume.location, purged, meta.mark.len() as u64];
-    let bytes = [&numbers.map(u64::to_le_bytes).concat()[..], &meta.boundary, &meta.mark].concat();
+    let counts = [filters[0], filters[1], postings, locations, keys[0], keys[1]];
+    let rest = [resume.seq, resume.location, purged, meta.mark.len() as u64];
+    let numbers = counts.into_iter().chain(rest).flat_map(u64::to_le_bytes).collect::<Vec<u8>>();
+    let bytes = [&numbers[..], &meta.boundary, &meta.mark].concat();
     page::seal(meta.range, sections.footer_at(), &bytes)
 }
 
 fn read_footer(range: Range, number: u64, page: &[u8]) -> Option<(Meta, Sections)> {
     let mut rest = page::open(range, number, page)?;
     let mut next = || page::take_fixed(&mut rest, 8);
-    let sections = Sections { filter: next()?, postings: next()?, locations: next()?, keys: next()? };
+    let (filters, postings, locations) = ([next()?, next()?], next()?, next()?);
+    let sections = Sections { filters, postings, locations, keys: [next()?, next()?] };
     let resume = GroupStart { seq: next()?, location: next()? };
     let (purged, len) = (next()?, next()? as usize);
     let (boundary, mark) = rest.split_at_checked(32)?;
     let meta = Meta { range, resume, boundary: boundary.try_into().ok()?, purged, mark: mark.to_vec() };
-    let is_whole = sections.filter > 0 && mark.len() == len && sections.footer_at() == number;
+    let is_whole = !sections.filters.contains(&0) && mark.len() == len && sections.footer_at() == number;
     is_whole.then_some((meta, sections))
 }
 
@@ -120,7 +130,7 @@ pub struct Run {
     /// The first key of each page of postings, and the first seq of each page of locations.
     postings: Vec<u64>,
     locations: Vec<u64>,
-    /// What is in memory of its filter.
+    /// What is in memory of the filter over the lower half of its keys.
     resident: Resident,
 }
 
@@ -180,8 +190,8 @@ impl Run {
         if fences.len() as u64 == count && fences.is_sorted() { Ok(fences) } else { Err(BadPage(at).into()) }
     }
 
-    /// Distinct keys, at most.
-    pub fn keys(&self) -> u64 {
+    /// Distinct keys of each half.
+    pub fn keys(&self) -> [u64; 2] {
         self.sections.keys
     }
 
@@ -189,15 +199,16 @@ impl Run {
         self.meta.range.end - self.meta.range.first
     }
 
-    /// Lets as much of its filter be in memory as fits into `room` bytes. Returns what is left of them.
+    /// Lets as much of the filter over the lower half of its keys be in memory as fits into `room` bytes. Returns what is left of
+    /// them.
     pub fn allot(&self, room: u64) -> u64 {
-        room - self.resident.allot(room / page::ROOM as u64, self.sections.filter) * page::ROOM as u64
+        room - self.resident.allot(room / page::ROOM as u64, self.sections.filters[0]) * page::ROOM as u64
     }
 
-    /// How many pages its filter has, and how many of them may be in memory.
+    /// How many pages that filter has, and how many of them may be in memory.
     #[cfg(test)]
     pub fn filter_pages(&self) -> (u64, u64) {
-        (self.sections.filter, self.resident.allotted())
+        (self.sections.filters[0], self.resident.allotted())
     }
 
     pub fn path(&self) -> &Path {
@@ -211,16 +222,26 @@ impl Run {
         Ok(read(page::open(self.meta.range, number, &page).ok_or(BadPage(number))?))
     }
 
-    /// For each key, false if the run holds nothing of it.
-    fn may_hold(&self, keys: &[u64]) -> io::Result<Vec<bool>> {
-        let all = self.sections.filter;
+    /// False if the run holds nothing of a key.
+    fn may_hold(&self, key: u64) -> io::Result<bool> {
+        if filter::half_of(key) == 0 { Ok(self.may_hold_each(&[key])?[0]) } else { self.filter_says(key) }
+    }
+
+    /// The same of each key; they are of the lower half.
+    fn may_hold_each(&self, keys: &[u64]) -> io::Result<Vec<bool>> {
+        assert!(keys.iter().all(|&key| filter::half_of(key) == 0), "the filter of the lower half tells of no other");
+        let all = self.sections.filters[0];
         let known = self.resident.may_hold_each(keys, all);
         let missed = known.iter().filter(|known| known.is_none()).count();
         if missed > 0 {
             self.resident.fill(missed as u64, |pages| self.read_filter(pages))?;
         }
-        let read = |key| self.page(1 + filter::page_of(key, all), |page| filter::may_hold(page, key));
-        known.into_iter().zip(keys).map(|(known, &key)| known.map_or_else(|| read(key), Ok)).collect()
+        known.into_iter().zip(keys).map(|(known, &key)| known.map_or_else(|| self.filter_says(key), Ok)).collect()
+    }
+
+    /// The same by the filter's page as it is stored.
+    fn filter_says(&self, key: u64) -> io::Result<bool> {
+        self.page(self.sections.filter_at(key), |page| filter::may_hold(page, key))
     }
 
     fn read_filter(&self, pages: std::ops::Range<u64>) -> io::Result<Vec<Block>> {
@@ -237,9 +258,10 @@ impl Run {
         }
     }
 
-    /// The seqs of each key, ascending, appended to `found` with the key's place. The filter is asked for all of them first.
+    /// The seqs of each key of the lower half, ascending, appended to `found` with the key's place. The filter is asked for all of
+    /// them first.
     pub fn find_all(&self, keys: &[u64], found: &mut Vec<(usize, u64)>) -> io::Result<()> {
-        let held = self.may_hold(keys)?;
+        let held = self.may_hold_each(keys)?;
         for (place, &key) in keys.iter().enumerate().filter(|&(place, _)| held[place]) {
             let mut seqs = Vec::new();
             self.find_held(key, &mut seqs)?;
@@ -250,7 +272,7 @@ impl Run {
 
     /// The seqs of a key, ascending, appended to `found`.
     pub fn find(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {
-        if self.may_hold(&[key])?[0] { self.find_held(key, found) } else { Ok(()) }
+        if self.may_hold(key)? { self.find_held(key, found) } else { Ok(()) }
     }
 
     fn find_held(&self, key: u64, found: &mut Vec<u64>) -> io::Result<()> {

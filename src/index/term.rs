@@ -22,29 +22,41 @@ pub enum Field {
     Links = 11,
 }
 
-/// A term: a field and a value, hashed.
+impl Field {
+    /// The half of all terms that its own are in: the lower one is what recording asks for, with every entry or for every
+    /// account. Each half of a run has a filter of its own, so that memory holds what recording asks, and no more.
+    fn half(self) -> u64 {
+        !matches!(self, Field::Id | Field::Account | Field::Center | Field::Links) as u64
+    }
+}
+
+/// A term: a field and a value, hashed; the topmost bit is its field's half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term(u64);
 
 impl Term {
     /// The term of `value` in `field`.
     pub fn new(field: Field, value: &[u8]) -> Term {
-        Term(codec::term(field as u8, value))
+        Term::of(field, codec::term(field as u8, value))
     }
 
     /// The term of an identity, which is a hash already.
     pub fn id(identity: &Identity) -> Term {
-        Term(first_8(&identity.0))
+        Term::of(Field::Id, first_8(&identity.0))
     }
 
     /// The term of a stream, whose name is random or a hash already.
     pub fn stream(field: Field, stream: &StreamId) -> Term {
-        Term(first_8(&stream.0) ^ spread(field as u64))
+        Term::of(field, first_8(&stream.0) ^ spread(field as u64))
     }
 
     /// The term of a number that nobody chooses: a kind, a day, a seq.
     pub fn number(field: Field, number: u64) -> Term {
-        Term(spread(number ^ (field as u64) << 56))
+        Term::of(field, spread(number ^ (field as u64) << 56))
+    }
+
+    fn of(field: Field, hash: u64) -> Term {
+        Term(field.half() << 63 | hash >> 1)
     }
 
     /// What runs keep of it.

@@ -21,7 +21,7 @@ pub struct RunWriter {
     file: File,
     range: Range,
     sections: Sections,
-    /// The page of the filter in hand.
+    /// The page of a filter in hand, and its number.
     filter: (u64, Vec<u8>),
     last_key: Option<u64>,
     list: List,
@@ -45,17 +45,17 @@ struct List {
 }
 
 impl RunWriter {
-    /// Begins a run of at most so many keys in the folder `dir`.
-    pub fn new(dir: &Path, range: Range, keys: u64) -> io::Result<RunWriter> {
+    /// Begins a run of at most so many keys of each half in the folder `dir`.
+    pub fn new(dir: &Path, range: Range, keys: [u64; 2]) -> io::Result<RunWriter> {
         let path = fresh(dir, range);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        let sections = Sections { filter: filter::pages(keys), ..Sections::default() };
+        let sections = Sections { filters: keys.map(filter::pages), ..Sections::default() };
         let mut writer = RunWriter {
             dir: dir.to_owned(),
             file,
             range,
             sections,
-            filter: (0, vec![0; ROOM]),
+            filter: (1, vec![0; ROOM]),
             last_key: None,
             list: List::default(),
             page: Vec::with_capacity(PAGE),
@@ -93,8 +93,8 @@ impl RunWriter {
 
     fn note(&mut self, key: u64) -> io::Result<()> {
         self.last_key = Some(key);
-        self.sections.keys += 1;
-        let number = filter::page_of(key, self.sections.filter);
+        self.sections.keys[filter::half_of(key)] += 1;
+        let number = self.sections.filter_at(key);
         while self.filter.0 < number {
             self.end_filter()?;
         }
@@ -103,7 +103,7 @@ impl RunWriter {
     }
 
     fn end_filter(&mut self) -> io::Result<()> {
-        let number = 1 + self.filter.0;
+        let number = self.filter.0;
         let page = page::seal(self.range, number, &self.filter.1);
         self.filter.0 += 1;
         self.filter.1.fill(0);
@@ -173,7 +173,7 @@ impl RunWriter {
         if !self.page.is_empty() {
             self.end_page(0)?;
         }
-        while self.filter.0 < self.sections.filter {
+        while self.filter.0 < self.sections.postings_at() {
             self.end_filter()?;
         }
         Ok(())
