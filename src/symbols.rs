@@ -22,6 +22,13 @@ pub struct Symbols {
 }
 
 impl Symbols {
+    /// Makes room for so many more, of so many bytes.
+    pub fn reserve(&mut self, count: usize, bytes: usize) {
+        self.names.reserve(count, bytes);
+        self.by_hash.reserve(count);
+        self.older.reserve(count);
+    }
+
     /// The number of `name`, given now if it had none.
     pub fn intern(&mut self, name: &str) -> Sym {
         let hash = self.hasher.hash_one(name);

@@ -17,7 +17,7 @@ use crate::codec::Header;
 use crate::fact::{Body, Kind, Source};
 use crate::merkle::{Frontier, TreeSize};
 use crate::spill::{Merged, Pile, Run, Spill};
-use crate::timeline::World;
+use crate::timeline::{Room, World};
 use foldhash::HashMap;
 use rayon::prelude::*;
 use std::hash::BuildHasher;
@@ -73,6 +73,8 @@ struct Sorting {
     /// The account of each entry, by seq.
     owners: Vec<u32>,
     policies: Vec<(u64, Vec<u8>)>,
+    /// How much a world of everything would hold.
+    room: Room,
     frontier: Frontier,
     size: Option<TreeSize>,
 }
@@ -92,6 +94,7 @@ impl Sorting {
             // What files claim is believed up to a gibibyte.
             owners: Vec::with_capacity(expected.min(1 << 28) as usize),
             policies: Vec::new(),
+            room: Room::default(),
             frontier: Frontier::default(),
             size,
         })
@@ -106,6 +109,7 @@ impl Sorting {
         if self.size.is_some() {
             self.frontier.append(super::tree::leaf(&hash));
         }
+        self.room.count(header.kind);
         let owner = match header.kind {
             Kind::PolicyAdopted => {
                 self.policies.push((header.seq, bytes.to_owned()));
@@ -130,7 +134,10 @@ impl Sorting {
         if self.accounts.len() <= stream.place() {
             self.accounts.resize(stream.place() + 1, None);
         }
-        let owner = *self.accounts[stream.place()].get_or_insert_with(|| self.groups.add());
+        let owner = *self.accounts[stream.place()].get_or_insert_with(|| {
+            self.room.accounts += 1;
+            self.groups.add()
+        });
         if let Some(center) = kept.center {
             let other = *self.centers.entry(center).or_insert(owner);
             self.groups.join(other, owner);
@@ -164,6 +171,7 @@ impl Sorting {
                 Ok(())
             };
             pile.each(&self.spill, join).map_err(scratch)?;
+            self.room.conversations += first.len();
         }
         Ok(())
     }
@@ -184,6 +192,7 @@ pub struct Parts {
     homes: Vec<u16>,
     owners: Vec<u32>,
     policies: Vec<(u64, Vec<u8>)>,
+    room: Room,
     /// Piles of each part, and how many entries those are home to.
     parts: Vec<(Range<usize>, u64)>,
 }
@@ -211,12 +220,13 @@ impl Ledger {
 impl Parts {
     fn new(mut sorting: Sorting, passed: Report, part_len: u64) -> Result<Parts, LedgerError> {
         sorting.join_talks()?;
-        let Sorting { spill, piles, groups, owners, policies, frontier, size, .. } = sorting;
+        let Sorting { spill, piles, groups, owners, policies, room, frontier, size, .. } = sorting;
         let (homes, totals, strayed) = groups.settle();
         let (size, root) = size.map_or((passed.size, passed.root), |size| (size, frontier.root()));
         let bad = passed.problems.into_iter().next();
         let brought = piles.iter().map(|_| Pile::default()).collect();
-        let mut parts = Parts { size, root, bad, spill, piles, brought, homes, owners, policies, parts: Vec::new() };
+        let mut parts =
+            Parts { size, root, bad, spill, piles, brought, homes, owners, policies, room, parts: Vec::new() };
         parts.bring(&strayed).map_err(scratch)?;
         parts.parts = even(&totals, part_len, rayon::current_num_threads());
         Ok(parts)
@@ -265,7 +275,8 @@ impl Parts {
             runs.push(Run::held(self.brought[pile].sorted(spill).map_err(scratch)?));
         }
         let mut merged = Merged::new(runs).map_err(scratch)?;
-        let (mut world, mut attested) = (World::with_room(len as usize), Attestations::default());
+        let room = self.room.share(len as usize);
+        let (mut world, mut attested) = (World::with_room(&room), Attestations::default());
         let mut policies = self.policies.iter().peekable();
         while let Some((run, seq, record)) = merged.take().map_err(scratch)? {
             // What stands on a pile and has its home elsewhere was brought there.

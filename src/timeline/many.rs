@@ -14,6 +14,11 @@ impl<K, V> Default for Many<K, V> {
 }
 
 impl<K: Ord + Copy, V> Many<K, V> {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, count: usize) {
+        self.added.reserve(count);
+    }
+
     /// Adds a value.
     pub fn add(&mut self, key: K, value: V) {
         self.added.push((key, value));

@@ -11,10 +11,12 @@ mod build;
 mod many;
 mod place;
 mod policies;
+mod room;
 
 pub(crate) use account::center_at;
 pub use account::{AccountLine, Event, What};
 pub use policies::{PolicyLine, Version};
+pub use room::Room;
 
 use crate::fact::*;
 use crate::symbols::{Strings, Sym, Symbols};
@@ -176,16 +178,6 @@ pub struct World {
 }
 
 impl World {
-    /// An empty one with room for about so many entries: lists that grow are copied, each time to memory that is fresh.
-    pub fn with_room(entries: usize) -> World {
-        let mut world = World::default();
-        world.nodes.reserve(entries);
-        world.sources.reserve(entries);
-        world.links.reserve(entries / 2);
-        world.ids.reserve(entries, 16 * entries);
-        world
-    }
-
     /// The node of an entry, if the world holds it.
     pub fn locate(&self, seq: u64) -> Option<NodeIx> {
         let first = self.nodes.first()?.seq;
