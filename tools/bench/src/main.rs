@@ -144,7 +144,7 @@ fn main() -> ExitCode {
 struct Shared {
     store: Option<Store>,
     appended: Option<(Appended, Appended)>,
-    steps: Vec<grow::Step>,
+    growth: grow::Growth,
 }
 
 impl Shared {
@@ -182,7 +182,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
         }
     }
     if let Some(path) = &arguments.plot {
-        plot::write(path, &all, &shared.steps)?;
+        plot::write(path, &all, &shared.growth.steps)?;
     }
     Ok(all.iter().all(Row::holds))
 }
@@ -213,8 +213,8 @@ fn rows(group: &str, sizes: &Sizes, shared: &mut Shared) -> Result<Vec<Row>, Box
         }
         "bundle" => bundle::rows(sizes.bundle),
         "grow" => {
-            shared.steps = grow::measure(sizes.up_to, sizes.up_to / 200)?;
-            grow::rows(&shared.steps)
+            shared.growth = grow::measure(sizes.up_to, sizes.up_to / 200)?;
+            grow::rows(&shared.growth)
         }
         other => unreachable!("`{other}` was refused"),
     })
