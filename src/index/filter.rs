@@ -12,6 +12,8 @@ const BLOCK: usize = 512;
 pub const BLOCKS: usize = ROOM * 8 / BLOCK;
 /// Bits of a block that a key sets.
 const PROBES: u32 = 6;
+/// Bits of a key below the one that tells its half.
+const HALF_BITS: u32 = super::run::KEY_BITS - 1;
 /// Keys a page: twelve bits for each, so that about one absent key in 150 is looked up in vain.
 const KEYS: u64 = (BLOCKS * BLOCK / 12) as u64;
 
@@ -19,9 +21,6 @@ const KEYS: u64 = (BLOCKS * BLOCK / 12) as u64;
 pub fn pages(keys: u64) -> u64 {
     keys.div_ceil(KEYS).max(1)
 }
-
-/// Bits of a key below the one that tells its half.
-const HALF_BITS: u32 = super::run::KEY_BITS - 1;
 
 /// The half that a key is in: 0 or 1.
 pub fn half_of(key: u64) -> usize {

@@ -4,8 +4,32 @@ use super::page::Range;
 use super::run::{Meta, Run};
 use super::write::RunWriter;
 use std::io;
+use std::ops;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Runs of one size before they are merged; a size is so many times the one below.
+const FAN: usize = 3;
+
+/// Which of the runs are to be merged next, by how many entries each has: the smallest of one size, if there are enough of them.
+/// A run of `least` entries or fewer is of the smallest size.
+pub fn due(lens: &[u64], least: u64) -> Option<ops::Range<usize>> {
+    // A run counts as no smaller than any behind it: so those of one size stand together.
+    let mut sizes = Vec::with_capacity(lens.len());
+    for len in lens.iter().rev() {
+        let size = (len / least).max(1).ilog(FAN as u64);
+        sizes.push(size.max(sizes.last().copied().unwrap_or(0)));
+    }
+    let mut start = 0;
+    for same in sizes.chunk_by(|a, b| a == b) {
+        if same.len() >= FAN {
+            let behind = lens.len() - start;
+            return Some(behind - same.len()..behind);
+        }
+        start += same.len();
+    }
+    None
+}
 
 /// Runs that follow each other, on their way into one.
 pub struct Merge {
@@ -113,8 +137,8 @@ impl Merge {
     /// Takes postings of the next key, `most` or fewer; returns how many.
     fn postings(&mut self, most: usize) -> io::Result<usize> {
         // Of equal keys the earlier run's comes first: its seqs are lower.
-        let lower = |least: usize, at: usize| if self.keys[at] < self.keys[least] { at } else { least };
-        let at = (1..self.keys.len()).fold(0, lower);
+        let least = |least: usize, at: usize| if self.keys[at] < self.keys[least] { at } else { least };
+        let at = (1..self.keys.len()).fold(0, least);
         if self.keys[at] == u64::MAX {
             self.locations = Some((0, 0));
             return self.out.end_postings().map(|()| 0);
@@ -127,5 +151,41 @@ impl Merge {
     /// Ends it; the run stands under its name then.
     pub fn finish(self) -> io::Result<PathBuf> {
         self.out.finish(&self.meta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::{PACE, RUN};
+
+    /// Counted over the second ten million entries, in pieces of a run: how many runs there are on average, and how many
+    /// postings are merged for each that is added. docs/decisions.md tells both.
+    #[test]
+    fn a_look_up_asks_few_runs_and_little_is_merged() {
+        let (mut runs, mut merging, piece) = (Vec::new(), None::<(ops::Range<usize>, u64)>, RUN / 64);
+        let (mut asked, mut merged, mut pieces) = (0, 0, 0);
+        for added in (0..20_000_000).step_by(piece as usize) {
+            if let Some((due, left)) = &mut merging {
+                merged += if added < 10_000_000 { 0 } else { (*left).min(PACE as u64 * piece) };
+                *left = left.saturating_sub(PACE as u64 * piece);
+                if *left == 0 {
+                    let len = runs[due.clone()].iter().sum();
+                    runs.splice(due.clone(), [len]);
+                    merging = None;
+                }
+            }
+            if added % RUN == 0 && added > 0 {
+                runs.push(RUN);
+            }
+            if merging.is_none() {
+                merging = due(&runs, RUN / 1024).map(|due| (due.clone(), runs[due].iter().sum()));
+            }
+            if added >= 10_000_000 {
+                (asked, pieces) = (asked + runs.len(), pieces + 1);
+            }
+        }
+        let (asked, merged) = (asked as f64 / f64::from(pieces), merged as f64 / 1e7);
+        assert!(asked < 5.5 && merged < 3.0, "{asked:.1} runs, merged {merged:.1} times");
     }
 }

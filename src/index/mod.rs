@@ -1,9 +1,9 @@
 //! The index: which entries say something about a term, and where each entry stands. The only user of sled.
 //!
-//! Rebuildable from the journal at any time and never believed over it: a term is a 64-bit hash of which 40 bits are
-//! kept, so whoever asks checks what it finds. Postings gather in memory and are written as sorted runs, each once; runs
-//! of one size are merged, a piece with every entry that is added, so that a look-up asks few of them. Memory is bounded
-//! but for what no run holds yet: filters beyond `FILTERS` bytes are read where they stand.
+//! Rebuildable from the journal at any time and never believed over it: of a term, which is a hash, 40 bits are kept, so
+//! whoever asks checks what it finds. Postings gather in memory and are written as sorted runs, each once; runs of one size
+//! are merged, a piece with every entry that is added, so that a look-up asks few of them. Memory is bounded but for what
+//! no run holds yet: filters over what recording asks are kept up to `FILTERS` bytes, all others are read where they stand.
 //!
 //! A run is durable before it counts, and says itself what it covers: what a killed process leaves behind is what no run
 //! covers, and nothing more. A page that is not what was written is an error, never an answer.
@@ -34,10 +34,8 @@ pub use term::{Field, Term, Terms};
 
 /// Entries in memory before they are written as a run, where nothing else is asked for.
 pub const RUN: u64 = 1 << 18;
-/// Runs of one size before they are merged; a size is so many times the one below.
-const FAN: usize = 3;
-/// Postings that a merge goes on for with each one that is added: twice as many as there are sizes, since until it ends what it
-/// merges is asked one by one.
+/// Postings that a merge goes on for with each one that is added: more than each is merged, and soon done, since until then what it
+/// is made of is asked run by run.
 const PACE: usize = 16;
 /// Postings that a merge goes on for at a time.
 const STRIDE: usize = 1 << 12;
@@ -45,7 +43,7 @@ const STRIDE: usize = 1 << 12;
 const TIDY: usize = 1 << 22;
 /// Runs that a look-up may have to ask.
 const MOST_RUNS: usize = 24;
-/// The most bytes of filters that are kept in memory.
+/// The most bytes of filters that are kept in memory, all of lower halves.
 const FILTERS: u64 = 32 << 20;
 
 /// Why the index could not be used: it can always be rebuilt.
@@ -241,27 +239,14 @@ impl Index {
         if self.merge.is_some() || self.catalogue.is_none() || !self.may_merge {
             return Ok(());
         }
-        let least = (self.run_len / 1024).max(1);
-        // A run counts as no smaller than any behind it: so those of one size stand together.
-        let mut sizes = Vec::with_capacity(self.runs.len());
-        for run in self.runs.iter().rev() {
-            let size = (run.entries() / least).max(1).ilog(FAN as u64);
-            sizes.push(size.max(sizes.last().copied().unwrap_or(0)));
-        }
-        sizes.reverse();
-        let mut end = self.runs.len();
-        for same in sizes.chunk_by(|a, b| a == b).rev() {
-            if same.len() >= FAN {
-                match Merge::new(&self.path, &self.runs[end - same.len()..end]) {
-                    Ok(merge) => self.merge = Some(merge),
-                    Err(error) => {
-                        tracing::warn!("index `{}`: merging its runs: {error}", self.path.display());
-                        self.may_merge = false;
-                    }
-                }
-                return Ok(());
+        let lens = self.runs.iter().map(|run| run.entries()).collect::<Vec<_>>();
+        let Some(due) = merge::due(&lens, (self.run_len / 1024).max(1)) else { return Ok(()) };
+        match Merge::new(&self.path, &self.runs[due]) {
+            Ok(merge) => self.merge = Some(merge),
+            Err(error) => {
+                tracing::warn!("index `{}`: merging its runs: {error}", self.path.display());
+                self.may_merge = false;
             }
-            end -= same.len();
         }
         Ok(())
     }
@@ -486,7 +471,11 @@ mod tests {
             }
         }
         model.check(&index);
-        assert!(model.locations.len() > 2500 && index.runs.len() <= 20 && most <= 24, "{} runs", index.runs.len());
+        assert!(
+            model.locations.len() > 2500 && index.runs.len() <= 12 && most <= 16,
+            "{} runs, {most}",
+            index.runs.len()
+        );
         let foreign = GroupStart { seq: 0, location: 0 };
         let last = index.covered() - 1;
         assert!(index.add(last, &EntryHash([1; 32]), 0, foreign, &[Term::id(&identity(0))]).is_err());

@@ -81,6 +81,7 @@ impl Recent {
             bucket.dedup();
             bucket.chunk_by(|a, b| (a ^ b) >> SEQ_BITS == 0).count() as u64
         };
+        // A bucket is the top bits of a key, the first of which is its half.
         let (lower, upper) = self.buckets.split_at_mut(1 << (BUCKET_BITS - 1));
         [lower, upper].map(|half| half.par_iter_mut().with_min_len(16).map(sort).sum())
     }

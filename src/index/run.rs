@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 pub const MAGIC: &[u8; 12] = b"inforce-run\n";
-/// What an entry is filed under and how; a run that was made otherwise is made again.
+/// What an entry is filed under and how, the terms included; a run that was made otherwise is made again.
 pub const VERSION: u64 = 6;
 /// Bits of a term that are kept: whoever asks checks what it finds.
 pub const KEY_BITS: u32 = 40;
@@ -326,7 +326,7 @@ fn read_postings(mut rest: &[u8], fence: u64, range: Range, mut take: impl FnMut
     let (mut key, width) = (fence, width(range));
     while !rest.is_empty() {
         let tag = page::take_varint(&mut rest)?;
-        key = key.checked_add(tag >> 1)?;
+        key = key.checked_add(tag >> 1).filter(|key| key >> KEY_BITS == 0)?;
         let count = if tag & 1 == 1 { page::take_varint(&mut rest)? } else { 1 };
         let mut seq = range.first.checked_add(page::take_fixed(&mut rest, width)?)?;
         for number in 0..count {

@@ -104,3 +104,44 @@ impl Terms {
         &self.terms[..self.len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What runs on disk are sorted and looked through by: change it only together with the version of runs.
+    #[test]
+    fn keys_are_those_of_this_version() {
+        assert_eq!(super::super::run::VERSION, 6);
+        let (identity, stream) = (Identity([7; 16]), StreamId([7; 16]));
+        let keys = [
+            Term::id(&identity),
+            Term::stream(Field::Account, &stream),
+            Term::stream(Field::Center, &stream),
+            Term::stream(Field::Links, &stream),
+            Term::stream(Field::Policy, &stream),
+            Term::number(Field::Kind, 7),
+            Term::number(Field::Day, 7),
+            Term::number(Field::Target, 7),
+            Term::new(Field::Advertiser, b"seven"),
+            Term::new(Field::Conversation, b"seven"),
+            Term::new(Field::Decision, b"seven"),
+        ];
+        let expected = [
+            0x03_8383_8383,
+            0x48_2f99_6c8d,
+            0x0d_0609_f1ee,
+            0x2b_f931_bd12,
+            0xb4_ba72_3af2,
+            0xc0_3b84_bd67,
+            0xc5_25fe_458d,
+            0xdb_6836_5878,
+            0xa4_24e8_9628,
+            0xce_fdcf_c5f9,
+            0xe3_038a_67c3,
+        ];
+        assert_eq!(keys.map(Term::key), expected);
+        // The first four are what recording asks for.
+        assert!(keys.iter().enumerate().all(|(place, term)| term.key() >> (KEY_BITS - 1) == u64::from(place > 3)));
+    }
+}

@@ -17,7 +17,7 @@ use crate::index::GroupStart;
 use crate::journal::{self, Damage, JournalError, Location, RawEntry, SegmentId};
 use crate::keyring::Keyring;
 use crate::merkle::{Frontier, NodeHash, TreeSize};
-use crate::timeline::World;
+use crate::timeline::{Room, World};
 use std::ops::Range;
 use std::path::Path;
 
@@ -152,7 +152,12 @@ impl Ledger {
     }
 
     fn load_up_to(&self, size: Option<TreeSize>) -> Result<Loaded, LedgerError> {
-        let start = |_: &Pass| Ok((World::default(), Attestations::default(), Frontier::default()));
+        let start = |pass: &Pass| {
+            let entries = size.map_or(pass.acknowledged(), |size| size.0.min(pass.acknowledged()));
+            // What files claim is believed up to some sixteen million: lists that are longer grow.
+            let room = Room::of(entries.min(1 << 24) as usize);
+            Ok((World::with_room(&room), Attestations::default(), Frontier::default()))
+        };
         let take = |(world, attested, frontier): &mut (World, Attestations, Frontier), visit: Visit<Range<usize>>| {
             let seq = visit.header.seq;
             if size.is_none_or(|size| seq < size.0) {

@@ -18,6 +18,11 @@ pub struct Room {
 }
 
 impl Room {
+    /// Of so many entries, of which nothing else is known.
+    pub fn of(entries: usize) -> Room {
+        Room { entries, ..Room::default() }
+    }
+
     /// Counts an entry.
     pub fn count(&mut self, kind: Kind) {
         self.entries += 1;
@@ -75,12 +80,28 @@ mod tests {
     #[test]
     fn a_part_of_the_entries_has_its_part_of_everything() {
         let mut all = Room { accounts: 800, conversations: 3, ..Room::default() };
-        (0..1600).for_each(|n| all.count(if n % 5 == 0 { Kind::DecisionMade } else { Kind::InteractionRecorded }));
+        (0..1600).for_each(|n| {
+            all.count(match n % 10 {
+                0 | 5 => Kind::DecisionMade,
+                1 => Kind::SignalDerived,
+                _ => Kind::InteractionRecorded,
+            })
+        });
         let half = all.share(800);
         assert_eq!((half.entries, half.accounts, half.conversations), (800, 425, 1));
-        assert_eq!((half.decisions, half.interactions, half.labels), (170, 680, 0));
-        assert_eq!(Room::default().share(9), Room { entries: 9, ..Room::default() });
+        assert_eq!((half.decisions, half.signals, half.interactions, half.labels), (170, 85, 595, 0));
+        assert_eq!(Room::default().share(9), Room::of(9));
         let world = World::with_room(&half);
-        assert!(world.nodes.capacity() >= 800 && world.decisions.capacity() >= 170 && world.labels.values().is_empty());
+        let lists = [
+            (world.nodes.capacity(), 800),
+            (world.sources.capacity(), 800),
+            (world.links.capacity(), 400),
+            (world.accounts.capacity(), 425),
+            (world.by_stream.capacity(), 425),
+            (world.interactions.capacity(), 595),
+            (world.signals.capacity(), 85),
+            (world.decisions.capacity(), 170),
+        ];
+        assert!(lists.iter().all(|(room, wanted)| room >= wanted), "{lists:?}");
     }
 }
