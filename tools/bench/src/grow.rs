@@ -120,10 +120,10 @@ pub fn rows(growth: &Growth) -> Vec<Row> {
         let (first, last) = (growth.steps.first().expect("a step"), growth.steps.last().expect("a step"));
         let beside = growth.beside.iter().map(of).sum::<f64>() / growth.beside.len() as f64;
         let mut against = |what: &str, rise, held| {
-            rows.push(Row::new(format!("grow: {name}, the last size against {what}"), "×", rise, held));
+            rows.push(Row::new(format!("grow: {name}, the last against the first {what}"), "×", rise, held));
         };
-        against("the first, as it was at first", of(last) / of(first), Held::Told);
-        against("the first, as it was beside it", of(last) / beside, Held::Limit(1.2));
+        against("as it was", of(last) / of(first), Held::Told);
+        against("beside it", of(last) / beside, Held::Limit(1.2));
     }
     rows
 }
