@@ -237,25 +237,28 @@ pub fn commitments<'a>(keyed: impl Iterator<Item = &'a [u8]>) -> Vec<Commitment>
 
 /// The identity of a fact under the ledger's identity key.
 pub fn identity(key: &[u8; 32], id: &FactId) -> Identity {
-    let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update(&(id.source.len() as u64).to_le_bytes());
-    hasher.update(id.source.as_bytes());
-    hasher.update(id.id.as_bytes());
-    Identity(first_16(hasher.finalize().as_bytes()))
+    let mut message = Vec::new();
+    put_name(id, &mut message);
+    Identity(first_16(blake3::keyed_hash(key, &message).as_bytes()))
 }
 
 /// The same of many facts: several are hashed at once.
 pub fn identities<'a>(key: &[u8; 32], ids: impl Iterator<Item = &'a FactId>) -> Vec<Identity> {
     let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-    for FactId { source, id } in ids {
-        bytes.extend((source.len() as u64).to_le_bytes());
-        bytes.extend(source.as_bytes());
-        bytes.extend(id.as_bytes());
+    for id in ids {
+        put_name(id, &mut bytes);
         ends.push(bytes.len());
     }
     let starts = std::iter::once(0).chain(ends.iter().copied());
     let messages = starts.zip(&ends).map(|(start, &end)| (key, &bytes[start..end])).collect::<Vec<_>>();
     keyed_hashes(&messages).iter().map(|hash| Identity(first_16(hash))).collect()
+}
+
+/// What an identity is the hash of: where the source ends is told by its length.
+fn put_name(FactId { source, id }: &FactId, message: &mut Vec<u8>) {
+    message.extend((source.len() as u64).to_le_bytes());
+    message.extend(source.as_bytes());
+    message.extend(id.as_bytes());
 }
 
 /// The nonce under which an entry's body and content are sealed. The entry key is of an account and a seq; a seq is given
