@@ -18,7 +18,7 @@ pub struct History {
     #[command(flatten)]
     common: Common,
     /// The moment that is asked about (RFC 3339); the last there is if left out.
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
+    #[arg(long, value_name = "T", value_parser = super::within::instant)]
     at: Option<Instant>,
     /// What the ledger knew then, or what is known today of how it was then (`true`).
     #[arg(long, value_name = "VIEW", default_value = "true", value_parser = ["known", "true"])]

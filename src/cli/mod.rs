@@ -37,6 +37,7 @@ mod table;
 mod verify;
 mod verify_bundle;
 mod whatif;
+mod within;
 mod witness;
 
 pub use as_of::AsOf;

@@ -3,9 +3,9 @@
 use super::as_of::AsOf;
 use super::exit::{self, print_line};
 use super::query::duration;
+use super::within::Within;
 use super::{CliError, Common, Exit, csv, table};
 use crate::explain::clean;
-use crate::fact::Instant;
 use crate::ledger::{Ledger, Loaded};
 use crate::query::{self, Asked, Dimension, Period, Periods as Gathering, row};
 use crate::replay;
@@ -36,12 +36,8 @@ pub struct Periods {
     /// Rules that need a person as well, not only those that deny.
     #[arg(long)]
     unproven: bool,
-    /// Only decisions made at or after this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    since: Option<Instant>,
-    /// Only decisions made before this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    until: Option<Instant>,
+    #[command(flatten)]
+    within: Within,
     #[command(flatten)]
     as_of: AsOf,
 }
@@ -52,7 +48,7 @@ fn dimension(text: &str) -> Result<Dimension, String> {
 }
 
 pub fn run(args: Periods) -> Result<Exit, CliError> {
-    super::replay::check_span(args.since, args.until)?;
+    args.within.check()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let Loaded { world, bad, .. } = args.as_of.load(&ledger)?;
     if let Some(bad) = bad {
@@ -71,10 +67,7 @@ pub fn run(args: Periods) -> Result<Exit, CliError> {
         gap_s: i64::from(args.gap) * 86_400,
         unproven: args.unproven,
     };
-    let within = |&decision: &NodeIx| {
-        let at = world.node(decision).at.at;
-        args.since.is_none_or(|since| at >= since) && args.until.is_none_or(|until| at < until)
-    };
+    let within = |&decision: &NodeIx| args.within.holds(world.node(decision).at.at);
     let decisions: Vec<NodeIx> = world.decisions().filter(within).collect();
     let mut gathering = Gathering::new(&world, asked);
     replay::replay(&world, &decisions, |_, judgement| row(&world, &judgement), |row| gathering.take(&row));

@@ -2,9 +2,9 @@
 
 use super::as_of::AsOf;
 use super::exit::{self, print_line};
+use super::within::Within;
 use super::{CliError, Common, Exit, in_parts, rederive};
 use crate::attested::Attestations;
-use crate::fact::{Instant, Time};
 use crate::judge::{Conformance, Integrity, Judgement};
 use crate::ledger::{BYTES_PER_ENTRY, Ledger, Loaded, Problem};
 use crate::replay::{self, Summary};
@@ -20,12 +20,8 @@ pub struct Replay {
     /// Every decision.
     #[arg(long, conflicts_with = "decisions", required_unless_present = "decisions")]
     all: bool,
-    /// Only decisions made at or after this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = instant)]
-    since: Option<Instant>,
-    /// Only decisions made before this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = instant)]
-    until: Option<Instant>,
+    #[command(flatten)]
+    within: Within,
     /// Judge as if this version had always been in force: a policy of the ledger, or `PACK@built-in`.
     #[arg(long, value_name = "P@V")]
     pub(super) pack: Option<String>,
@@ -44,20 +40,6 @@ pub struct Replay {
     pub(super) decisions: Vec<String>,
 }
 
-pub(super) fn instant(text: &str) -> Result<Instant, String> {
-    Time::parse(text).map(|time| time.at).map_err(|error| error.to_string())
-}
-
-/// A span that ends before it begins is a mistake, not an empty answer.
-pub(super) fn check_span(since: Option<Instant>, until: Option<Instant>) -> Result<(), CliError> {
-    match since.zip(until).filter(|(since, until)| since > until) {
-        Some((since, until)) => {
-            Err(CliError::Usage(format!("--until `{until}` is before --since `{since}`: expected a later time")))
-        }
-        None => Ok(()),
-    }
-}
-
 /// What a replay came to.
 pub(super) struct Outcome {
     pub summary: Summary,
@@ -67,7 +49,7 @@ pub(super) struct Outcome {
 }
 
 pub fn run(args: Replay) -> Result<Exit, CliError> {
-    check_span(args.since, args.until)?;
+    args.within.check()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let fits = ledger.expected()?.saturating_mul(BYTES_PER_ENTRY) <= args.memory << 20;
@@ -118,17 +100,11 @@ fn whole(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outcome
 impl Replay {
     /// True if the decision was made in the time asked for.
     pub(super) fn is_asked(&self, world: &World, decision: NodeIx) -> bool {
-        let at = world.node(decision).at.at;
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+        self.within.holds(world.node(decision).at.at)
     }
 }
 
-/// One verdict.
-pub(super) fn verdict_line(world: &World, judgement: &Judgement, attested: &Attestations, json: bool) -> String {
-    if json { replay::attested_line(world, judgement, attested) } else { brief(world, judgement, attested) }
-}
-
-/// The same in place of what stood in `line`.
+/// One verdict, in place of what stood in `line`.
 pub(super) fn write_verdict(
     world: &World,
     judgement: &Judgement,
@@ -163,13 +139,15 @@ fn judge_all(
     let mut summary = Summary::default();
     let mut printed = Ok(());
     let map = |world: &World, judgement| {
-        let line = verdict_line(world, &judgement, attested, json);
+        let mut line = Vec::new();
+        write_verdict(world, &judgement, attested, json, &mut line);
+        line.push(b'\n');
         (judgement, line)
     };
     replay::replay(world, decisions, map, |(judgement, line)| {
         summary.count(&judgement);
         if printed.is_ok() {
-            printed = print_line(out, line);
+            printed = out.write_all(&line).map_err(exit::stdout);
         }
     });
     printed.map(|()| summary)

@@ -3,8 +3,8 @@
 use super::as_of::AsOf;
 use super::bundle::write;
 use super::exit::print_line;
-use super::replay::{check_span, instant};
 use super::verify_bundle::parse_key;
+use super::within::Within;
 use super::{CliError, Common, Exit, sample};
 use crate::checkpoint::{Cosigned, Note, SignatureLine, VerifierKey};
 use crate::fact::{Instant, Time};
@@ -19,12 +19,8 @@ use std::path::PathBuf;
 pub struct ReportArgs {
     #[command(flatten)]
     common: Common,
-    /// Only what happened at or after this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = instant)]
-    since: Option<Instant>,
-    /// Only what happened before this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = instant)]
-    until: Option<Instant>,
+    #[command(flatten)]
+    within: Within,
     /// Write a page that stands alone.
     #[arg(long, short, value_name = "FILE", required_unless_present = "json")]
     output: Option<PathBuf>,
@@ -42,7 +38,7 @@ pub struct ReportArgs {
 }
 
 pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
-    check_span(args.since, args.until)?;
+    args.within.check()?;
     let witnesses = args.witness.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let Loaded { world, attested, size, root, bad } = args.as_of.load(&ledger)?;
@@ -50,7 +46,8 @@ pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
         let what = format!("entry {}: {}; no report is made", bad.seq, bad.what);
         return Err(CliError::Damaged(LedgerError::RolledBack(what)));
     }
-    let span = Span { since: args.since, until: args.until };
+    let Within { since, until } = args.within;
+    let span = Span { since, until };
     let tree = Tree {
         entries: size.0,
         root: root.to_string(),
@@ -78,10 +75,10 @@ pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
             seed,
             requested,
             by: Vec::new(),
-            since: text(args.since),
-            until: text(args.until),
+            since: text(since),
+            until: text(until),
         };
-        report.sample = Some(sample::sample(&ledger, &world, recipe, [args.since, args.until])?.0);
+        report.sample = Some(sample::sample(&ledger, &world, recipe, args.within)?.0);
     }
     if let Some(path) = &args.output {
         write(path, report::to_html(&report).as_bytes())?;

@@ -3,6 +3,7 @@
 use super::as_of::AsOf;
 use super::exit::print_line;
 use super::policy::{param, role};
+use super::within::Within;
 use super::{CliError, Common, Exit, table};
 use crate::fact::{Conformance, Instant, PolicyAdopted, Role, Time, Verdict};
 use crate::ledger::{Ledger, Loaded};
@@ -30,12 +31,8 @@ pub struct WhatIf {
     /// The text's role: `platform` stands in place of every platform policy, `overlay` beside them.
     #[arg(long, value_name = "ROLE", value_parser = role, conflicts_with = "pack")]
     role: Option<Role>,
-    /// Only decisions made at or after this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    since: Option<Instant>,
-    /// Only decisions made before this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    until: Option<Instant>,
+    #[command(flatten)]
+    within: Within,
     /// So many examples of each change of verdict.
     #[arg(long, value_name = "N", default_value_t = 3)]
     examples: usize,
@@ -47,7 +44,7 @@ pub struct WhatIf {
 const NOTE: &str = "hypothetical: nothing of this is a verdict on record";
 
 pub fn run(args: WhatIf) -> Result<Exit, CliError> {
-    super::replay::check_span(args.since, args.until)?;
+    args.within.check()?;
     let other = other(&args)?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let start = std::time::Instant::now();
@@ -57,10 +54,7 @@ pub fn run(args: WhatIf) -> Result<Exit, CliError> {
         return Ok(Exit::Broken);
     }
     let read_in = start.elapsed();
-    let within = |&decision: &NodeIx| {
-        let at = world.node(decision).at.at;
-        args.since.is_none_or(|since| at >= since) && args.until.is_none_or(|until| at < until)
-    };
+    let within = |&decision: &NodeIx| args.within.holds(world.node(decision).at.at);
     let decisions: Vec<NodeIx> = world.decisions().filter(within).collect();
     let start = std::time::Instant::now();
     let before = query::verdicts(&world, &decisions);

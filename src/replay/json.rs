@@ -72,13 +72,7 @@ pub fn to_json(world: &World, judgement: &Judgement) -> serde_json::Value {
     with_line(world, judgement, Vec::new(), |line| serde_json::to_value(line).expect("strings and numbers"))
 }
 
-/// One line of `replay --json`: the verdict, and where evidence was erased the verdicts on record.
-pub fn attested_line(world: &World, judgement: &Judgement, attested: &Attestations) -> String {
-    let on_record = on_record(world, judgement, attested);
-    with_line(world, judgement, on_record, |line| serde_json::to_string(line).expect("strings and numbers"))
-}
-
-/// The same, behind what stands in `out`: many lines in the same memory.
+/// One line of `replay --json` behind what stands in `out`: the verdict, and where evidence was erased the verdicts on record.
 pub fn write_attested_line(world: &World, judgement: &Judgement, attested: &Attestations, out: &mut Vec<u8>) {
     let on_record = on_record(world, judgement, attested);
     with_line(world, judgement, on_record, |line| serde_json::to_writer(out, line).expect("strings and numbers"))

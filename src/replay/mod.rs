@@ -6,8 +6,7 @@ mod summary;
 
 pub use attested::attestation;
 pub use json::{
-    OWN_FINDINGS, attested_json, attested_line, finding_id, reference, rule_id, tampered, to_json, to_line,
-    write_attested_line,
+    OWN_FINDINGS, attested_json, finding_id, reference, rule_id, tampered, to_json, to_line, write_attested_line,
 };
 pub use summary::Summary;
 

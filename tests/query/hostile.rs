@@ -41,14 +41,29 @@ fn wrong_arguments_are_refused_in_one_line_and_data_steers_no_terminal() {
         (&["bundle", "d0", "-o", "x", "--as-of", "3"], "checkpoint"),
         (&["query", "--region", "UK"], "`GB`"),
         (&["query", "--account", "facebook"], "<app>/<id>"),
-        (&["query", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"], "is before --since"),
-        (&["periods", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"], "is before --since"),
-        (&["report", "--json", "--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"], "is before"),
     ];
     for (arguments, expected) in cases {
         let output = inforce(arguments, &scratch.path());
         assert_eq!(code(&output), 2, "{arguments:?}: {}", errors(&output));
         assert!(errors(&output).contains(expected), "{arguments:?}: {}", errors(&output));
+    }
+    let root = format!("{}=", "A".repeat(43));
+    let spans: [&[&str]; 6] = [
+        &["query"],
+        &["periods"],
+        &["report", "--json"],
+        &["replay", "--all"],
+        &["whatif", "--pack", "overlay-minors"],
+        &["sample", "--size", "3", "--seed", "told by lot", "--root", &root],
+    ];
+    for command in spans {
+        let ends_first = ["--since", "2030-01-01T00:00:00Z", "--until", "2020-01-01T00:00:00Z"];
+        let output = inforce(&[command, &ends_first].concat(), &scratch.path());
+        assert!(
+            code(&output) == 2 && errors(&output).contains("is before --since"),
+            "{command:?}: {}",
+            errors(&output)
+        );
     }
     for arguments in [&["query", "--limit", "99999999999999999999"][..], &["query", "--after", "18446744073709551616"]]
     {

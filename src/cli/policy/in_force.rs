@@ -17,10 +17,10 @@ pub struct InForce {
     #[command(flatten)]
     as_of: AsOf,
     /// The time that is asked about (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = crate::cli::replay::instant)]
+    #[arg(long, value_name = "T", value_parser = crate::cli::within::instant)]
     at: Instant,
     /// As the ledger knew it at this time: versions recorded later are left out.
-    #[arg(long, value_name = "T", value_parser = crate::cli::replay::instant)]
+    #[arg(long, value_name = "T", value_parser = crate::cli::within::instant)]
     known_at: Option<Instant>,
 }
 

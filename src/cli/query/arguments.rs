@@ -107,6 +107,6 @@ impl Query {
     }
 
     fn span(&self) -> Span {
-        Span { since: self.since, until: self.until, by_recording: self.clock == "recorded" }
+        Span { since: self.within.since, until: self.within.until, by_recording: self.clock == "recorded" }
     }
 }

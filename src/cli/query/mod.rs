@@ -4,8 +4,9 @@ mod arguments;
 mod print;
 
 use super::as_of::AsOf;
+use super::within::Within;
 use super::{CliError, Common, Exit};
-use crate::fact::{Conformance, Instant, Verdict};
+use crate::fact::{Conformance, Verdict};
 use crate::ledger::Ledger;
 use crate::query::Side;
 use crate::search::{self, How, Page, SearchError, Turned};
@@ -64,12 +65,8 @@ pub struct Query {
     /// Decisions judged by this policy, or by one version of it; of facts, what adopts, names or cites it.
     #[arg(long = "policy", value_name = "POLICY[@VERSION]", value_parser = arguments::policy)]
     policies: Vec<(String, Option<String>)>,
-    /// At or after this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    since: Option<Instant>,
-    /// Before this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    until: Option<Instant>,
+    #[command(flatten)]
+    within: Within,
     /// The clock that `--since` and `--until` are read on: when things happened, or when they were recorded.
     #[arg(long, value_name = "CLOCK", default_value = "occurred", value_parser = ["occurred", "recorded"])]
     clock: String,
@@ -99,7 +96,7 @@ pub struct Query {
 }
 
 pub fn run(args: Query) -> Result<Exit, CliError> {
-    super::replay::check_span(args.since, args.until)?;
+    args.within.check()?;
     let page = Page { newest: !args.oldest, limit: args.limit, after: args.after };
     let form = match (args.common.json, args.csv) {
         (true, _) => Form::Json,

@@ -6,6 +6,7 @@ mod words;
 use super::as_of::AsOf;
 use super::bundle::{read, write};
 use super::exit::print_line;
+use super::within::Within;
 use super::{CliError, Exit};
 use crate::checkpoint::{Checkpoint, Note};
 use crate::evidence::{self, EvidenceError};
@@ -43,12 +44,8 @@ pub struct Sample {
     /// campaign.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = By::parse)]
     by: Vec<By>,
-    /// Only decisions made at or after this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    since: Option<Instant>,
-    /// Only decisions made before this time (RFC 3339).
-    #[arg(long, value_name = "T", value_parser = super::replay::instant)]
-    until: Option<Instant>,
+    #[command(flatten)]
+    within: Within,
     /// A checkpoint of the ledger's that signs the root; also what bundles are proved against.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -87,6 +84,7 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
         return Err(CliError::Usage("expected `--size`, `--seed` and `--root`".to_owned()));
     };
     query::check_seed(seed).map_err(CliError::Usage)?;
+    args.within.check()?;
     args.output.as_deref().map_or(Ok(()), expect_empty)?;
     let ledger = open(args)?;
     let Found { loaded, note } = find(args, &ledger, root)?;
@@ -103,10 +101,10 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
         seed: seed.clone(),
         requested: size,
         by: args.by.clone(),
-        since: text(args.since),
-        until: text(args.until),
+        since: text(args.within.since),
+        until: text(args.within.until),
     };
-    let (mut file, population) = sample(&ledger, &loaded.world, recipe, [args.since, args.until])?;
+    let (mut file, population) = sample(&ledger, &loaded.world, recipe, args.within)?;
     if let Some(note) = note {
         commit(&mut file, note)?;
     }
@@ -203,10 +201,9 @@ struct Judged {
     conformance: HashMap<u64, Conformance>,
 }
 
-/// Judges every decision of the window.
-fn judge(ledger: &Ledger, world: &World, by: &[By], [since, until]: [Option<Instant>; 2]) -> Result<Judged, CliError> {
-    let within = |at: Instant| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
-    let decisions: Vec<_> = world.decisions().filter(|&each| within(world.node(each).at.at)).collect();
+/// Judges every decision of the time that is asked about.
+fn judge(ledger: &Ledger, world: &World, by: &[By], within: Within) -> Result<Judged, CliError> {
+    let decisions: Vec<_> = world.decisions().filter(|&each| within.holds(world.node(each).at.at)).collect();
     let mut leaves = ledger.leaves(decisions.iter().map(|&each| world.node(each).seq))?.into_iter();
     let mut judged = Judged { population: Population::default(), conformance: HashMap::new() };
     let stratum = |world: &World, judgement| {
@@ -240,9 +237,9 @@ pub(super) fn sample(
     ledger: &Ledger,
     world: &World,
     recipe: Recipe,
-    window: [Option<Instant>; 2],
+    within: Within,
 ) -> Result<(SampleFile, Population), CliError> {
-    let judged = judge(ledger, world, &recipe.by, window)?;
+    let judged = judge(ledger, world, &recipe.by, within)?;
     let mut file = judged.draw(world, recipe).map_err(CliError::Usage)?;
     let entries = ledger.standing()?.0.0.max(file.recipe.entries);
     let erasures = erasures(ledger, file.recipe.entries, entries)?.len() as u64;

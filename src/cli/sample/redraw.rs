@@ -8,6 +8,7 @@ use crate::checkpoint::{Checkpoint, Note, VerifierKey};
 use crate::cli::bundle::read;
 use crate::cli::exit::print_line;
 use crate::cli::verify_bundle::parse_key;
+use crate::cli::within::Within;
 use crate::cli::{CliError, Exit};
 use crate::codec::EntryHash;
 use crate::explain::clean;
@@ -80,10 +81,10 @@ fn wrong(path: &Path, what: String) -> CliError {
 fn from_ledger(ledger: &Ledger, path: &Path, file: &SampleFile) -> Result<Found, CliError> {
     let recipe = &file.recipe;
     let committed = root(&recipe.root).map_err(|error| wrong(path, format!("root: {error}")))?;
-    let window = window(path, file)?;
+    let within = within(path, file)?;
     let loaded = at(ledger, TreeSize(recipe.entries), committed)?;
     let world = &loaded.world;
-    let judged = judge(ledger, world, &recipe.by, window)?;
+    let judged = judge(ledger, world, &recipe.by, within)?;
     let mut found = Found::default();
     let mut all = said(file, path)?;
     if recipe.origin != ledger.origin() {
@@ -245,12 +246,12 @@ fn from_list(args: &Sample, path: &Path, file: &SampleFile, listed: &Path) -> Re
     Ok(found)
 }
 
-fn window(path: &Path, file: &SampleFile) -> Result<[Option<Instant>; 2], CliError> {
+fn within(path: &Path, file: &SampleFile) -> Result<Within, CliError> {
     let time = |text: &Option<String>| -> Result<Option<Instant>, CliError> {
         let read = |text: &String| Time::parse(text).map_err(|error| wrong(path, error.to_string()));
         Ok(text.as_ref().map(read).transpose()?.map(|time| time.at))
     };
-    Ok([time(&file.recipe.since)?, time(&file.recipe.until)?])
+    Ok(Within { since: time(&file.recipe.since)?, until: time(&file.recipe.until)? })
 }
 
 /// What a file says that must hold whatever was recorded.
@@ -263,7 +264,7 @@ fn said(file: &SampleFile, path: &Path) -> Result<Vec<Difference>, CliError> {
     };
     let recipe = &file.recipe;
     let spelt = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
-    let [since, until] = window(path, file)?;
+    let Within { since, until } = within(path, file)?;
     expect([spelt(since), spelt(until)] == [recipe.since.clone(), recipe.until.clone()], "times are not spelt in UTC");
     expect(file.standing.entries >= recipe.entries, "it was drawn from fewer entries than the root is over");
     expect(file.committed == file.checkpoint.is_some(), "`committed` is not what the checkpoint says");

@@ -1,0 +1,37 @@
+//! `--since` and `--until`: the time that is asked about.
+
+use super::CliError;
+use crate::fact::{Instant, Time};
+
+/// The arguments.
+#[derive(clap::Args, Clone, Copy)]
+pub struct Within {
+    /// Only from this time on (RFC 3339).
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub since: Option<Instant>,
+    /// Only before this time (RFC 3339).
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub until: Option<Instant>,
+}
+
+impl Within {
+    /// A span that ends before it begins is a mistake, not an empty answer.
+    pub fn check(self) -> Result<(), CliError> {
+        match self.since.zip(self.until).filter(|(since, until)| since > until) {
+            Some((since, until)) => {
+                Err(CliError::Usage(format!("--until `{until}` is before --since `{since}`: expected a later time")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// True if `at` belongs to it.
+    pub fn holds(self, at: Instant) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// A time as people write it.
+pub fn instant(text: &str) -> Result<Instant, String> {
+    Time::parse(text).map(|time| time.at).map_err(|error| error.to_string())
+}
