@@ -104,7 +104,7 @@ impl Replay {
     }
 }
 
-/// One verdict, in place of what stood in `line`.
+/// One verdict, in place of what stood in `line`, without the end of the line.
 pub(super) fn write_verdict(
     world: &World,
     judgement: &Judgement,
@@ -139,7 +139,7 @@ fn judge_all(
     let mut summary = Summary::default();
     let mut printed = Ok(());
     let map = |world: &World, judgement| {
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(512);
         write_verdict(world, &judgement, attested, json, &mut line);
         line.push(b'\n');
         (judgement, line)

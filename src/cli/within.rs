@@ -1,4 +1,4 @@
-//! `--since` and `--until`: the time that is asked about.
+//! `--since` and `--until`: the time that is asked about; and times in arguments, however they are called.
 
 use super::CliError;
 use crate::fact::{Instant, Time};
@@ -6,10 +6,10 @@ use crate::fact::{Instant, Time};
 /// The arguments.
 #[derive(clap::Args, Clone, Copy)]
 pub struct Within {
-    /// Only from this time on (RFC 3339).
+    /// Only what happened at or after this time (RFC 3339); a decision happens when it is made.
     #[arg(long, value_name = "T", value_parser = instant)]
     pub since: Option<Instant>,
-    /// Only before this time (RFC 3339).
+    /// Only what happened before this time (RFC 3339).
     #[arg(long, value_name = "T", value_parser = instant)]
     pub until: Option<Instant>,
 }
