@@ -27,7 +27,7 @@ impl Within {
 
     /// True if `at` belongs to it.
     pub fn holds(self, at: Instant) -> bool {
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+        at.is_within(self.since, self.until)
     }
 }
 

@@ -43,6 +43,11 @@ impl Instant {
         (self.0 - earlier.0).div_euclid(1_000_000_000)
     }
 
+    /// True if it is at or after `since` and before `until`, as far as these are given.
+    pub fn is_within(self, since: Option<Instant>, until: Option<Instant>) -> bool {
+        since.is_none_or(|since| self >= since) && until.is_none_or(|until| self < until)
+    }
+
     /// The instant `seconds` later.
     pub fn plus_seconds(self, seconds: i64) -> Instant {
         Instant(self.0.saturating_add(seconds.saturating_mul(1_000_000_000)))

@@ -134,10 +134,7 @@ impl Sorting {
         if self.accounts.len() <= stream.place() {
             self.accounts.resize(stream.place() + 1, None);
         }
-        let owner = *self.accounts[stream.place()].get_or_insert_with(|| {
-            self.room.accounts += 1;
-            self.groups.add()
-        });
+        let owner = *self.accounts[stream.place()].get_or_insert_with(|| self.groups.add());
         if let Some(center) = kept.center {
             let other = *self.centers.entry(center).or_insert(owner);
             self.groups.join(other, owner);
@@ -220,8 +217,9 @@ impl Ledger {
 impl Parts {
     fn new(mut sorting: Sorting, passed: Report, part_len: u64) -> Result<Parts, LedgerError> {
         sorting.join_talks()?;
-        let Sorting { spill, piles, groups, owners, policies, room, frontier, size, .. } = sorting;
+        let Sorting { spill, piles, groups, owners, policies, mut room, frontier, size, .. } = sorting;
         let (homes, totals, strayed) = groups.settle();
+        room.accounts = homes.len();
         let (size, root) = size.map_or((passed.size, passed.root), |size| (size, frontier.root()));
         let bad = passed.problems.into_iter().next();
         let brought = piles.iter().map(|_| Pile::default()).collect();

@@ -29,7 +29,7 @@ impl Span {
     /// True for what happened, or was recorded, within.
     pub fn holds(&self, occurred: Instant, recorded: Instant) -> bool {
         let at = if self.by_recording { recorded } else { occurred };
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+        at.is_within(self.since, self.until)
     }
 
     fn meets(&self, occurred: (Instant, Instant), recorded: (Instant, Instant)) -> bool {

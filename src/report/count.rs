@@ -22,7 +22,7 @@ pub struct Span {
 impl Span {
     /// True if something at `at` belongs to it.
     pub fn holds(self, at: Instant) -> bool {
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+        at.is_within(self.since, self.until)
     }
 
     /// As arguments of a command, with a space before each.

@@ -44,15 +44,16 @@ pub fn measure(up_to: u64, accounts: u64) -> Result<Growth, Box<dyn std::error::
     let population = population(all, accounts);
     let growing = Growing { accounts, decisions: population.decisions as f64 / all as f64 };
     let (mut feed, mut entries, mut growth) = (Feed::new(population), 0, Growth::default());
+    let sizes = sizes(up_to);
     let once_more = || -> Result<Step, Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("ledger");
         store::create(&path)?;
         // In memory, as lines are that were just written.
         io::copy(&mut File::open(&first)?, &mut io::sink())?;
-        growing.step(&path, &first, sizes(up_to)[0], sizes(up_to)[0])
+        growing.step(&path, &first, sizes[0], sizes[0])
     };
-    for size in sizes(up_to) {
+    for &size in &sizes {
         let more = size - entries;
         // Written beforehand, and by now on the disk: whoever makes the lines takes of the processors as well.
         let file = if entries == 0 { &first } else { &lines };
