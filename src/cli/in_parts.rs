@@ -5,15 +5,14 @@
 
 use super::replay::{Outcome, Replay, matching, only, tampered_line, write_verdict};
 use super::{CliError, exit};
+use crate::attested::Attestations;
 use crate::judge::{self, Ask, Memos};
-use crate::ledger::{BYTES_PER_ENTRY, Ledger, LedgerError, Parts, scratch};
+use crate::ledger::{Ledger, LedgerError, Parts, scratch};
 use crate::replay::Summary;
 use crate::spill::{self, Merged, Pile, Run, Spill};
 use crate::timeline::{NodeIx, World};
-use rayon::prelude::*;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Threads that gather lines at the most: each reads a piece of every part at a time.
@@ -33,24 +32,10 @@ struct Judged {
 
 pub fn run(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outcome, CliError> {
     let start = Instant::now();
-    let threads = rayon::current_num_threads();
-    let part_len = (args.memory << 20) / BYTES_PER_ENTRY / threads as u64;
-    let parts = args.as_of.load_parts(ledger, part_len)?;
+    let parts = args.as_of.load_parts(ledger, args.memory.part_len())?;
     let read_in = start.elapsed();
     let start = Instant::now();
-    let next = AtomicUsize::new(0);
-    let work = |_| {
-        let mut judged = Vec::new();
-        loop {
-            let part = next.fetch_add(1, Ordering::Relaxed);
-            if part >= parts.count() {
-                return Ok(judged);
-            }
-            judged.push(judge_part(args, &parts, part)?);
-        }
-    };
-    let judged: Vec<Vec<Judged>> = (0..threads).into_par_iter().map(work).collect::<Result<_, CliError>>()?;
-    let judged: Vec<Judged> = judged.into_iter().flatten().collect();
+    let judged = parts.each(|world, attested| judge_part(args, &parts, world, &attested))?;
     for (number, name) in args.decisions.iter().enumerate() {
         let found: usize = judged.iter().map(|part| part.named[number]).sum();
         // The decision may stand behind the damage: that is what there is to say, not that there is no such decision.
@@ -64,12 +49,11 @@ pub fn run(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outco
     let mut summary = Summary::default();
     judged.iter().for_each(|part| summary.add(&part.summary));
     let piles: Vec<&Pile> = judged.iter().map(|part| &part.lines).collect();
-    merge(parts.spill(), &piles, (args.memory << 20) / TOLD, out)?;
+    merge(parts.spill(), &piles, args.memory.bytes() / TOLD, out)?;
     Ok(Outcome { summary, bad: parts.bad, took: [read_in, start.elapsed()] })
 }
 
-fn judge_part(args: &Replay, parts: &Parts, part: usize) -> Result<Judged, CliError> {
-    let (mut world, attested) = parts.build(part)?;
+fn judge_part(args: &Replay, parts: &Parts, mut world: World, attested: &Attestations) -> Result<Judged, CliError> {
     if let Some(pack) = &args.pack {
         world.judge_by(pack).map_err(CliError::Usage)?;
     }
@@ -84,7 +68,7 @@ fn judge_part(args: &Replay, parts: &Parts, part: usize) -> Result<Judged, CliEr
             None => {
                 let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut memos));
                 judged.summary.count(&judgement);
-                write_verdict(&world, &judgement, &attested, args.common.json, &mut line);
+                write_verdict(&world, &judgement, attested, args.common.json, &mut line);
             }
         }
         judged.lines.push(parts.spill(), world.node(decision).seq, &line).map_err(put_aside)?;

@@ -16,6 +16,7 @@ mod history;
 mod import;
 mod in_parts;
 mod init;
+mod memory;
 mod periods;
 mod policy;
 mod progress;

@@ -2,11 +2,12 @@
 
 use super::as_of::AsOf;
 use super::exit::{self, print_line};
+use super::memory::Memory;
 use super::within::Within;
 use super::{CliError, Common, Exit, in_parts, rederive};
 use crate::attested::Attestations;
 use crate::judge::{Conformance, Integrity, Judgement};
-use crate::ledger::{BYTES_PER_ENTRY, Ledger, Loaded, Problem};
+use crate::ledger::{Ledger, Loaded, Problem};
 use crate::replay::{self, Summary};
 use crate::timeline::{NodeIx, World};
 use std::io::{self, BufWriter, Write};
@@ -31,10 +32,8 @@ pub struct Replay {
     rederive: bool,
     #[command(flatten)]
     pub(super) as_of: AsOf,
-    /// How much of the ledger is held at once, in MiB. A larger one is judged in parts: what does not fit is put aside where
-    /// TMPDIR says, sealed under a key that nobody keeps.
-    #[arg(long, value_name = "MIB", default_value_t = 384)]
-    pub(super) memory: u64,
+    #[command(flatten)]
+    pub(super) memory: Memory,
     /// Ids of decisions, or `SOURCE ID` in one argument where an id is not unique.
     #[arg(value_name = "DECISION_ID")]
     pub(super) decisions: Vec<String>,
@@ -52,7 +51,7 @@ pub fn run(args: Replay) -> Result<Exit, CliError> {
     args.within.check()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let fits = ledger.expected()?.saturating_mul(BYTES_PER_ENTRY) <= args.memory << 20;
+    let fits = args.memory.holds(&ledger)?;
     let outcome = if fits { whole(&args, &ledger, &mut out)? } else { in_parts::run(&args, &ledger, &mut out)? };
     out.flush().map_err(exit::stdout)?;
     let Outcome { summary, bad, took: [read_in, judged_in] } = outcome;

@@ -2,13 +2,14 @@
 
 use super::as_of::AsOf;
 use super::exit::print_line;
+use super::memory::Memory;
 use super::policy::{param, role};
 use super::within::Within;
 use super::{CliError, Common, Exit, table};
 use crate::fact::{Conformance, Instant, PolicyAdopted, Role, Time, Verdict};
-use crate::ledger::{Ledger, Loaded};
+use crate::ledger::Ledger;
 use crate::policy::{self, Pack};
-use crate::query::{self, Change, WhatIf as Found};
+use crate::query::{self, Change, Example, WhatIf as Found};
 use crate::timeline::{NodeIx, World};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -38,6 +39,8 @@ pub struct WhatIf {
     examples: usize,
     #[command(flatten)]
     as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 /// Said wherever it is printed.
@@ -48,28 +51,21 @@ pub fn run(args: WhatIf) -> Result<Exit, CliError> {
     let other = other(&args)?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
     let start = std::time::Instant::now();
-    let Loaded { mut world, bad, .. } = args.as_of.load(&ledger)?;
-    if let Some(bad) = bad {
+    let parts = args.as_of.load_parts(&ledger, args.memory.part_len())?;
+    if let Some(bad) = &parts.bad {
         anstream::eprintln!("the ledger was tampered with: entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Ok(Exit::Broken);
     }
     let read_in = start.elapsed();
-    let within = |&decision: &NodeIx| args.within.holds(world.node(decision).at.at);
-    let decisions: Vec<NodeIx> = world.decisions().filter(within).collect();
     let start = std::time::Instant::now();
-    let before = query::verdicts(&world, &decisions);
-    let name = match other {
-        Other::Named(name) => world.judge_by(&name).map(|()| name),
-        Other::Text(name, adopted) => world.judge_by_text(&name, *adopted).map(|()| name),
-    };
-    let name = name.map_err(CliError::Usage)?;
-    let after = query::verdicts(&world, &decisions);
-    let found = query::compare(&decisions, &before, &after, args.examples);
+    let mut found = Found::default();
+    let compared = parts.each(|world, _| compare(&args, &other, world))?;
+    compared.into_iter().for_each(|part| found.add(part, args.examples));
     let judged_in = start.elapsed();
     let mut out = std::io::stdout().lock();
     match args.common.json {
-        true => print_line(&mut out, to_json(&world, &name, &found))?,
-        false => print(&mut out, &world, &name, &found)?,
+        true => print_line(&mut out, to_json(other.name(), &found))?,
+        false => print(&mut out, other.name(), &found)?,
     }
     eprintln!(
         "read and checked in {:.2} s, judged twice in {:.2} s ({:.0} verdicts a second)",
@@ -77,14 +73,35 @@ pub fn run(args: WhatIf) -> Result<Exit, CliError> {
         judged_in.as_secs_f64(),
         2.0 * found.decisions as f64 / judged_in.as_secs_f64()
     );
-    std::mem::forget(world);
     Ok(Exit::Done)
+}
+
+/// Judges the decisions of a part by what was in force, and by the other policy.
+fn compare(args: &WhatIf, other: &Other, mut world: World) -> Result<Found, CliError> {
+    let within = |&decision: &NodeIx| args.within.holds(world.node(decision).at.at);
+    let decisions: Vec<NodeIx> = world.decisions().filter(within).collect();
+    let before = query::verdicts(&world, &decisions);
+    match other {
+        Other::Named(name) => world.judge_by(name),
+        Other::Text(name, adopted) => world.judge_by_text(name, (**adopted).clone()),
+    }
+    .map_err(CliError::Usage)?;
+    let after = query::verdicts(&world, &decisions);
+    Ok(query::compare(&world, &decisions, &before, &after, args.examples))
 }
 
 /// What to judge by.
 enum Other {
     Named(String),
     Text(String, Box<PolicyAdopted>),
+}
+
+impl Other {
+    fn name(&self) -> &str {
+        match self {
+            Other::Named(name) | Other::Text(name, _) => name,
+        }
+    }
 }
 
 fn other(args: &WhatIf) -> Result<Other, CliError> {
@@ -125,7 +142,7 @@ fn other(args: &WhatIf) -> Result<Other, CliError> {
     Ok(Other::Text(name.to_owned(), Box::new(adopted)))
 }
 
-fn to_json(world: &World, name: &str, found: &Found) -> Value {
+fn to_json(name: &str, found: &Found) -> Value {
     let conformance: Vec<Value> = found
         .conformance
         .iter()
@@ -133,11 +150,11 @@ fn to_json(world: &World, name: &str, found: &Found) -> Value {
         .collect();
     json!({
         "hypothetical": true, "policy": name, "decisions": found.decisions, "conformance": conformance,
-        "known": change_json(world, &found.known), "true": change_json(world, &found.today),
+        "known": change_json(&found.known), "true": change_json(&found.today),
     })
 }
 
-fn change_json(world: &World, change: &Change) -> Value {
+fn change_json(change: &Change) -> Value {
     let matrix: Vec<Value> = change
         .matrix
         .iter()
@@ -145,9 +162,9 @@ fn change_json(world: &World, change: &Change) -> Value {
             let examples: Vec<Value> = cell
                 .examples
                 .iter()
-                .map(|&node| {
-                    let name = world.name_of(node);
-                    json!({ "seq": world.node(node).seq, "source": name.map(|it| it.0), "id": name.map(|it| it.1) })
+                .map(|Example { seq, name }| {
+                    let name = name.as_ref();
+                    json!({ "seq": seq, "source": name.map(|it| &it.source), "id": name.map(|it| &it.id) })
                 })
                 .collect();
             json!({ "before": before.name(), "after": after.name(), "count": cell.count, "examples": examples })
@@ -163,7 +180,7 @@ fn change_json(world: &World, change: &Change) -> Value {
     json!({ "matrix": matrix, "rules": rules })
 }
 
-fn print(out: &mut impl Write, world: &World, name: &str, found: &Found) -> Result<(), CliError> {
+fn print(out: &mut impl Write, name: &str, found: &Found) -> Result<(), CliError> {
     print_line(
         out,
         format!("what if `{}` had always been in force: {} decisions", crate::explain::clean(name), found.decisions),
@@ -180,7 +197,7 @@ fn print(out: &mut impl Write, world: &World, name: &str, found: &Found) -> Resu
         let rows: Vec<Vec<String>> = Verdict::ALL.iter().map(row).collect();
         table::print(out, &head, &rows, table::width())?;
         for ((before, after), cell) in change.matrix.iter().filter(|((before, after), _)| before != after) {
-            let names: Vec<String> = cell.examples.iter().map(|&node| example(world, node)).collect();
+            let names: Vec<String> = cell.examples.iter().map(example).collect();
             print_line(out, format!("{} to {}: {} {}", before.name(), after.name(), cell.count, names.join(", ")))?;
         }
         let rows: Vec<Vec<String>> = change
@@ -210,7 +227,6 @@ fn conformance_row((before, after): (Conformance, Conformance), count: u64) -> V
     vec![before.name().to_owned(), after.name().to_owned(), count.to_string()]
 }
 
-fn example(world: &World, node: NodeIx) -> String {
-    let seq = world.node(node).seq;
-    world.name_of(node).map_or_else(|| format!("#{seq}"), |(_, id)| format!("{} (#{seq})", crate::explain::clean(id)))
+fn example(Example { seq, name }: &Example) -> String {
+    name.as_ref().map_or_else(|| format!("#{seq}"), |name| format!("{} (#{seq})", crate::explain::clean(&name.id)))
 }

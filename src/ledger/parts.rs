@@ -260,20 +260,24 @@ impl Parts {
         &self.spill
     }
 
-    /// How many parts.
-    pub fn count(&self) -> usize {
-        self.parts.len()
+    /// What is made of each part, a part a thread: of everything that its decisions are judged by, and the verdicts on record
+    /// about them.
+    pub fn each<T: Send, E: From<LedgerError> + Send>(
+        &self,
+        make: impl Fn(World, Attestations) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        let built = self.parts.par_iter().with_max_len(1).map(|part| self.build(part));
+        built.map(|built| built.map_err(E::from).and_then(|(world, attested)| make(world, attested))).collect()
     }
 
-    /// Builds a part: everything that its decisions are judged by, and the verdicts on record about them.
-    pub fn build(&self, part: usize) -> Result<(World, Attestations), LedgerError> {
-        let ((piles, len), spill) = (self.parts[part].clone(), &self.spill);
+    fn build(&self, (piles, len): &(Range<usize>, u64)) -> Result<(World, Attestations), LedgerError> {
+        let spill = &self.spill;
         let mut runs: Vec<Run> = piles.clone().map(|pile| Run::of(&self.piles[pile], spill)).collect();
         for pile in piles.clone() {
             runs.push(Run::held(self.brought[pile].sorted(spill).map_err(scratch)?));
         }
         let mut merged = Merged::new(runs).map_err(scratch)?;
-        let room = self.room.share(len as usize);
+        let room = self.room.share(*len as usize);
         let (mut world, mut attested) = (World::with_room(&room), Attestations::default());
         let mut policies = self.policies.iter().peekable();
         while let Some((run, seq, record)) = merged.take().map_err(scratch)? {

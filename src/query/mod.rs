@@ -37,4 +37,4 @@ pub use sample_file::{
 };
 pub use spread::{Tested, most_failing_of, rules_out};
 pub use used::{UseRow, uses};
-pub use whatif::{Cell, Change, RuleChange, Verdicts, WhatIf, compare, verdicts};
+pub use whatif::{Cell, Change, Example, RuleChange, Verdicts, WhatIf, compare, verdicts};

@@ -2,8 +2,8 @@
 //!
 //! Nothing of it is a verdict on record: a decision is held to the policy that was in force, not to one that could have been.
 
-use crate::fact::{Conformance, Verdict};
-use crate::judge::{Judged, Judgement};
+use crate::fact::{Conformance, FactId, Verdict};
+use crate::judge::{self, Ask, Judged, Memos};
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use foldhash::HashMap;
@@ -53,7 +53,16 @@ pub struct Change {
 #[allow(missing_docs)]
 pub struct Cell {
     pub count: u64,
-    pub examples: Vec<NodeIx>,
+    /// Ascending in seq.
+    pub examples: Vec<Example>,
+}
+
+/// A decision that can be looked up; its name is gone with its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Example {
+    pub seq: u64,
+    pub name: Option<FactId>,
 }
 
 /// For how many decisions a rule fired.
@@ -70,15 +79,15 @@ pub struct RuleChange {
 
 /// Judges decisions by what the world holds as policies.
 pub fn verdicts(world: &World, decisions: &[NodeIx]) -> Verdicts {
-    let (mut numbers, mut of) = (HashMap::<Key, u32>::default(), Vec::with_capacity(decisions.len()));
-    let map = |_: &_, judgement: Judgement| -> Key {
+    let (mut numbers, mut memos) = (HashMap::<Key, u32>::default(), Memos::default());
+    let number_of = |&decision: &NodeIx| {
+        let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut memos));
         let (known, today) = (&judgement.known, &judgement.today);
-        (judgement.conformance, known.verdict, rules(world, known), today.verdict, rules(world, today))
-    };
-    replay::replay(world, decisions, map, |key| {
+        let key = (judgement.conformance, known.verdict, rules(world, known), today.verdict, rules(world, today));
         let next = numbers.len() as u32;
-        of.push(*numbers.entry(key).or_insert(next));
-    });
+        *numbers.entry(key).or_insert(next)
+    };
+    let of = decisions.iter().map(number_of).collect();
     let mut keys: Vec<(Key, u32)> = numbers.into_iter().collect();
     keys.sort_unstable_by_key(|(_, number)| *number);
     let owned = |rules: Vec<&str>| rules.into_iter().map(str::to_owned).collect();
@@ -96,15 +105,15 @@ fn rules<'a>(world: &'a World, judged: &Judged) -> Vec<&'a str> {
     ids
 }
 
-/// Counts the verdicts of the same decisions against each other, with so many examples of each change.
-pub fn compare(decisions: &[NodeIx], before: &Verdicts, after: &Verdicts, examples: usize) -> WhatIf {
+/// Counts the verdicts of the same decisions, ascending in seq, against each other, with so many examples of each change.
+pub fn compare(world: &World, decisions: &[NodeIx], before: &Verdicts, after: &Verdicts, examples: usize) -> WhatIf {
     assert_eq!((decisions.len(), before.of.len()), (before.of.len(), after.of.len()), "the same decisions");
     let mut pairs: BTreeMap<(u32, u32), Cell> = BTreeMap::new();
     for (&decision, pair) in decisions.iter().zip(before.of.iter().copied().zip(after.of.iter().copied())) {
         let cell = pairs.entry(pair).or_default();
         cell.count += 1;
         if cell.examples.len() < examples {
-            cell.examples.push(decision);
+            cell.examples.push(Example { seq: world.node(decision).seq, name: world.name(decision) });
         }
     }
     let mut found = WhatIf { decisions: decisions.len() as u64, ..WhatIf::default() };
@@ -112,30 +121,66 @@ pub fn compare(decisions: &[NodeIx], before: &Verdicts, after: &Verdicts, exampl
         let (old, new) = (&before.shapes[old as usize], &after.shapes[new as usize]);
         *found.conformance.entry((old.conformance, new.conformance)).or_default() += cell.count;
         for (view, change) in [&mut found.known, &mut found.today].into_iter().enumerate() {
-            change.count(&old.views[view], &new.views[view], &cell);
+            change.count(&old.views[view], &new.views[view], &cell, examples);
         }
-    }
-    for cell in found.known.matrix.values_mut().chain(found.today.matrix.values_mut()) {
-        cell.examples.sort_unstable();
-        cell.examples.truncate(examples);
     }
     found
 }
 
+impl WhatIf {
+    /// Counts what was found of other decisions as well, with so many examples of each change in all.
+    pub fn add(&mut self, other: WhatIf, examples: usize) {
+        self.decisions += other.decisions;
+        other.conformance.into_iter().for_each(|(pair, count)| *self.conformance.entry(pair).or_default() += count);
+        self.known.add(other.known, examples);
+        self.today.add(other.today, examples);
+    }
+}
+
 impl Change {
-    fn count(&mut self, old: &(Verdict, BTreeSet<String>), new: &(Verdict, BTreeSet<String>), cell: &Cell) {
-        let held = self.matrix.entry((old.0, new.0)).or_default();
-        held.count += cell.count;
-        if old.0 != new.0 {
-            held.examples.extend(&cell.examples);
-        }
+    fn count(
+        &mut self,
+        old: &(Verdict, BTreeSet<String>),
+        new: &(Verdict, BTreeSet<String>),
+        cell: &Cell,
+        examples: usize,
+    ) {
+        let shown = if old.0 == new.0 { &[][..] } else { &cell.examples };
+        self.matrix.entry((old.0, new.0)).or_default().add(cell.count, shown, examples);
         for rule in old.1.union(&new.1) {
             let (was, is) = (old.1.contains(rule), new.1.contains(rule));
-            let change = self.rules.entry(rule.clone()).or_default();
-            change.before += cell.count * u64::from(was);
-            change.after += cell.count * u64::from(is);
-            change.anew += cell.count * u64::from(is && !was);
-            change.gone += cell.count * u64::from(was && !is);
+            let counted = |holds: bool| cell.count * u64::from(holds);
+            self.rules.entry(rule.clone()).or_default().add(RuleChange {
+                before: counted(was),
+                after: counted(is),
+                anew: counted(is && !was),
+                gone: counted(was && !is),
+            });
         }
+    }
+
+    fn add(&mut self, other: Change, examples: usize) {
+        for (pair, cell) in other.matrix {
+            self.matrix.entry(pair).or_default().add(cell.count, &cell.examples, examples);
+        }
+        other.rules.into_iter().for_each(|(id, change)| self.rules.entry(id).or_default().add(change));
+    }
+}
+
+impl Cell {
+    fn add(&mut self, count: u64, shown: &[Example], examples: usize) {
+        self.count += count;
+        self.examples.extend_from_slice(shown);
+        self.examples.sort_unstable_by_key(|example| example.seq);
+        self.examples.truncate(examples);
+    }
+}
+
+impl RuleChange {
+    fn add(&mut self, other: RuleChange) {
+        self.before += other.before;
+        self.after += other.after;
+        self.anew += other.anew;
+        self.gone += other.gone;
     }
 }

@@ -8,6 +8,7 @@ pub mod random;
 use inforce::fact::{Body, Fact, Scope};
 use inforce::judge::{self, Ask, Memos};
 use inforce::ledger::{Clock, Ledger, LedgerError, Receipt};
+use inforce::timeline::World;
 use inforce::{replay, wire};
 use serde_json::Value;
 
@@ -135,16 +136,12 @@ pub fn replayed(ledger: &Ledger) -> Vec<Value> {
 pub fn replayed_in_parts(ledger: &Ledger) -> Vec<Value> {
     let parts = ledger.load_parts(1, None).expect("loads");
     assert_eq!(parts.bad, None);
-    let mut judged = Vec::new();
-    for part in 0..parts.count() {
-        let (world, _) = parts.build(part).expect("built");
+    let judge_part = |world: World, _| {
         let mut memos = Memos::default();
-        judged.extend(
-            world
-                .decisions()
-                .map(|decision| replay::to_json(&world, &judge::judge(&world, decision, &mut Ask::Memo(&mut memos)))),
-        );
-    }
+        let judge = |decision| replay::to_json(&world, &judge::judge(&world, decision, &mut Ask::Memo(&mut memos)));
+        Ok::<Vec<Value>, LedgerError>(world.decisions().map(judge).collect())
+    };
+    let mut judged = parts.each(judge_part).expect("built").concat();
     judged.sort_by_key(|judgement| judgement["decision"]["seq"].as_u64());
     judged
 }

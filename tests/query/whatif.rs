@@ -19,6 +19,10 @@ fn what_if_counts_what_two_replays_say() {
         let after = json_lines(&inforce(&["replay", "--all", "--json", "--pack", name], &scratch.path()));
         let found = inforce(&[&["whatif", "--json"], arguments].concat(), &scratch.path());
         assert_eq!(code(&found), 0, "{}", errors(&found));
+        for memory in ["0", "384", "99999999999999999"] {
+            let again = [&["whatif", "--json", "--memory", memory], arguments].concat();
+            assert_eq!(inforce(&again, &scratch.path()).stdout, found.stdout, "the same, in however many parts");
+        }
         let found = object(&found);
         assert_eq!((&found["hypothetical"], &found["decisions"]), (&json!(true), &json!(before.len())));
         for view in ["known", "true"] {
