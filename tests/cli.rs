@@ -119,6 +119,9 @@ fn every_case_comes_out_exactly_through_the_command_line() {
         let expected_code = [0, 0, 4, 3][worst];
         assert_eq!(code(&output), expected_code, "{}", case["case"]);
         assert_same_in_parts(&cli, &["replay", "--all", "--json"]);
+        if let Some(last) = expected.iter().filter_map(|each| each["decision"].as_str()).next_back() {
+            assert_same_in_parts(&cli, &["explain", last, "--json"]);
+        }
     }
 }
 
@@ -131,7 +134,7 @@ fn assert_same_in_parts(cli: &Cli, args: &[&str]) {
 }
 
 #[test]
-fn whatever_is_asked_of_a_replay_is_answered_in_parts_as_well() {
+fn whatever_is_asked_is_answered_in_parts_as_well() {
     let cli = Cli::new();
     let mut ids = Vec::new();
     for name in ["S80b", "S01"] {
@@ -140,27 +143,28 @@ fn whatever_is_asked_of_a_replay_is_answered_in_parts_as_well() {
         ids.extend(expected.iter().filter_map(|each| each["decision"].as_str().map(str::to_owned)));
     }
     let mut questions: Vec<Vec<&str>> = vec![
-        vec!["--all"],
-        vec!["--all", "--pack", "overlay-minors@built-in"],
-        vec!["--all", "--pack", "nothing@1"],
-        vec!["--all", "--since", "2026-01-01T00:00:00Z"],
-        vec!["--all", "--as-of", "3"],
-        vec!["--all", "--as-of", "3000"],
-        vec!["nobody"],
-        vec!["nobody", &ids[0]],
+        vec!["replay", "--all"],
+        vec!["replay", "--all", "--pack", "overlay-minors@built-in"],
+        vec!["replay", "--all", "--pack", "nothing@1"],
+        vec!["replay", "--all", "--since", "2026-01-01T00:00:00Z"],
+        vec!["replay", "--all", "--as-of", "3"],
+        vec!["replay", "--all", "--as-of", "3000"],
+        vec!["replay", "nobody"],
+        vec!["replay", "nobody", &ids[0]],
     ];
-    questions.extend(ids.iter().map(|id| vec!["--json", id.as_str()]));
-    for question in &questions {
-        assert_same_in_parts(&cli, &[&["replay"], question.as_slice()].concat());
+    for id in &ids {
+        let id = id.as_str();
+        questions.extend([vec!["replay", "--json", id], vec!["explain", id], vec!["explain", "--with-content", id]]);
+        questions.extend([vec!["explain", "--flip", id], vec!["provenance", id], vec!["explain", "--as-of", "3", id]]);
     }
+    questions.extend([vec!["explain", "nobody"], vec!["explain", "#0"], vec!["provenance", "nobody"]]);
+    questions.iter().for_each(|question| assert_same_in_parts(&cli, question));
     let path = cli.ledger().join("journal/00000000.seg");
     let mut bytes = std::fs::read(&path).expect("readable");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, bytes).expect("written");
-    for question in &questions {
-        assert_same_in_parts(&cli, &[&["replay"], question.as_slice()].concat());
-    }
+    questions.iter().for_each(|question| assert_same_in_parts(&cli, question));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! `inforce explain`: one decision for a person, as text, as a page, or as JSON.
 
 use super::as_of::AsOf;
+use super::decision::{self, Found};
 use super::exit::print_line;
-use super::{CliError, Common, Exit, replay::find};
+use super::memory::Memory;
+use super::{CliError, Common, Exit};
 use crate::codec::Header;
 use crate::entry::Entry;
 use crate::explain::{self, Evidence, Explanation, Wanted};
 use crate::judge::{self, Ask, Conformance, Judgement, Memos};
-use crate::ledger::{Ledger, LedgerError, Loaded, Problem};
+use crate::ledger::{Ledger, LedgerError, Problem};
 use crate::merkle::TreeSize;
 use crate::replay;
 use crate::timeline::{NodeIx, World};
@@ -26,6 +28,8 @@ pub struct Explain {
     with_content: bool,
     #[command(flatten)]
     as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
     /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise. With `--html`
     /// the page says it as well.
     #[arg(long, conflicts_with = "with_content")]
@@ -40,8 +44,7 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
         return flip(&args);
     }
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
-    let decision = find(&world, &args.decision);
+    let Found { world, bad, size, decision } = decision::find(&ledger, &args.as_of, args.memory, &args.decision)?;
     let (explanation, exit) = match (bad, decision) {
         (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),
         (Some(bad), Err(error)) => {
@@ -66,12 +69,12 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
 /// What would flip the verdict, tried in worlds of what the decision can rest on.
 fn flip(args: &Explain) -> Result<Exit, CliError> {
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, size, .. } = args.as_of.load(&ledger)?;
+    let Found { world, bad, size, decision } = decision::find(&ledger, &args.as_of, args.memory, &args.decision)?;
     if let Some(bad) = bad {
         let what = format!("entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Err(CliError::Damaged(LedgerError::RolledBack(what)));
     }
-    let decision = find(&world, &args.decision)?;
+    let decision = decision?;
     let seq = world.node(decision).seq;
     let exhibits = Ledger::open_indexed(&args.common.ledger)?.gather(seq, size)?;
     let entries: Vec<Entry> = exhibits.into_values().map(|exhibit| exhibit.entry.clone()).collect();

@@ -8,6 +8,7 @@ mod bundle;
 mod checkpoint;
 mod consistency;
 mod csv;
+mod decision;
 mod demo;
 mod derive;
 mod exit;

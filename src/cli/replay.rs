@@ -215,10 +215,11 @@ pub(super) fn find(world: &World, name: &str) -> Result<NodeIx, CliError> {
 
 /// Every decision of that name.
 pub(super) fn matching(world: &World, name: &str) -> Vec<NodeIx> {
-    let matches = |node: NodeIx| {
-        let by_seq = name.strip_prefix('#').is_some_and(|seq| seq.parse() == Ok(world.node(node).seq));
-        by_seq || world.name(node).is_some_and(|fact| fact.id == name || fact.to_string() == name)
+    let seq = name.strip_prefix('#').and_then(|seq| seq.parse().ok());
+    let is_named = |(source, id): (&str, &str)| {
+        id == name || name.strip_prefix(source).and_then(|rest| rest.strip_prefix(' ')) == Some(id)
     };
+    let matches = |node: NodeIx| Some(world.node(node).seq) == seq || world.name_of(node).is_some_and(is_named);
     world.decisions().filter(|&node| matches(node)).collect()
 }
 
