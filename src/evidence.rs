@@ -54,6 +54,21 @@ impl EvidenceError {
 /// The bundle of the decision at `seq`, proved against `at`, or against the ledger's own checkpoint: the newest one that
 /// witnesses cosigned and that covers the decision, else the last.
 pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -> Result<Bundle, EvidenceError> {
+    Ok(made(ledger, seq, with_content, at)?.0)
+}
+
+/// The bundle of the decision at `seq`, proved against `at`, what it was made of, and what `at` says. Nothing that the bundle says
+/// is complete is missing there.
+pub fn shown(ledger: &Ledger, seq: u64, at: &str) -> Result<(Bundle, Exhibits, Checkpoint), EvidenceError> {
+    made(ledger, seq, true, Some(at))
+}
+
+fn made(
+    ledger: &Ledger,
+    seq: u64,
+    with_content: bool,
+    at: Option<&str>,
+) -> Result<(Bundle, Exhibits, Checkpoint), EvidenceError> {
     let (mut note, mut checkpoint) = at.map_or_else(|| newest(ledger, seq), |note| opened(ledger, note.to_owned()))?;
     let mut exhibits = gather(ledger, seq, &checkpoint)?;
     if at.is_none() && bundle::erased_behind(&exhibits).is_some() {
@@ -76,7 +91,7 @@ pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -
     })?;
     let trust = Trust { key: &ledger.verifier_key(), witnesses: &[], checkpoint: None };
     bundle::check(&made, &trust, &mut Vec::new()).map_err(EvidenceError::Damaged)?;
-    Ok(made)
+    Ok((made, exhibits, checkpoint))
 }
 
 /// A bundle of this ledger's as an in-toto Statement in a DSSE envelope.

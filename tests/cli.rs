@@ -121,6 +121,7 @@ fn every_case_comes_out_exactly_through_the_command_line() {
         assert_same_in_parts(&cli, &["replay", "--all", "--json"]);
         if let Some(last) = expected.iter().filter_map(|each| each["decision"].as_str()).next_back() {
             assert_same_in_parts(&cli, &["explain", last, "--json"]);
+            assert_same_by_index(&cli, &["explain", last, "--json"]);
         }
     }
 }
@@ -131,6 +132,55 @@ fn assert_same_in_parts(cli: &Cli, args: &[&str]) {
     let told = |output: &Output| errors(output).split("read and checked").next().map(str::to_owned);
     assert_eq!((&whole.stdout, code(&whole)), (&parts.stdout, code(&parts)), "{args:?}");
     assert_eq!(told(&whole), told(&parts), "{args:?}");
+}
+
+/// What is read by the index is told as what is found by reading everything.
+fn assert_same_by_index(cli: &Cli, args: &[&str]) {
+    let (read, quick) = (cli.run(args), cli.run(&[args, &["--quick"]].concat()));
+    assert_eq!((&read.stdout, code(&read)), (&quick.stdout, code(&quick)), "{args:?}: {}", errors(&quick));
+}
+
+#[test]
+fn by_the_index_a_decision_is_told_as_it_is_or_not_at_all() {
+    let cli = Cli::new();
+    let (events, expected) = case("S01");
+    cli.import(&events);
+    cli.import(
+        r#"{"specversion":"1.0","id":"later","source":"//notices","type":"inforce.notice.recorded","subject":"facebook/other","time":"2025-12-20T12:00:00Z","data":{"policy":"meta-ai-personalization","channel":"email","status":"delivered"}}"#,
+    );
+    let ids = expected.iter().filter_map(|each| each["decision"].as_str());
+    let asked = |id| {
+        [&["explain"][..], &["explain", "--with-content"], &["explain", "--flip"], &["provenance"]]
+            .map(|args| [args, &[id]].concat())
+    };
+    let asked: Vec<Vec<&str>> = ids.flat_map(asked).collect();
+    asked.iter().for_each(|args| assert_same_by_index(&cli, args));
+    let output = cli.run(&["explain", "--quick", "nobody"]);
+    assert!(code(&output) == 1 && errors(&output).contains("no decision `nobody`"), "{}", errors(&output));
+    assert_eq!(code(&cli.run(&["explain", "--quick", "--memory", "1", "nobody"])), 2);
+    let output = cli.run(&["explain", "--quick", "--as-of", "0", asked[0][1]]);
+    assert!(code(&output) == 2 && errors(&output).contains("expected a checkpoint's file"), "{}", errors(&output));
+    let told: Vec<Output> = asked.iter().map(|args| cli.run(args)).collect();
+    let path = cli.ledger().join("journal/00000000.seg");
+    let whole = std::fs::read(&path).expect("readable");
+    let (mut refused, mut the_same) = (0, 0);
+    // Somewhere in what it rests on, and in the entry behind that.
+    for place in (40..whole.len()).step_by(whole.len() / 20).chain([whole.len() - 200, whole.len() - 100]) {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        std::fs::write(&path, changed).expect("written");
+        for (args, told) in asked.iter().zip(&told) {
+            let quick = cli.run(&[args.as_slice(), &["--quick"]].concat());
+            if quick.stdout == told.stdout {
+                the_same += 1;
+                assert_eq!(code(&quick), code(told), "{args:?}, byte {place}");
+            } else {
+                refused += 1;
+                assert!(code(&quick) == 3 && quick.stdout.is_empty(), "{args:?}, byte {place}: {}", errors(&quick));
+            }
+        }
+    }
+    assert!(refused > 0 && the_same > 0, "{refused}, {the_same}");
 }
 
 #[test]

@@ -78,6 +78,10 @@ pub(super) fn find(ledger: &Ledger, name: &str) -> Result<u64, CliError> {
     if let Some((source, id)) = name.split_once(' ').filter(|_| found.is_empty()) {
         found.extend(ledger.decision_of(&FactId { source: source.to_owned(), id: id.to_owned() })?);
     }
+    if let (true, Some(last)) = (found.is_empty(), ledger.standing()?.0.0.checked_sub(1)) {
+        // The decision may stand behind damage: that is what there is to say, not that there is no such decision.
+        ledger.look()?.expect(last)?;
+    }
     only(name, &found)
 }
 

@@ -2,38 +2,126 @@
 
 use super::CliError;
 use super::as_of::AsOf;
+use super::bundle::find;
 use super::memory::Memory;
 use super::replay::{matching, only};
+use crate::codec::Header;
+use crate::entry::Entry;
+use crate::evidence;
+use crate::explain::{Evidence, Wanted};
+use crate::judge::Judgement;
 use crate::ledger::{Ledger, LedgerError, Loaded, Problem};
 use crate::merkle::TreeSize;
 use crate::timeline::{NodeIx, World};
+use std::path::Path;
 
-/// A decision that was asked for by name.
+/// Arguments that ask for one.
+#[derive(clap::Args)]
+pub(super) struct Asked {
+    #[command(flatten)]
+    as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
+    /// Read by the index what the verdict rests on, and prove that against the newest checkpoint, instead of reading and
+    /// checking the whole ledger: well under a second, however long that is. What else stands there is not looked at.
+    #[arg(long, conflicts_with = "mib")]
+    quick: bool,
+    /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
+    #[arg(value_name = "DECISION")]
+    pub name: String,
+}
+
+/// What was read for its sake.
 pub(super) struct Found {
-    /// Of the whole ledger, or of the part of it that the decision is in.
+    pub ledger: Ledger,
+    /// Of the whole ledger, of the part of it that the decision is in, or of what the decision can rest on.
     pub world: World,
     /// The first thing that is not what was recorded.
     pub bad: Option<Problem>,
     /// How many entries were taken.
     pub size: TreeSize,
-    /// The decision, or why there is none.
-    pub decision: Result<NodeIx, CliError>,
+    /// What it can rest on, where nothing else was read.
+    pub gathered: Option<Vec<Entry>>,
 }
 
-/// Reads and checks everything, and keeps what is needed for the decision: of a ledger that does not fit into `memory` one
-/// part, so that a single decision can be looked at of a ledger of any length.
-pub(super) fn find(ledger: &Ledger, as_of: &AsOf, memory: Memory, name: &str) -> Result<Found, CliError> {
-    if memory.holds(ledger)? {
-        let Loaded { world, bad, size, .. } = as_of.load(ledger)?;
-        let decision = only(name, &matching(&world, name));
-        return Ok(Found { world, bad, size, decision });
+type Decision = Result<NodeIx, CliError>;
+
+impl Asked {
+    /// Finds it, or says why there is none.
+    pub fn find(&self, dir: &Path) -> Result<(Found, Decision), CliError> {
+        if self.quick { self.by_index(dir) } else { self.by_reading(Ledger::open_read_only(dir)?) }
     }
-    let parts = as_of.load_parts(ledger, memory.part_len())?;
-    let found = parts.each(|world, _| {
-        let found = matching(&world, name);
-        Ok::<_, LedgerError>((!found.is_empty()).then_some((world, found)))
-    })?;
-    let (mut worlds, found): (Vec<World>, Vec<Vec<NodeIx>>) = found.into_iter().flatten().unzip();
-    let decision = only(name, &found.concat());
-    Ok(Found { world: worlds.pop().unwrap_or_default(), bad: parts.bad, size: parts.size, decision })
+
+    /// Reads and checks everything, and keeps what is needed for the decision: of a ledger that does not fit into memory one
+    /// part, so that a single decision can be looked at of a ledger of any length.
+    fn by_reading(&self, ledger: Ledger) -> Result<(Found, Decision), CliError> {
+        if self.memory.holds(&ledger)? {
+            let Loaded { world, bad, size, .. } = self.as_of.load(&ledger)?;
+            let decision = only(&self.name, &matching(&world, &self.name));
+            return Ok((Found { ledger, world, bad, size, gathered: None }, decision));
+        }
+        let parts = self.as_of.load_parts(&ledger, self.memory.part_len())?;
+        let found = parts.each(|world, _| {
+            let found = matching(&world, &self.name);
+            Ok::<_, LedgerError>((!found.is_empty()).then_some((world, found)))
+        })?;
+        let (mut worlds, found): (Vec<World>, Vec<Vec<NodeIx>>) = found.into_iter().flatten().unzip();
+        let decision = only(&self.name, &found.concat());
+        let (world, size) = (worlds.pop().unwrap_or_default(), parts.size);
+        Ok((Found { ledger, world, bad: parts.bad, size, gathered: None }, decision))
+    }
+
+    /// Reads what the decision can rest on. The index only names entries: how far nothing is missing is what a bundle of evidence
+    /// shows that is made of the same and checked as a stranger would, and says.
+    fn by_index(&self, dir: &Path) -> Result<(Found, Decision), CliError> {
+        let ledger = Ledger::open_indexed(dir)?;
+        let note = self.as_of.note(&ledger)?.map_or_else(|| ledger.last_note(), Ok)?;
+        let seq = find(&ledger, &self.name)?;
+        let (bundle, exhibits, checkpoint) = evidence::shown(&ledger, seq, &note)?;
+        let size = checkpoint.size;
+        let gathered: Vec<Entry> = exhibits.into_values().map(|exhibit| exhibit.entry).collect();
+        anstream::eprintln!(
+            "{} entries read by the index, and proved against the checkpoint over {}",
+            gathered.len(),
+            size.0
+        );
+        bundle.completeness.iter().for_each(|said| anstream::eprintln!("! {said}"));
+        let behind = ledger.standing()?.0.0.saturating_sub(size.0);
+        if behind > 0 {
+            let newer = "`inforce checkpoint` makes a newer one";
+            anstream::eprintln!("! {behind} entries behind that checkpoint were not looked at: {newer}");
+        }
+        let mut world = World::default();
+        gathered.iter().for_each(|entry| world.add(entry));
+        world.finish();
+        let decision = Ok(world.locate(seq).expect("it was gathered"));
+        Ok((Found { ledger, world, bad: None, size, gathered: Some(gathered) }, decision))
+    }
+}
+
+impl Found {
+    /// The entries behind a judgement of it.
+    pub fn evidence(&self, judgement: &Judgement) -> Result<Evidence, CliError> {
+        let Some(gathered) = &self.gathered else {
+            return gather(&self.ledger, &self.world, self.size, judgement);
+        };
+        let (wanted, mut evidence) = (Wanted::of(&self.world, judgement), Evidence::default());
+        gathered.iter().filter(|entry| wanted.takes(&entry.header)).for_each(|entry| evidence.add(entry.clone()));
+        Ok(evidence)
+    }
+}
+
+/// The entries behind a judgement, among the first `size`.
+pub(super) fn gather(
+    ledger: &Ledger,
+    world: &World,
+    size: TreeSize,
+    judgement: &Judgement,
+) -> Result<Evidence, CliError> {
+    let wanted = Wanted::of(world, judgement);
+    let mut evidence = Evidence::default();
+    // All but the texts of chats was checked when the world was loaded; of these, those that are shown are checked now.
+    let is_wanted = |header: &Header| header.seq < size.0 && wanted.takes(header);
+    ledger.each_wanted(is_wanted, |entry| evidence.add(entry))?;
+    Ok(evidence)
 }

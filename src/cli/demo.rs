@@ -1,5 +1,6 @@
 //! `inforce demo`: makes a ledger, decides over it, replays everything, and tells a newcomer what came out.
 
+use super::decision::gather;
 use super::exit::print_line;
 use super::{CliError, Exit, progress};
 use crate::demo::{self, Conversation, Facts, Report, RuleRow};
@@ -198,7 +199,8 @@ impl<W: Write> Page<W> {
     fn explained(&mut self, ledger: &Ledger, world: &World, judgement: &Judgement) -> Result<(), CliError> {
         let name = world.name(judgement.decision).map_or_else(String::new, |name| name.id);
         self.head(&format!("One of them explained: {name}"))?;
-        let (explanation, _) = super::explain::judged(ledger, world, TreeSize(u64::MAX), judgement.decision, true)?;
+        let evidence = gather(ledger, world, TreeSize(u64::MAX), judgement)?;
+        let explanation = explain::explain(world, judgement, &evidence, true);
         self.line(explain::to_text(&explanation, self.columns).trim_end())
     }
 

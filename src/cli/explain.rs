@@ -1,16 +1,11 @@
 //! `inforce explain`: one decision for a person, as text, as a page, or as JSON.
 
-use super::as_of::AsOf;
-use super::decision::{self, Found};
+use super::decision::Asked;
 use super::exit::print_line;
-use super::memory::Memory;
 use super::{CliError, Common, Exit};
-use crate::codec::Header;
-use crate::entry::Entry;
-use crate::explain::{self, Evidence, Explanation, Wanted};
+use crate::explain::{self, Explanation};
 use crate::judge::{self, Ask, Conformance, Judgement, Memos};
 use crate::ledger::{Ledger, LedgerError, Problem};
-use crate::merkle::TreeSize;
 use crate::replay;
 use crate::timeline::{NodeIx, World};
 use std::path::{Path, PathBuf};
@@ -26,33 +21,31 @@ pub struct Explain {
     /// Show the text of chats, where it still exists.
     #[arg(long)]
     with_content: bool,
-    #[command(flatten)]
-    as_of: AsOf,
-    #[command(flatten)]
-    memory: Memory,
     /// Say instead what would have changed the verdict: single facts that flip it had they been otherwise. With `--html`
     /// the page says it as well.
     #[arg(long, conflicts_with = "with_content")]
     flip: bool,
-    /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
-    #[arg(value_name = "DECISION_ID")]
-    decision: String,
+    #[command(flatten)]
+    asked: Asked,
 }
 
 pub fn run(args: Explain) -> Result<Exit, CliError> {
     if args.flip {
         return flip(&args);
     }
-    let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Found { world, bad, size, decision } = decision::find(&ledger, &args.as_of, args.memory, &args.decision)?;
-    let (explanation, exit) = match (bad, decision) {
-        (Some(bad), Ok(decision)) => (tampered(&world, decision, &bad), Exit::Broken),
+    let (found, decision) = args.asked.find(&args.common.ledger)?;
+    let (explanation, exit) = match (&found.bad, decision) {
+        (Some(bad), Ok(decision)) => (tampered(&found.world, decision, bad), Exit::Broken),
         (Some(bad), Err(error)) => {
             let what = format!("the ledger was tampered with: entry {}: {}; no verdict is given", bad.seq, bad.what);
             anstream::eprintln!("{what}\n{error}");
             return Ok(Exit::Broken);
         }
-        (None, decision) => judged(&ledger, &world, size, decision?, args.with_content)?,
+        (None, decision) => {
+            let judgement = judge_one(&found.world, decision?);
+            let evidence = found.evidence(&judgement)?;
+            (explain::explain(&found.world, &judgement, &evidence, args.with_content), exit(&judgement))
+        }
     };
     if let Some(path) = &args.html {
         write_page(path, &explanation)?;
@@ -68,27 +61,31 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
 
 /// What would flip the verdict, tried in worlds of what the decision can rest on.
 fn flip(args: &Explain) -> Result<Exit, CliError> {
-    let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Found { world, bad, size, decision } = decision::find(&ledger, &args.as_of, args.memory, &args.decision)?;
-    if let Some(bad) = bad {
+    let (mut found, decision) = args.asked.find(&args.common.ledger)?;
+    if let Some(bad) = found.bad {
         let what = format!("entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Err(CliError::Damaged(LedgerError::RolledBack(what)));
     }
     let decision = decision?;
-    let seq = world.node(decision).seq;
-    let exhibits = Ledger::open_indexed(&args.common.ledger)?.gather(seq, size)?;
-    let entries: Vec<Entry> = exhibits.into_values().map(|exhibit| exhibit.entry.clone()).collect();
-    let gone = || CliError::Failed(format!("`{}` was erased: nothing is left to judge again", args.decision));
+    let seq = found.world.node(decision).seq;
+    let entries = match found.gathered.take() {
+        Some(entries) => entries,
+        None => {
+            let exhibits = Ledger::open_indexed(&args.common.ledger)?.gather(seq, found.size)?;
+            exhibits.into_values().map(|exhibit| exhibit.entry).collect()
+        }
+    };
+    let gone = || CliError::Failed(format!("`{}` was erased: nothing is left to judge again", args.asked.name));
     let flips = explain::flips(&entries, seq).ok_or_else(gone)?;
-    let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
+    let judgement = judge_one(&found.world, decision);
     if (flips.known, flips.today) != (judgement.known.verdict, judgement.today.verdict) {
         return Err(CliError::Failed(format!(
             "entry {seq}: what was gathered does not carry the verdict; please report this"
         )));
     }
     if let Some(path) = &args.html {
-        let evidence = gather(&ledger, &world, size, &judgement)?;
-        let explanation = explain::explain(&world, &judgement, &evidence, false);
+        let evidence = found.evidence(&judgement)?;
+        let explanation = explain::explain(&found.world, &judgement, &evidence, false);
         write_page(path, &Explanation { flips: Some(flips.clone()), ..explanation })?;
     }
     let mut out = anstream::stdout().lock();
@@ -100,32 +97,9 @@ fn flip(args: &Explain) -> Result<Exit, CliError> {
     Ok(exit(&judgement))
 }
 
-/// Judges one decision, and reads what there is to say about it.
-pub(super) fn judged(
-    ledger: &Ledger,
-    world: &World,
-    size: TreeSize,
-    decision: NodeIx,
-    with_content: bool,
-) -> Result<(Explanation, Exit), CliError> {
-    let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut Memos::default()));
-    let evidence = gather(ledger, world, size, &judgement)?;
-    Ok((explain::explain(world, &judgement, &evidence, with_content), exit(&judgement)))
-}
-
-/// The entries behind a judgement, among the first `size`.
-pub(super) fn gather(
-    ledger: &Ledger,
-    world: &World,
-    size: TreeSize,
-    judgement: &Judgement,
-) -> Result<Evidence, CliError> {
-    let wanted = Wanted::of(world, judgement);
-    let mut evidence = Evidence::default();
-    // All but the texts of chats was checked when the world was loaded; of these, those that are shown are checked now.
-    let is_wanted = |header: &Header| header.seq < size.0 && wanted.takes(header);
-    ledger.each_wanted(is_wanted, |entry| evidence.add(entry))?;
-    Ok(evidence)
+/// Judges one decision.
+fn judge_one(world: &World, decision: NodeIx) -> Judgement {
+    judge::judge(world, decision, &mut Ask::Memo(&mut Memos::default()))
 }
 
 fn exit(judgement: &Judgement) -> Exit {
