@@ -57,9 +57,13 @@ pub fn bundle(ledger: &Ledger, seq: u64, with_content: bool, at: Option<&str>) -
     Ok(made(ledger, seq, with_content, at)?.0)
 }
 
-/// The bundle of the decision at `seq`, proved against `at`, what it was made of, and what `at` says. Nothing that the bundle says
-/// is complete is missing there.
-pub fn shown(ledger: &Ledger, seq: u64, at: &str) -> Result<(Bundle, Exhibits, Checkpoint), EvidenceError> {
+/// The same, proved against `at`, with everything that it was made of, and what `at` says. Nothing is missing there that the bundle
+/// says is complete.
+pub fn bundle_and_exhibits(
+    ledger: &Ledger,
+    seq: u64,
+    at: &str,
+) -> Result<(Bundle, Exhibits, Checkpoint), EvidenceError> {
     made(ledger, seq, true, Some(at))
 }
 
@@ -115,6 +119,8 @@ fn gather(ledger: &Ledger, seq: u64, checkpoint: &Checkpoint) -> Result<Exhibits
     if seq >= size.0 {
         return Err(EvidenceError::NotCovered { seq, size: size.0 });
     }
+    // A journal that is cut or damaged ends there for whoever looks things up, and what came later would not be missed.
+    ledger.look()?.expect(size.0 - 1)?;
     Ok(ledger.gather(seq, size)?)
 }
 

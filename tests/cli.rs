@@ -140,58 +140,106 @@ fn assert_same_by_index(cli: &Cli, args: &[&str]) {
     assert_eq!((&read.stdout, code(&read)), (&quick.stdout, code(&quick)), "{args:?}: {}", errors(&quick));
 }
 
+/// The same events about somebody else, by other sources; the policy is the one that is there.
+fn of_another(events: &str, who: &str) -> String {
+    let by_others = events.replace("\"//", &format!("\"//{who}/"));
+    let policy = by_others.replace(&format!("\"//{who}/policy\""), "\"//policy\"");
+    policy.replace("facebook/s1", &format!("facebook/{who}")).replace("facebook-s1", who)
+}
+
+/// Notices of so many other accounts.
+fn notices(count: usize) -> String {
+    let notice = |number| {
+        format!(
+            r#"{{"specversion":"1.0","id":"n{number}","source":"//others","type":"inforce.notice.recorded","subject":"facebook/other{number}","time":"2025-12-20T12:00:00Z","data":{{"policy":"meta-ai-personalization","channel":"email","status":"delivered"}}}}{}"#,
+            "\n"
+        )
+    };
+    (0..count).map(notice).collect()
+}
+
+/// Everything that is asked of one decision.
+fn asked_of(name: &str) -> [Vec<&str>; 4] {
+    [&["explain"][..], &["explain", "--with-content"], &["explain", "--flip"], &["provenance"]]
+        .map(|args| [args, &[name]].concat())
+}
+
 #[test]
 fn by_the_index_a_decision_is_told_as_it_is_or_not_at_all() {
     let cli = Cli::new();
-    let (events, expected) = case("S01");
-    cli.import(&events);
-    cli.import(
-        r#"{"specversion":"1.0","id":"later","source":"//notices","type":"inforce.notice.recorded","subject":"facebook/other","time":"2025-12-20T12:00:00Z","data":{"policy":"meta-ai-personalization","channel":"email","status":"delivered"}}"#,
-    );
-    let ids = expected.iter().filter_map(|each| each["decision"].as_str());
-    let asked = |id| {
-        [&["explain"][..], &["explain", "--with-content"], &["explain", "--flip"], &["provenance"]]
-            .map(|args| [args, &[id]].concat())
+    let events = case("N48").0;
+    // What comes late is a group of its own, and turns the verdict.
+    let (before, late) = events.trim_end().rsplit_once('\n').expect("lines");
+    let path = cli.ledger().join("journal/00000000.seg");
+    cli.import(before);
+    let first_group = std::fs::read(&path).expect("readable").len();
+    cli.import(late);
+    let asked = asked_of("d1");
+    for args in &asked {
+        assert!([0, 3].contains(&code(&cli.run(args))) && !cli.run(args).stdout.is_empty());
+        assert_same_by_index(&cli, args);
+    }
+    let page = |quick: &[&str]| {
+        let path = cli.dir.path().join("page.html");
+        let args = ["explain", "d1", "--flip", "--html", path.to_str().expect("UTF-8")];
+        assert_eq!(code(&cli.run(&[&args, quick].concat())), 3);
+        std::fs::read_to_string(path).expect("written")
     };
-    let asked: Vec<Vec<&str>> = ids.flat_map(asked).collect();
-    asked.iter().for_each(|args| assert_same_by_index(&cli, args));
+    assert_eq!(page(&[]), page(&["--quick"]));
     let output = cli.run(&["explain", "--quick", "nobody"]);
     assert!(code(&output) == 1 && errors(&output).contains("no decision `nobody`"), "{}", errors(&output));
     assert_eq!(code(&cli.run(&["explain", "--quick", "--memory", "1", "nobody"])), 2);
-    let output = cli.run(&["explain", "--quick", "--as-of", "0", asked[0][1]]);
+    let output = cli.run(&["explain", "--quick", "--as-of", "0", "d1"]);
     assert!(code(&output) == 2 && errors(&output).contains("expected a checkpoint's file"), "{}", errors(&output));
-    let told: Vec<Output> = asked.iter().map(|args| cli.run(args)).collect();
-    let path = cli.ledger().join("journal/00000000.seg");
+    let bundle = cli.dir.path().join("bundle.json");
+    let bundle = bundle.to_str().expect("UTF-8");
     let whole = std::fs::read(&path).expect("readable");
-    let (mut refused, mut the_same) = (0, 0);
-    // Somewhere in what it rests on, and in the entry behind that.
-    for place in (40..whole.len()).step_by(whole.len() / 20).chain([whole.len() - 200, whole.len() - 100]) {
+    let flipped = |place: usize| {
         let mut changed = whole.clone();
         changed[place] ^= 1;
-        std::fs::write(&path, changed).expect("written");
-        for (args, told) in asked.iter().zip(&told) {
-            let quick = cli.run(&[args.as_slice(), &["--quick"]].concat());
-            if quick.stdout == told.stdout {
-                the_same += 1;
-                assert_eq!(code(&quick), code(told), "{args:?}, byte {place}");
-            } else {
-                refused += 1;
-                assert!(code(&quick) == 3 && quick.stdout.is_empty(), "{args:?}, byte {place}: {}", errors(&quick));
-            }
+        changed
+    };
+    let places = (40..whole.len()).step_by(whole.len() / 15).chain([first_group + 60, whole.len() - 40]);
+    let changed = places.map(flipped).chain([whole[..first_group].to_vec(), whole[..whole.len() - 40].to_vec()]);
+    for (number, bytes) in changed.enumerate() {
+        std::fs::write(&path, bytes).expect("written");
+        let quick = asked.iter().map(|args| [args.as_slice(), &["--quick"]].concat());
+        for args in quick.chain([vec!["query", "--account", "facebook/s1"], vec!["bundle", "d1", "-o", bundle]]) {
+            let output = cli.run(&args);
+            assert!(code(&output) == 3 && output.stdout.is_empty(), "{args:?}, {number}: {}", errors(&output));
         }
     }
-    assert!(refused > 0 && the_same > 0, "{refused}, {the_same}");
+}
+
+#[test]
+fn what_is_damaged_elsewhere_is_for_whoever_reads_everything() {
+    let cli = Cli::new();
+    // So many that the index covers them.
+    cli.import(&(case("S01").0 + &notices(300)));
+    let told = asked_of("d1").map(|args| cli.run(&args));
+    let path = cli.ledger().join("journal/00000000.seg");
+    let mut bytes = std::fs::read(&path).expect("readable");
+    let place = bytes.len() - 5000;
+    bytes[place] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    for (args, told) in asked_of("d1").iter().zip(told) {
+        let quick = cli.run(&[args.as_slice(), &["--quick"]].concat());
+        assert_eq!((&quick.stdout, code(&quick)), (&told.stdout, code(&told)), "{args:?}: {}", errors(&quick));
+        let read = cli.run(args);
+        assert!(code(&read) == 3 && read.stdout != told.stdout, "{args:?}");
+    }
 }
 
 #[test]
 fn whatever_is_asked_is_answered_in_parts_as_well() {
     let cli = Cli::new();
-    let mut ids = Vec::new();
-    for name in ["S80b", "S01"] {
-        let (events, expected) = case(name);
-        cli.import(&events);
-        ids.extend(expected.iter().filter_map(|each| each["decision"].as_str().map(str::to_owned)));
+    let (erased, expected) = case("S80b");
+    for events in [erased, of_another(&case("S01").0, "t1"), of_another(&case("S02").0, "t2")] {
+        let imported = cli.import(&events);
+        assert!(imported["rejected"] == 0 && imported["duplicates"].as_u64().is_some_and(|count| count <= 1));
     }
+    let erased = format!("#{}", expected[0]["seq"]);
+    let names = ["//t1/ads d1", "//t2/ads d1", &erased];
     let mut questions: Vec<Vec<&str>> = vec![
         vec!["replay", "--all"],
         vec!["replay", "--all", "--pack", "overlay-minors@built-in"],
@@ -200,14 +248,22 @@ fn whatever_is_asked_is_answered_in_parts_as_well() {
         vec!["replay", "--all", "--as-of", "3"],
         vec!["replay", "--all", "--as-of", "3000"],
         vec!["replay", "nobody"],
-        vec!["replay", "nobody", &ids[0]],
+        vec!["replay", "nobody", names[0]],
     ];
-    for id in &ids {
-        let id = id.as_str();
-        questions.extend([vec!["replay", "--json", id], vec!["explain", id], vec!["explain", "--with-content", id]]);
-        questions.extend([vec!["explain", "--flip", id], vec!["provenance", id], vec!["explain", "--as-of", "3", id]]);
+    for name in names {
+        for args in asked_of(name).into_iter().chain([vec!["replay", "--json", name]]) {
+            assert!(args.contains(&"--flip") || !cli.run(&args).stdout.is_empty(), "{args:?}");
+            questions.push(args);
+        }
+        questions.push(vec!["explain", "--as-of", "3", name]);
     }
-    questions.extend([vec!["explain", "nobody"], vec!["explain", "#0"], vec!["provenance", "nobody"]]);
+    assert!(errors(&cli.run(&["explain", "d1"])).contains("`d1` is the id of 2 decisions"));
+    questions.extend([
+        vec!["explain", "d1"],
+        vec!["explain", "nobody"],
+        vec!["explain", "#0"],
+        vec!["provenance", "d1"],
+    ]);
     questions.iter().for_each(|question| assert_same_in_parts(&cli, question));
     let path = cli.ledger().join("journal/00000000.seg");
     let mut bytes = std::fs::read(&path).expect("readable");
@@ -215,6 +271,23 @@ fn whatever_is_asked_is_answered_in_parts_as_well() {
     bytes[middle] ^= 1;
     std::fs::write(&path, bytes).expect("written");
     questions.iter().for_each(|question| assert_same_in_parts(&cli, question));
+}
+
+/// A list is told in the order of names, whoever else was read before.
+#[test]
+fn what_others_say_orders_no_list() {
+    let cli = Cli::new();
+    cli.import(&of_another(&case("N48").0, "t1").replace("hiking", "tea"));
+    let (events, _) = case("N48");
+    let (before, late) = events.trim_end().rsplit_once('\n').expect("lines");
+    let more = late.replace("preference-changed-1", "more").replace("hiking", "tea");
+    let first = late.replace("preference-changed-1", "first").replace("hiking", "shoes");
+    cli.import(&format!("{before}\n{first}\n{more}\n{late}\n"));
+    let args = ["explain", "//ads d1"];
+    let told = String::from_utf8(cli.run(&args).stdout).expect("UTF-8");
+    assert!(told.contains("“hiking”, “shoes” and “tea”"), "{told}");
+    assert_same_in_parts(&cli, &args);
+    assert_same_by_index(&cli, &args);
 }
 
 #[test]

@@ -71,13 +71,14 @@ pub fn run(args: Bundle) -> Result<Exit, CliError> {
 
 /// The seq of the decision of that id, of `SOURCE ID`, or of `#SEQ`.
 pub(super) fn find(ledger: &Ledger, name: &str) -> Result<u64, CliError> {
-    if let Some(seq) = name.strip_prefix('#').and_then(|seq| seq.parse().ok()) {
-        return Ok(seq);
-    }
     let mut found = ledger.decisions_of(name)?;
-    if let Some((source, id)) = name.split_once(' ').filter(|_| found.is_empty()) {
+    if let Some((source, id)) = name.split_once(' ') {
         found.extend(ledger.decision_of(&FactId { source: source.to_owned(), id: id.to_owned() })?);
     }
+    // Whether there is a decision is told by whoever reads it.
+    found.extend(name.strip_prefix('#').and_then(|seq| seq.parse::<u64>().ok()));
+    found.sort_unstable();
+    found.dedup();
     if let (true, Some(last)) = (found.is_empty(), ledger.standing()?.0.0.checked_sub(1)) {
         // The decision may stand behind damage: that is what there is to say, not that there is no such decision.
         ledger.look()?.expect(last)?;

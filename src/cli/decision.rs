@@ -14,6 +14,7 @@ use crate::ledger::{Ledger, LedgerError, Loaded, Problem};
 use crate::merkle::TreeSize;
 use crate::timeline::{NodeIx, World};
 use std::path::Path;
+use std::sync::Mutex;
 
 /// Arguments that ask for one.
 #[derive(clap::Args)]
@@ -22,8 +23,9 @@ pub(super) struct Asked {
     as_of: AsOf,
     #[command(flatten)]
     memory: Memory,
-    /// Read by the index what the verdict rests on, and prove that against the newest checkpoint, instead of reading and
-    /// checking the whole ledger: well under a second, however long that is. What else stands there is not looked at.
+    /// Read by the index what the verdict rests on, and prove that against the newest checkpoint, or the one that `--as-of`
+    /// means, instead of reading and checking the whole ledger. What else stands there is not looked at. Without an index that
+    /// can be used, beside a writer say, everything is read all the same.
     #[arg(long, conflicts_with = "mib")]
     quick: bool,
     /// The id of a decision, `SOURCE ID` in one argument where an id is not unique, or `#SEQ`.
@@ -49,7 +51,15 @@ type Decision = Result<NodeIx, CliError>;
 impl Asked {
     /// Finds it, or says why there is none.
     pub fn find(&self, dir: &Path) -> Result<(Found, Decision), CliError> {
-        if self.quick { self.by_index(dir) } else { self.by_reading(Ledger::open_read_only(dir)?) }
+        if !self.quick {
+            return self.by_reading(Ledger::open_read_only(dir)?);
+        }
+        let ledger = Ledger::open_indexed(dir)?;
+        if ledger.is_indexed() {
+            return self.by_index(ledger);
+        }
+        anstream::eprintln!("! there is no index that can be used now: everything is read and checked instead");
+        self.by_reading(ledger)
     }
 
     /// Reads and checks everything, and keeps what is needed for the decision: of a ledger that does not fit into memory one
@@ -61,33 +71,36 @@ impl Asked {
             return Ok((Found { ledger, world, bad, size, gathered: None }, decision));
         }
         let parts = self.as_of.load_parts(&ledger, self.memory.part_len())?;
+        // One world is kept at most: of a name that is not unique none is asked for.
+        let kept = Mutex::new(None);
         let found = parts.each(|world, _| {
             let found = matching(&world, &self.name);
-            Ok::<_, LedgerError>((!found.is_empty()).then_some((world, found)))
+            if !found.is_empty() {
+                kept.lock().expect("no holder panics").get_or_insert(world);
+            }
+            Ok::<_, LedgerError>(found)
         })?;
-        let (mut worlds, found): (Vec<World>, Vec<Vec<NodeIx>>) = found.into_iter().flatten().unzip();
-        let decision = only(&self.name, &found.concat());
-        let (world, size) = (worlds.pop().unwrap_or_default(), parts.size);
+        let world = kept.into_inner().expect("no holder panics").unwrap_or_default();
+        let (decision, size) = (only(&self.name, &found.concat()), parts.size);
         Ok((Found { ledger, world, bad: parts.bad, size, gathered: None }, decision))
     }
 
     /// Reads what the decision can rest on. The index only names entries: how far nothing is missing is what a bundle of evidence
     /// shows that is made of the same and checked as a stranger would, and says.
-    fn by_index(&self, dir: &Path) -> Result<(Found, Decision), CliError> {
-        let ledger = Ledger::open_indexed(dir)?;
+    fn by_index(&self, ledger: Ledger) -> Result<(Found, Decision), CliError> {
         let note = self.as_of.note(&ledger)?.map_or_else(|| ledger.last_note(), Ok)?;
         let seq = find(&ledger, &self.name)?;
-        let (bundle, exhibits, checkpoint) = evidence::shown(&ledger, seq, &note)?;
-        let size = checkpoint.size;
+        let (bundle, exhibits, checkpoint) = evidence::bundle_and_exhibits(&ledger, seq, &note)?;
+        let (size, shown) = (checkpoint.size, bundle.entries.len());
         let gathered: Vec<Entry> = exhibits.into_values().map(|exhibit| exhibit.entry).collect();
+        let read = gathered.len();
         anstream::eprintln!(
-            "{} entries read by the index, and proved against the checkpoint over {}",
-            gathered.len(),
+            "{read} entries read by the index, {shown} of them proved against the checkpoint over {}",
             size.0
         );
         bundle.completeness.iter().for_each(|said| anstream::eprintln!("! {said}"));
-        let behind = ledger.standing()?.0.0.saturating_sub(size.0);
-        if behind > 0 {
+        let behind = ledger.look()?.size(ledger.standing()?.0)?.0.saturating_sub(size.0);
+        if behind > 0 && !self.as_of.is_given() {
             let newer = "`inforce checkpoint` makes a newer one";
             anstream::eprintln!("! {behind} entries behind that checkpoint were not looked at: {newer}");
         }

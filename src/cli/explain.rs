@@ -8,6 +8,7 @@ use crate::judge::{self, Ask, Conformance, Judgement, Memos};
 use crate::ledger::{Ledger, LedgerError, Problem};
 use crate::replay;
 use crate::timeline::{NodeIx, World};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `inforce explain`.
@@ -61,15 +62,15 @@ pub fn run(args: Explain) -> Result<Exit, CliError> {
 
 /// What would flip the verdict, tried in worlds of what the decision can rest on.
 fn flip(args: &Explain) -> Result<Exit, CliError> {
-    let (mut found, decision) = args.asked.find(&args.common.ledger)?;
-    if let Some(bad) = found.bad {
+    let (found, decision) = args.asked.find(&args.common.ledger)?;
+    if let Some(bad) = &found.bad {
         let what = format!("entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Err(CliError::Damaged(LedgerError::RolledBack(what)));
     }
     let decision = decision?;
     let seq = found.world.node(decision).seq;
-    let entries = match found.gathered.take() {
-        Some(entries) => entries,
+    let entries = match &found.gathered {
+        Some(entries) => Cow::Borrowed(entries.as_slice()),
         None => {
             let exhibits = Ledger::open_indexed(&args.common.ledger)?.gather(seq, found.size)?;
             exhibits.into_values().map(|exhibit| exhibit.entry).collect()

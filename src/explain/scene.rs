@@ -70,6 +70,13 @@ impl<'a> Scene<'a> {
         words::list(&symbols.into_iter().map(|sym| format!("“{}”", self.text(sym))).collect::<Vec<_>>())
     }
 
+    /// The same in the order of their names: symbols ascend as a world met them, and each holds others.
+    pub fn listed(&self, symbols: impl IntoIterator<Item = Sym>) -> String {
+        let mut symbols: Vec<Sym> = symbols.into_iter().collect();
+        symbols.sort_unstable_by_key(|&sym| self.world.symbols.name(sym));
+        self.quoted(symbols)
+    }
+
     /// What an entry is called in a sentence: `chat i1`, `signal g1`, `the decision`.
     pub fn call(&self, ix: NodeIx) -> String {
         let node = self.world.node(ix);

@@ -79,9 +79,9 @@ fn person(scene: &Scene) -> Vec<Row> {
         facts::of_person(scene.world, &group, scene.body, view)
     });
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
-    let limited = folded.each_ref().map(|person| scene.quoted(person.limited_topics.iter().copied()));
-    let see_less = folded.each_ref().map(|person| scene.quoted(person.see_less_topics.iter().copied()));
-    let consents = folded.each_ref().map(|person| scene.quoted(person.consents.iter().copied()));
+    let limited = folded.each_ref().map(|person| scene.listed(person.limited_topics.iter().copied()));
+    let see_less = folded.each_ref().map(|person| scene.listed(person.see_less_topics.iter().copied()));
+    let consents = folded.each_ref().map(|person| scene.listed(person.consents.iter().copied()));
     let rows = [
         ("Topics limited in ads", limited, "none"),
         ("Topics to see less of in the feed", see_less, "none"),

@@ -251,7 +251,8 @@ fn proxies(case: &Case) -> Vec<String> {
         return Vec::new();
     };
     let scene = case.scene;
-    let topics = case.lineage.topics(scene.world, case.lineage.gate(used.node));
+    let mut topics = case.lineage.topics(scene.world, case.lineage.gate(used.node));
+    topics.sort_unstable_by_key(|&topic| scene.world.symbols.name(topic));
     let on_way = topics.into_iter().filter_map(|topic| {
         let category = params.proxy_topics.get(scene.world.symbols.name(topic))?;
         let (topic, call) = (scene.text(topic), scene.call(used.node));
@@ -273,7 +274,7 @@ fn excluded_topics(case: &Case) -> Vec<String> {
         let on_way: Vec<Sym> = topics.into_iter().filter(excluded).collect();
         if !on_way.is_empty() {
             let call = scene.call(used.node);
-            sentences.push(format!("A signal that rests on {call} has the excluded topic {}.", scene.quoted(on_way)));
+            sentences.push(format!("A signal that rests on {call} has the excluded topic {}.", scene.listed(on_way)));
         }
     }
     let of_item: Vec<Sym> = scene.body.topics.iter().copied().filter(excluded).collect();

@@ -66,7 +66,7 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
     }
     let (size, root) = ledger.standing()?;
     // What is kept, gathered and proved goes by the tree.
-    if ledger.look()?.size(size)? != size {
+    if !reaches(&ledger.look()?, size)? {
         return Ok(None);
     }
     let kept = ledger.kept_verdicts(&kept_label(), size, root);
@@ -80,6 +80,13 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
         }
         None => Ok(None),
     }
+}
+
+/// True if what is looked up ends where the tree's file does: before it where the journal is cut or damaged, behind it where a
+/// writer was killed.
+fn reaches(look: &Look, size: TreeSize) -> Result<bool, LedgerError> {
+    let holds_all = size.0 == 0 || look.entry(size.0 - 1)?.is_some();
+    Ok(holds_all && look.size(size)? == size)
 }
 
 /// The same out of a ledger that was loaded whole, as it stood at whatever moment.
