@@ -138,6 +138,22 @@ fn assert_same_in_parts(cli: &Cli, args: &[&str]) {
 fn assert_same_by_index(cli: &Cli, args: &[&str]) {
     let (read, quick) = (cli.run(args), cli.run(&[args, &["--quick"]].concat()));
     assert_eq!((&read.stdout, code(&read)), (&quick.stdout, code(&quick)), "{args:?}: {}", errors(&quick));
+    assert!(quick.stdout.is_empty() || errors(&quick).contains("entries read by the index"), "{}", errors(&quick));
+}
+
+/// Everything that looks things up refuses, and tells nothing but, where all was read, that the ledger was tampered with.
+fn assert_refused_by_index(cli: &Cli, asked: &[Vec<&str>], what: &str) {
+    let bundle = cli.dir.path().join("bundle.json");
+    let bundle = bundle.to_str().expect("UTF-8");
+    let mut all: Vec<Vec<&str>> = asked.iter().map(|args| [args.as_slice(), &["--quick"]].concat()).collect();
+    all.extend([vec!["bundle", "d1", "-o", bundle], vec!["history", "facebook/s1"]]);
+    all.extend([vec!["query", "--account", "facebook/s1"], vec!["query", "facts", "--account", "facebook/s1"]]);
+    for args in all {
+        let output = cli.run(&args);
+        let told = String::from_utf8_lossy(&output.stdout);
+        let is_refused = told.is_empty() || told.contains("TAMPERED WITH");
+        assert!(code(&output) == 3 && is_refused, "{args:?}, {what}: {told} {}", errors(&output));
+    }
 }
 
 /// The same events about somebody else, by other sources; the policy is the one that is there.
@@ -191,8 +207,6 @@ fn by_the_index_a_decision_is_told_as_it_is_or_not_at_all() {
     assert_eq!(code(&cli.run(&["explain", "--quick", "--memory", "1", "nobody"])), 2);
     let output = cli.run(&["explain", "--quick", "--as-of", "0", "d1"]);
     assert!(code(&output) == 2 && errors(&output).contains("expected a checkpoint's file"), "{}", errors(&output));
-    let bundle = cli.dir.path().join("bundle.json");
-    let bundle = bundle.to_str().expect("UTF-8");
     let whole = std::fs::read(&path).expect("readable");
     let flipped = |place: usize| {
         let mut changed = whole.clone();
@@ -203,11 +217,16 @@ fn by_the_index_a_decision_is_told_as_it_is_or_not_at_all() {
     let changed = places.map(flipped).chain([whole[..first_group].to_vec(), whole[..whole.len() - 40].to_vec()]);
     for (number, bytes) in changed.enumerate() {
         std::fs::write(&path, bytes).expect("written");
-        let quick = asked.iter().map(|args| [args.as_slice(), &["--quick"]].concat());
-        for args in quick.chain([vec!["query", "--account", "facebook/s1"], vec!["bundle", "d1", "-o", bundle]]) {
-            let output = cli.run(&args);
-            assert!(code(&output) == 3 && output.stdout.is_empty(), "{args:?}, {number}: {}", errors(&output));
-        }
+        assert_refused_by_index(&cli, &asked, &format!("change {number}"));
+    }
+    // The tree's file cut with the journal: only the checkpoint tells of the rest.
+    std::fs::write(&path, &whole[..first_group]).expect("written");
+    let leaves = cli.ledger().join("tree/leaves");
+    let held = std::fs::read(&leaves).expect("readable");
+    std::fs::write(&leaves, &held[..held.len() - 32]).expect("written");
+    for args in [vec!["explain", "d1", "--quick"], vec!["query", "--account", "facebook/s1"]] {
+        let output = cli.run(&args);
+        assert!(code(&output) == 3 && output.stdout.is_empty(), "{args:?}: {}", errors(&output));
     }
 }
 
@@ -227,6 +246,27 @@ fn what_is_damaged_elsewhere_is_for_whoever_reads_everything() {
         assert_eq!((&quick.stdout, code(&quick)), (&told.stdout, code(&told)), "{args:?}: {}", errors(&quick));
         let read = cli.run(args);
         assert!(code(&read) == 3 && read.stdout != told.stdout, "{args:?}");
+    }
+}
+
+#[test]
+fn a_journal_that_is_cut_below_its_index_is_refused_and_without_an_index_everything_is_read() {
+    let cli = Cli::new();
+    let path = cli.ledger().join("journal/00000000.seg");
+    cli.import(&case("S01").0);
+    let first_group = std::fs::read(&path).expect("readable").len();
+    cli.import(&notices(300));
+    let (asked, whole) = (asked_of("d1"), std::fs::read(&path).expect("readable"));
+    let told = asked.each_ref().map(|args| cli.run(args));
+    std::fs::write(&path, &whole[..first_group]).expect("written");
+    assert_refused_by_index(&cli, &asked, "cut");
+    std::fs::write(&path, &whole).expect("written");
+    std::fs::remove_dir_all(cli.ledger().join("index")).expect("removed");
+    std::fs::write(cli.ledger().join("index"), "no folder").expect("written");
+    for (args, told) in asked.iter().zip(&told) {
+        let quick = cli.run(&[args.as_slice(), &["--quick"]].concat());
+        assert_eq!((&quick.stdout, code(&quick)), (&told.stdout, code(told)), "{args:?}: {}", errors(&quick));
+        assert!(errors(&quick).contains("everything is read and checked instead"), "{}", errors(&quick));
     }
 }
 

@@ -7,6 +7,7 @@ use super::{CliError, Common, Exit};
 use crate::evidence;
 use crate::fact::FactId;
 use crate::ledger::Ledger;
+use crate::merkle::TreeSize;
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub fn run(args: Bundle) -> Result<Exit, CliError> {
     }
     let mut out = std::io::stdout().lock();
     for name in &args.decisions {
-        let seq = find(&ledger, name)?;
+        let seq = find(&ledger, name, TreeSize(u64::MAX))?;
         let bundle = evidence::bundle(&ledger, seq, args.with_content, at.as_deref())?;
         let ending = if args.dsse { "inforce.dsse.json" } else { "inforce.json" };
         let path = if folder { args.output.join(format!("{seq}.{ending}")) } else { args.output.clone() };
@@ -69,20 +70,20 @@ pub fn run(args: Bundle) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The seq of the decision of that id, of `SOURCE ID`, or of `#SEQ`.
-pub(super) fn find(ledger: &Ledger, name: &str) -> Result<u64, CliError> {
+/// The seq of the decision of that id, or of `SOURCE ID`, among the first `size` entries; or of `#SEQ`.
+pub(super) fn find(ledger: &Ledger, name: &str, size: TreeSize) -> Result<u64, CliError> {
+    if let Some(seq) = name.strip_prefix('#').and_then(|seq| seq.parse().ok()) {
+        return Ok(seq);
+    }
     let mut found = ledger.decisions_of(name)?;
-    if let Some((source, id)) = name.split_once(' ') {
+    if let Some((source, id)) = name.split_once(' ').filter(|_| found.is_empty()) {
         found.extend(ledger.decision_of(&FactId { source: source.to_owned(), id: id.to_owned() })?);
     }
-    // Whether there is a decision is told by whoever reads it.
-    found.extend(name.strip_prefix('#').and_then(|seq| seq.parse::<u64>().ok()));
-    found.sort_unstable();
-    found.dedup();
-    if let (true, Some(last)) = (found.is_empty(), ledger.standing()?.0.0.checked_sub(1)) {
+    if found.is_empty() {
         // The decision may stand behind damage: that is what there is to say, not that there is no such decision.
-        ledger.look()?.expect(last)?;
+        ledger.look()?.reach(ledger.standing()?.0)?;
     }
+    found.retain(|&seq| seq < size.0);
     only(name, &found)
 }
 

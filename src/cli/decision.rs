@@ -35,15 +35,23 @@ pub(super) struct Asked {
 
 /// What was read for its sake.
 pub(super) struct Found {
-    pub ledger: Ledger,
+    /// The ledger's name.
+    pub origin: String,
     /// Of the whole ledger, of the part of it that the decision is in, or of what the decision can rest on.
     pub world: World,
     /// The first thing that is not what was recorded.
     pub bad: Option<Problem>,
     /// How many entries were taken.
     pub size: TreeSize,
-    /// What it can rest on, where nothing else was read.
-    pub gathered: Option<Vec<Entry>>,
+    pub read: Read,
+}
+
+/// How much was read.
+pub(super) enum Read {
+    /// All of a ledger.
+    All(Ledger),
+    /// What the decision can rest on. The ledger was closed: while an index is open for reading, nobody else gets it.
+    Gathered(Vec<Entry>),
 }
 
 type Decision = Result<NodeIx, CliError>;
@@ -65,10 +73,11 @@ impl Asked {
     /// Reads and checks everything, and keeps what is needed for the decision: of a ledger that does not fit into memory one
     /// part, so that a single decision can be looked at of a ledger of any length.
     fn by_reading(&self, ledger: Ledger) -> Result<(Found, Decision), CliError> {
+        let origin = ledger.origin().to_owned();
         if self.memory.holds(&ledger)? {
             let Loaded { world, bad, size, .. } = self.as_of.load(&ledger)?;
             let decision = only(&self.name, &matching(&world, &self.name));
-            return Ok((Found { ledger, world, bad, size, gathered: None }, decision));
+            return Ok((Found { origin, world, bad, size, read: Read::All(ledger) }, decision));
         }
         let parts = self.as_of.load_parts(&ledger, self.memory.part_len())?;
         // One world is kept at most: of a name that is not unique none is asked for.
@@ -82,14 +91,14 @@ impl Asked {
         })?;
         let world = kept.into_inner().expect("no holder panics").unwrap_or_default();
         let (decision, size) = (only(&self.name, &found.concat()), parts.size);
-        Ok((Found { ledger, world, bad: parts.bad, size, gathered: None }, decision))
+        Ok((Found { origin, world, bad: parts.bad, size, read: Read::All(ledger) }, decision))
     }
 
     /// Reads what the decision can rest on. The index only names entries: how far nothing is missing is what a bundle of evidence
     /// shows that is made of the same and checked as a stranger would, and says.
     fn by_index(&self, ledger: Ledger) -> Result<(Found, Decision), CliError> {
         let note = self.as_of.note(&ledger)?.map_or_else(|| ledger.last_note(), Ok)?;
-        let seq = find(&ledger, &self.name)?;
+        let seq = find(&ledger, &self.name, self.as_of.size(&ledger)?.unwrap_or(TreeSize(u64::MAX)))?;
         let (bundle, exhibits, checkpoint) = evidence::bundle_and_exhibits(&ledger, seq, &note)?;
         let (size, shown) = (checkpoint.size, bundle.entries.len());
         let gathered: Vec<Entry> = exhibits.into_values().map(|exhibit| exhibit.entry).collect();
@@ -108,15 +117,19 @@ impl Asked {
         gathered.iter().for_each(|entry| world.add(entry));
         world.finish();
         let decision = Ok(world.locate(seq).expect("it was gathered"));
-        Ok((Found { ledger, world, bad: None, size, gathered: Some(gathered) }, decision))
+        Ok((
+            Found { origin: ledger.origin().to_owned(), world, bad: None, size, read: Read::Gathered(gathered) },
+            decision,
+        ))
     }
 }
 
 impl Found {
     /// The entries behind a judgement of it.
     pub fn evidence(&self, judgement: &Judgement) -> Result<Evidence, CliError> {
-        let Some(gathered) = &self.gathered else {
-            return gather(&self.ledger, &self.world, self.size, judgement);
+        let gathered = match &self.read {
+            Read::All(ledger) => return gather(ledger, &self.world, self.size, judgement),
+            Read::Gathered(entries) => entries,
         };
         let (wanted, mut evidence) = (Wanted::of(&self.world, judgement), Evidence::default());
         gathered.iter().filter(|entry| wanted.takes(&entry.header)).for_each(|entry| evidence.add(entry.clone()));

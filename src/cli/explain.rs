@@ -1,6 +1,6 @@
 //! `inforce explain`: one decision for a person, as text, as a page, or as JSON.
 
-use super::decision::Asked;
+use super::decision::{Asked, Read};
 use super::exit::print_line;
 use super::{CliError, Common, Exit};
 use crate::explain::{self, Explanation};
@@ -69,9 +69,9 @@ fn flip(args: &Explain) -> Result<Exit, CliError> {
     }
     let decision = decision?;
     let seq = found.world.node(decision).seq;
-    let entries = match &found.gathered {
-        Some(entries) => Cow::Borrowed(entries.as_slice()),
-        None => {
+    let entries = match &found.read {
+        Read::Gathered(entries) => Cow::Borrowed(entries.as_slice()),
+        Read::All(_) => {
             let exhibits = Ledger::open_indexed(&args.common.ledger)?.gather(seq, found.size)?;
             exhibits.into_values().map(|exhibit| exhibit.entry).collect()
         }

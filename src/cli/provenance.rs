@@ -26,7 +26,7 @@ pub fn run(args: Provenance) -> Result<Exit, CliError> {
         return Ok(Exit::Broken);
     }
     let judgement = judge::judge(&found.world, decision?, &mut Ask::Plainly);
-    let document = to_prov(&found.world, &judgement, &found.evidence(&judgement)?, found.ledger.origin());
+    let document = to_prov(&found.world, &judgement, &found.evidence(&judgement)?, &found.origin);
     match &args.output {
         Some(path) => {
             let pretty = serde_json::to_string_pretty(&document).expect("strings and numbers") + "\n";

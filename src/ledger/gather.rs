@@ -94,6 +94,7 @@ struct Gathering<'a> {
 
 impl Gathering<'_> {
     fn run(&mut self, decision: u64) -> Result<(), LedgerError> {
+        self.shelf.reach(self.size, self.keyring)?;
         if self.take(decision)? != Some(Kind::DecisionMade) {
             self.found.clear();
             return Ok(());

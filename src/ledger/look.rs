@@ -75,6 +75,11 @@ impl Look<'_> {
         Ok(self.entry(seq)?.ok_or_else(|| BadEntry::new(seq, "the index does not know where it stands"))?)
     }
 
+    /// Fails unless what is looked up reaches as far as the first `size` entries do.
+    pub fn reach(&self, size: TreeSize) -> Result<(), LedgerError> {
+        self.shelf.reach(size, &self.keyring)
+    }
+
     /// How many entries there are, where the tree's file counts `size`: a writer that was killed may have left more behind it.
     pub fn size(&self, size: TreeSize) -> Result<TreeSize, LedgerError> {
         let mut size = size;

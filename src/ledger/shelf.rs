@@ -15,6 +15,7 @@ use crate::exhibit::Exhibit;
 use crate::index::{Index, Term};
 use crate::journal::{self, EntryReader, Location, RawEntry};
 use crate::keyring::Keyring;
+use crate::merkle::TreeSize;
 use foldhash::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -101,6 +102,14 @@ impl Shelf<'_> {
         let keyring = Keyring::open(ledger.disk(), &paths.keyring(), false)?;
         let scanned = scan(ledger.disk(), &paths.journal(), extent, &keyring)?;
         Ok(self.scanned.get_or_init(|| scanned))
+    }
+
+    /// Fails unless the last of the first `size` entries is there: a journal that is cut or damaged ends before it for whoever looks
+    /// things up, and what came later would not be missed.
+    pub fn reach(&self, size: TreeSize, keyring: &Keyring) -> Result<(), LedgerError> {
+        let Some(last) = size.0.checked_sub(1) else { return Ok(()) };
+        let ends = || BadEntry::new(last, "the journal ends before it; `inforce verify` says more");
+        Ok(self.entry(last, keyring)?.map(drop).ok_or_else(ends)?)
     }
 
     /// One entry with everything that opens it.

@@ -64,11 +64,14 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
     if !ledger.is_indexed() {
         return Ok(None);
     }
+    // Read first: a writer signs what its tree holds already.
+    let signed = ledger.last_checkpoint().map(|checkpoint| checkpoint.size);
     let (size, root) = ledger.standing()?;
-    // What is kept, gathered and proved goes by the tree.
-    if !reaches(&ledger.look()?, size)? {
+    // What is kept, gathered and proved goes by the tree: it must be neither behind what was signed nor before what there is.
+    if !signed.is_ok_and(|signed| signed <= size) || ledger.look()?.size(size)? != size {
         return Ok(None);
     }
+    ledger.look()?.reach(size)?;
     let kept = ledger.kept_verdicts(&kept_label(), size, root);
     let kept = kept.and_then(|kept| Some((Directory::read(kept.directory())?, kept)));
     match kept {
@@ -80,13 +83,6 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
         }
         None => Ok(None),
     }
-}
-
-/// True if what is looked up ends where the tree's file does: before it where the journal is cut or damaged, behind it where a
-/// writer was killed.
-fn reaches(look: &Look, size: TreeSize) -> Result<bool, LedgerError> {
-    let holds_all = size.0 == 0 || look.entry(size.0 - 1)?.is_some();
-    Ok(holds_all && look.size(size)? == size)
 }
 
 /// The same out of a ledger that was loaded whole, as it stood at whatever moment.

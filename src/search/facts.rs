@@ -27,6 +27,7 @@ pub fn each_fact(
         return Ok(by_reading(ledger, filter, page, size, visit)?);
     }
     let (look, mut turned) = (ledger.look()?, Turned::default());
+    look.reach(size)?;
     let bounds = bounds(&look, filter, page, size)?;
     let named = named(&look, filter)?;
     let seqs: Box<dyn Iterator<Item = u64>> = match named {
@@ -105,9 +106,10 @@ fn by_reading(
     size: TreeSize,
     mut visit: impl FnMut(&Entry) -> ControlFlow<()>,
 ) -> Result<Turned, LedgerError> {
-    let mut held: VecDeque<Entry> = VecDeque::new();
+    let (mut held, mut read): (VecDeque<Entry>, u64) = (VecDeque::new(), 0);
     ledger.each_entry(|entry| {
         let seq = entry.header.seq;
+        read = seq + 1;
         if seq >= size.0 || !page.reaches(seq) || !filter.takes(entry) {
             return;
         }
@@ -118,6 +120,9 @@ fn by_reading(
             held.push_back(entry.clone());
         }
     })?;
+    if read < size.0 {
+        ledger.look()?.reach(size)?;
+    }
     let mut turned = Turned::default();
     for entry in page.turn(held.into_iter()) {
         if !turned.takes(page, entry.header.seq) || visit(&entry).is_break() {
@@ -129,7 +134,9 @@ fn by_reading(
 
 /// Everything about an account, and about every account that was ever linked to one of its centers.
 pub fn person(ledger: &Ledger, account: &str, size: TreeSize) -> Result<Vec<Entry>, SearchError> {
-    Ok(ledger.look()?.person(account, size)?)
+    let look = ledger.look()?;
+    look.reach(size)?;
+    Ok(look.person(account, size)?)
 }
 
 /// A world of nothing but the ledger's policies.
