@@ -49,7 +49,7 @@ pub(super) struct Found {
 /// How much was read.
 pub(super) enum Read {
     /// All of a ledger.
-    All(Ledger),
+    All(Box<Ledger>),
     /// What the decision can rest on. The ledger was closed: while an index is open for reading, nobody else gets it.
     Gathered(Vec<Entry>),
 }
@@ -77,7 +77,7 @@ impl Asked {
         if self.memory.holds(&ledger)? {
             let Loaded { world, bad, size, .. } = self.as_of.load(&ledger)?;
             let decision = only(&self.name, &matching(&world, &self.name));
-            return Ok((Found { origin, world, bad, size, read: Read::All(ledger) }, decision));
+            return Ok((Found { origin, world, bad, size, read: Read::All(Box::new(ledger)) }, decision));
         }
         let parts = self.as_of.load_parts(&ledger, self.memory.part_len())?;
         // One world is kept at most: of a name that is not unique none is asked for.
@@ -91,7 +91,7 @@ impl Asked {
         })?;
         let world = kept.into_inner().expect("no holder panics").unwrap_or_default();
         let (decision, size) = (only(&self.name, &found.concat()), parts.size);
-        Ok((Found { origin, world, bad: parts.bad, size, read: Read::All(ledger) }, decision))
+        Ok((Found { origin, world, bad: parts.bad, size, read: Read::All(Box::new(ledger)) }, decision))
     }
 
     /// Reads what the decision can rest on. The index only names entries: how far nothing is missing is what a bundle of evidence
