@@ -4,7 +4,7 @@ use super::CliError;
 use super::as_of::AsOf;
 use super::bundle::find;
 use super::memory::Memory;
-use super::replay::{matching, only};
+use super::replay::{self, matching, only};
 use crate::codec::Header;
 use crate::entry::Entry;
 use crate::evidence;
@@ -76,7 +76,7 @@ impl Asked {
         let origin = ledger.origin().to_owned();
         if self.memory.holds(&ledger)? {
             let Loaded { world, bad, size, .. } = self.as_of.load(&ledger)?;
-            let decision = only(&self.name, &matching(&world, &self.name));
+            let decision = replay::find(&world, &self.name);
             return Ok((Found { origin, world, bad, size, read: Read::All(Box::new(ledger)) }, decision));
         }
         let parts = self.as_of.load_parts(&ledger, self.memory.part_len())?;
@@ -113,9 +113,7 @@ impl Asked {
             let newer = "`inforce checkpoint` makes a newer one";
             anstream::eprintln!("! {behind} entries behind that checkpoint were not looked at: {newer}");
         }
-        let mut world = World::default();
-        gathered.iter().for_each(|entry| world.add(entry));
-        world.finish();
+        let world = World::of(&gathered);
         let decision = Ok(world.locate(seq).expect("it was gathered"));
         Ok((
             Found { origin: ledger.origin().to_owned(), world, bad: None, size, read: Read::Gathered(gathered) },

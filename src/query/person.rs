@@ -69,9 +69,7 @@ pub struct State {
 
 /// The state of `who`, from everything about them and about those linked to them, ascending in seq.
 pub fn state(entries: &[Entry], who: &str, when: When) -> State {
-    let mut world = World::default();
-    entries.iter().for_each(|entry| world.add(entry));
-    world.finish();
+    let world = World::of(entries);
     let own = entries.iter().find(|entry| account(entry) == Some(who)).map(|entry| entry.header.streams[0].stream);
     let Some(own) = own else { return State::default() };
     let mut seen: Vec<&Entry> =

@@ -68,18 +68,17 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
     let signed = ledger.last_checkpoint().map(|checkpoint| checkpoint.size);
     let (size, root) = ledger.standing()?;
     // What is kept, gathered and proved goes by the tree: it must be neither behind what was signed nor before what there is.
-    if !signed.is_ok_and(|signed| signed <= size) || ledger.look()?.size(size)? != size {
+    let look = ledger.look()?;
+    if !signed.is_ok_and(|signed| signed <= size) || look.size(size)? != size {
         return Ok(None);
     }
-    ledger.look()?.reach(size)?;
+    look.reach(size)?;
     let kept = ledger.kept_verdicts(&kept_label(), size, root);
     let kept = kept.and_then(|kept| Some((Directory::read(kept.directory())?, kept)));
     match kept {
-        Some((directory, kept)) => {
-            Search { look: ledger.look()?, directory, kept, filter, page, size, block: None }.run(visit)
-        }
+        Some((directory, kept)) => Search { look, directory, kept, filter, page, size, block: None }.run(visit),
         None if is_narrow(filter) && !filter.asks_for_verdicts() && page.limit <= FEW => {
-            gathered(ledger, filter, page, size, visit).map(Some)
+            gathered(ledger, &look, filter, page, size, visit).map(Some)
         }
         None => Ok(None),
     }
@@ -147,25 +146,21 @@ fn candidates(look: &Look, filter: &Filter) -> Result<Vec<u64>, LedgerError> {
 /// A page of candidates, each judged by what was gathered for it alone.
 fn gathered(
     ledger: &Ledger,
+    look: &Look,
     filter: &Filter,
     page: &Page,
     size: TreeSize,
     visit: Visit,
 ) -> Result<Turned, SearchError> {
-    let look = ledger.look()?;
     let mut turned = Turned::default();
-    let seqs = candidates(&look, filter)?;
+    let seqs = candidates(look, filter)?;
     for seq in page.turn(seqs.into_iter()).filter(|&seq| seq < size.0 && page.reaches(seq)) {
         let entry = look.expect(seq)?;
         let header = &entry.header;
         if header.kind != Kind::DecisionMade || !filter.span.holds(header.occurred_at.at, header.recorded_at) {
             continue;
         }
-        let mut world = World::default();
-        for exhibit in ledger.gather(seq, size)?.values() {
-            world.add(&exhibit.entry);
-        }
-        world.finish();
+        let world = World::of(ledger.gather(seq, size)?.values().map(|exhibit| &exhibit.entry));
         let decision = world.locate(seq).expect("it was gathered");
         let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
         let line = Line::of(&row(&world, &judgement));

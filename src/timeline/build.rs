@@ -6,6 +6,14 @@ use crate::entry::Entry;
 use crate::policy::Compiled;
 
 impl World {
+    /// Of these entries, ascending in seq.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> World {
+        let mut world = World::default();
+        entries.into_iter().for_each(|entry| world.add(entry));
+        world.finish();
+        world
+    }
+
     /// Takes the next entry; seq must ascend.
     pub fn add(&mut self, entry: &Entry) {
         let header = &entry.header;

@@ -82,9 +82,7 @@ fn ms(begun: Instant) -> f64 {
 fn explained(ledger: &Ledger, id: &str, size: inforce::merkle::TreeSize) -> Result<usize, Failed> {
     let seq = *ledger.decisions_of(id)?.first().ok_or_else(|| format!("no decision {id}"))?;
     let exhibits = ledger.gather(seq, size)?;
-    let mut world = World::default();
-    exhibits.values().for_each(|exhibit| world.add(&exhibit.entry));
-    world.finish();
+    let world = World::of(exhibits.values().map(|exhibit| &exhibit.entry));
     let decision = world.locate(seq).ok_or("it was gathered")?;
     let judgement = judge::judge(&world, decision, &mut Ask::Memo(&mut Memos::default()));
     let wanted = Wanted::of(&world, &judgement);
