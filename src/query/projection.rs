@@ -5,26 +5,18 @@
 //! body says. Names of rules, findings, policies and versions are numbered once for all blocks. What comes out again equals
 //! what a replay says, each rule once, with how often it fired (tested).
 
-use super::line::{Line, Said, SaidRule, SaidView};
+use super::line::Said;
+use super::shapes::{Names, Shape, said};
 use crate::codec;
-use crate::fact::{Conformance, Instant, Integrity, Outcome, Verdict};
+use crate::fact::Instant;
 use foldhash::HashMap;
 
 /// Decisions a block.
 pub const BLOCK: usize = 4096;
 /// To be raised whenever a verdict can come out otherwise than before, or the bytes change.
 pub const REVISION: u32 = 2;
-/// Stands for no name.
-const NONE: u32 = u32::MAX;
 /// Bytes of a point: seq, both times, shape.
 const POINT: usize = 26;
-
-/// A rule as numbers of names: id, policy, version; whether it denies, and how often it fired.
-type RuleShape = (u32, u32, u32, bool, u64);
-/// One view: the verdict's number, rules, findings, versions, and how many uses there are.
-type ViewShape = (u8, Vec<RuleShape>, Vec<u32>, Vec<(u32, u32)>, u64);
-/// Outcome, conformance, integrity, and both views.
-type Shape = (Option<u8>, u8, u8, ViewShape, ViewShape);
 
 /// What is in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,11 +43,11 @@ pub struct Directory {
     pub summaries: Vec<Summary>,
 }
 
-/// Gathers lines into blocks.
+/// Gathers what is said of decisions into blocks.
 #[derive(Default)]
 pub struct Projecting {
-    directory: Directory,
-    numbers: HashMap<String, u32>,
+    names: Names,
+    summaries: Vec<Summary>,
     shapes: HashMap<Shape, u16>,
     /// The shapes in the order of their numbers.
     ordered: Vec<Shape>,
@@ -81,17 +73,16 @@ pub struct Point {
 }
 
 impl Projecting {
-    /// Takes the next line, ascending in seq; returns a block's bytes once one is full.
-    pub fn take(&mut self, line: &Line) -> Option<Vec<u8>> {
-        let shape = self.shape(&line.said);
-        let (occurred, recorded) = (line.occurred_at.at, line.recorded_at);
-        self.summarise(line.seq, occurred, recorded, &shape);
+    /// Takes the next decision, ascending in seq; returns a block's bytes once one is full.
+    pub fn take(&mut self, seq: u64, occurred: Instant, recorded: Instant, said: &Said) -> Option<Vec<u8>> {
+        let shape = self.names.shape(said);
+        self.summarise(seq, occurred, recorded, &shape);
         let next = self.ordered.len() as u16;
         let number = *self.shapes.entry(shape.clone()).or_insert(next);
         if number == next {
             self.ordered.push(shape);
         }
-        self.points.extend(line.seq.to_le_bytes());
+        self.points.extend(seq.to_le_bytes());
         self.points.extend(occurred.0.to_le_bytes());
         self.points.extend(recorded.0.to_le_bytes());
         self.points.extend(number.to_le_bytes());
@@ -102,15 +93,15 @@ impl Projecting {
     /// The last block, if anything is left for one, and the directory's bytes.
     pub fn finish(mut self) -> (Option<Vec<u8>>, Vec<u8>) {
         let last = (self.count > 0).then(|| self.close());
-        let summaries: Vec<_> = self.directory.summaries.iter().map(summary_tuple).collect();
-        (last, codec::encode(&(self.directory.names, summaries)))
+        let summaries: Vec<_> = self.summaries.iter().map(summary_tuple).collect();
+        (last, codec::encode(&(self.names.into_list(), summaries)))
     }
 
     fn close(&mut self) -> Vec<u8> {
         let mut summary = self.summary.take().expect("a block is not empty");
         summary.names.sort_unstable();
         summary.names.dedup();
-        self.directory.summaries.push(summary);
+        self.summaries.push(summary);
         self.shapes.clear();
         self.count = 0;
         codec::encode(&(std::mem::take(&mut self.ordered), std::mem::take(&mut self.points)))
@@ -140,32 +131,6 @@ impl Projecting {
             summary.names.extend(findings);
             summary.names.extend(versions.iter().flat_map(|&(policy, version)| [policy, version]));
         }
-    }
-
-    fn shape(&mut self, said: &Said) -> Shape {
-        let (known, today) = (self.view(&said.known), self.view(&said.today));
-        (said.outcome.map(|it| it as u8), said.conformance as u8, said.integrity as u8, known, today)
-    }
-
-    fn view(&mut self, view: &SaidView) -> ViewShape {
-        let mut number = |name: Option<&str>| name.map_or(NONE, |name| self.number(name));
-        let rule = |rule: &SaidRule| {
-            (number(Some(rule.id)), number(rule.policy), number(rule.version), rule.denies, rule.times)
-        };
-        let rules = view.rules.iter().map(rule).collect();
-        let findings = view.findings.iter().map(|&id| number(Some(id))).collect();
-        let versions = view.versions.iter().map(|&(policy, version)| (number(Some(policy)), number(Some(version))));
-        (view.verdict as u8, rules, findings, versions.collect(), view.uses)
-    }
-
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        let number = self.directory.names.len() as u32;
-        self.directory.names.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
     }
 }
 
@@ -272,39 +237,11 @@ impl Point {
     }
 }
 
-fn said<'a>(shape: &Shape, names: &'a [String]) -> Option<Said<'a>> {
-    Some(Said {
-        outcome: match shape.0 {
-            Some(number) => Some(*Outcome::ALL.get(number as usize)?),
-            None => None,
-        },
-        conformance: *Conformance::ALL.get(shape.1 as usize)?,
-        integrity: *Integrity::ALL.get(shape.2 as usize)?,
-        known: view(&shape.3, names)?,
-        today: view(&shape.4, names)?,
-    })
-}
-
-fn view<'a>((verdict, rules, findings, versions, uses): &ViewShape, names: &'a [String]) -> Option<SaidView<'a>> {
-    let name = |number: u32| names.get(number as usize).map(String::as_str);
-    let optional = |number: u32| if number == NONE { Some(None) } else { name(number).map(Some) };
-    let rule = |&(id, policy, version, denies, times): &RuleShape| {
-        Some(SaidRule { id: name(id)?, policy: optional(policy)?, version: optional(version)?, denies, times })
-    };
-    Some(SaidView {
-        verdict: *Verdict::ALL.get(*verdict as usize)?,
-        rules: rules.iter().map(rule).collect::<Option<_>>()?,
-        findings: findings.iter().map(|&id| name(id)).collect::<Option<_>>()?,
-        versions: versions.iter().map(|&(p, v)| Some((name(p)?, name(v)?))).collect::<Option<_>>()?,
-        uses: *uses,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Time;
-    use crate::query::{Filter, Side, Span};
+    use crate::fact::{Conformance, Integrity, Outcome, Time, Verdict};
+    use crate::query::{Filter, Line, SaidRule, SaidView, Side, Span};
 
     fn view(verdict: Verdict, rule: Option<&'static str>) -> SaidView<'static> {
         let own = SaidRule { id: "broken-lineage", policy: None, version: None, denies: false, times: 1 };
@@ -348,7 +285,10 @@ mod tests {
         // Every other seq, in two blocks and a half.
         let lines: Vec<Line> = (0..BLOCK as u64 * 5 / 2).map(|number| line(number * 2)).collect();
         let mut projecting = Projecting::default();
-        let mut blocks: Vec<Vec<u8>> = lines.iter().filter_map(|line| projecting.take(line)).collect();
+        let mut blocks: Vec<Vec<u8>> = lines
+            .iter()
+            .filter_map(|line| projecting.take(line.seq, line.occurred_at.at, line.recorded_at, &line.said))
+            .collect();
         let (last, directory) = projecting.finish();
         blocks.extend(last);
         let directory = Directory::read(&directory).expect("a directory");

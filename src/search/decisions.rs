@@ -1,15 +1,15 @@
 //! Decisions by what they say and what is said of them.
 
 use super::SearchError;
-use super::keep::{keep, kept_label};
-use super::page::{Page, Turned};
+use super::judging::Judged;
+use super::keep::{self, kept_label};
+use super::page::{Page, Turned, Visit, hand_out};
 use crate::fact::Kind;
 use crate::judge::{self, Ask, Memos};
-use crate::ledger::{By, Kept, Ledger, LedgerError, Loaded, Look};
+use crate::ledger::{By, Kept, Ledger, LedgerError, Look, Parts};
 use crate::merkle::TreeSize;
 use crate::query::{Block, Directory, Filter, Line, row};
-use crate::replay;
-use crate::timeline::{NodeIx, World};
+use crate::timeline::World;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -29,20 +29,17 @@ pub enum How {
 const FEW: usize = 200;
 /// Blocks of kept verdicts that are read at once.
 const AT_ONCE: usize = 16;
-/// Decisions judged before it is seen whether the page is full.
-const BATCH: usize = 1 << 14;
-
-/// What a page is handed to; it may end it.
-type Visit<'v> = &'v mut dyn FnMut(&Line) -> ControlFlow<()>;
 
 /// The decisions that `filter` takes, a page of them, as the ledger in `dir` stands.
 ///
-/// With `refresh`, all are judged anew, and kept. A writer waits while things are looked up, and not while all is judged.
+/// With `refresh`, all are judged anew, and kept; where all are judged, in parts of about `part_len` entries. A writer waits
+/// while things are looked up, and not while all is judged.
 pub fn decisions(
     dir: &Path,
     filter: &Filter,
     page: &Page,
     refresh: bool,
+    part_len: u64,
     tell: &mut dyn FnMut(How),
     visit: Visit,
 ) -> Result<Turned, SearchError> {
@@ -51,12 +48,12 @@ pub fn decisions(
     }
     tell(How::Judging);
     let ledger = Ledger::open_read_only(dir)?;
-    let loaded = ledger.load()?;
-    tell(if keep(&ledger, &loaded)? { How::Kept } else { How::NotKept });
-    let turned = judged(&loaded, filter, page, visit)?;
-    // The process ends soon: taking the world apart, string by string, would only cost time.
-    std::mem::forget(loaded);
-    Ok(turned)
+    let parts = ledger.load_parts(part_len, None)?;
+    let keeping = keep::begin(&ledger)?;
+    let judged = Judged::of(&parts, Some((filter, page)), keeping.is_some())?;
+    let is_kept = keeping.map_or(Ok(false), |keeping| keep::finish(keeping, &judged))?;
+    tell(if is_kept { How::Kept } else { How::NotKept });
+    judged.hand_out(page, visit)
 }
 
 /// What can be found without judging everything; `None`, before anything is handed out, where nothing can.
@@ -84,39 +81,9 @@ fn looked_up(ledger: &Ledger, filter: &Filter, page: &Page, visit: Visit) -> Res
     }
 }
 
-/// The same out of a ledger that was loaded whole, as it stood at whatever moment.
-pub fn judged(loaded: &Loaded, filter: &Filter, page: &Page, visit: Visit) -> Result<Turned, SearchError> {
-    if let Some(bad) = &loaded.bad {
-        return Err(SearchError::Tampered(bad.clone()));
-    }
-    let world = &loaded.world;
-    let is_in_question = |&node: &NodeIx| {
-        let node = world.node(node);
-        page.reaches(node.seq) && filter.span.holds(node.at.at, node.recorded)
-    };
-    let all: Vec<NodeIx> = world.decisions().filter(is_in_question).collect();
-    let all: Vec<NodeIx> = page.turn(all.into_iter()).collect();
-    let mut turned = Turned::default();
-    for batch in all.chunks(BATCH) {
-        let map = |_: &World, judgement| {
-            let line = Line::of(&row(world, &judgement));
-            filter.takes(&line).then_some(line)
-        };
-        let mut ended = ControlFlow::Continue(());
-        replay::replay(world, batch, map, |line| {
-            if let Some(line) = line.filter(|_| ended.is_continue()) {
-                ended = hand_out(&mut turned, page, &line, visit);
-            }
-        });
-        if ended.is_break() {
-            break;
-        }
-    }
-    Ok(turned)
-}
-
-fn hand_out(turned: &mut Turned, page: &Page, line: &Line, visit: Visit) -> ControlFlow<()> {
-    if turned.takes(page, line.seq) { visit(line) } else { ControlFlow::Break(()) }
+/// The same out of a ledger that was loaded, as it stood at whatever moment.
+pub fn judged(parts: &Parts, filter: &Filter, page: &Page, visit: Visit) -> Result<Turned, SearchError> {
+    Judged::of(parts, Some((filter, page)), false)?.hand_out(page, visit)
 }
 
 fn is_narrow(filter: &Filter) -> bool {

@@ -9,6 +9,7 @@
 
 mod decisions;
 mod facts;
+mod judging;
 mod keep;
 mod page;
 

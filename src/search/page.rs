@@ -1,5 +1,8 @@
 //! A page of an answer, in the order of recording or against it.
 
+use crate::query::Line;
+use std::ops::ControlFlow;
+
 /// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -22,7 +25,20 @@ pub struct Turned {
     pub more: bool,
 }
 
+/// What a page is handed to; it may end it.
+pub(super) type Visit<'v> = &'v mut dyn FnMut(&Line) -> ControlFlow<()>;
+
+/// Hands out one more, unless the page is full.
+pub(super) fn hand_out(turned: &mut Turned, page: &Page, line: &Line, visit: Visit) -> ControlFlow<()> {
+    if turned.takes(page, line.seq) { visit(line) } else { ControlFlow::Break(()) }
+}
+
 impl Page {
+    /// What ascends as the page goes.
+    pub(super) fn key(&self, seq: u64) -> u64 {
+        if self.newest { !seq } else { seq }
+    }
+
     /// True if an entry stands behind the position that the page begins at.
     pub fn reaches(&self, seq: u64) -> bool {
         self.after.is_none_or(|after| if self.newest { seq < after } else { seq > after })

@@ -22,8 +22,9 @@ pub fn decisions(scratch: &Scratch, filter: &Filter, page: &Page) -> (Vec<Value>
         found.push(query::to_json(line));
         ControlFlow::Continue(())
     };
-    let turned = search::decisions(&scratch.path(), filter, page, false, &mut |how| told.push(how), &mut visit)
-        .expect("answered");
+    let turned =
+        search::decisions(&scratch.path(), filter, page, false, MANY_PARTS, &mut |how| told.push(how), &mut visit)
+            .expect("answered");
     (found, turned, told)
 }
 
@@ -35,6 +36,9 @@ pub fn facts(ledger: &Ledger, filter: &FactFilter, page: &Page) -> (Vec<Value>, 
     });
     (found, turned.expect("answered"))
 }
+
+/// Entries of a part where there are as many parts as there can be.
+pub const MANY_PARTS: u64 = 1;
 
 pub const ALL: Page = Page { newest: false, limit: usize::MAX, after: None };
 

@@ -1,12 +1,12 @@
 //! Decisions: by index, by kept verdicts and by judging, page by page.
 
-use crate::ask::{ALL, at, decisions};
+use crate::ask::{ALL, MANY_PARTS, at, decisions};
 use crate::common::events::{age, erased};
 use crate::common::{Scratch, check_ledger, copy_folder, facts, import, replay_of};
 use crate::log;
 use crate::population::*;
 use inforce::fact::{Conformance, Time, Verdict};
-use inforce::ledger::Clock;
+use inforce::ledger::{Clock, LedgerError, Parts};
 use inforce::query::{self, Filter, Side, Span};
 use inforce::search::{self, How, Page, kept_label};
 use serde_json::{Value, json};
@@ -49,6 +49,16 @@ fn takes(filter: &Filter, event: &Value, verdict: &Value) -> bool {
         && (filter.conformances.is_empty()
             || filter.conformances.iter().any(|name| verdict["conformance"] == name.name()))
         && views.iter().any(in_view)
+}
+
+/// What is found by judging.
+fn judged(parts: &Parts, filter: &Filter, page: &Page) -> (Vec<Value>, search::Turned) {
+    let mut found = Vec::new();
+    let turned = search::judged(parts, filter, page, &mut |line| {
+        found.push(query::to_json(line));
+        ControlFlow::Continue(())
+    });
+    (found, turned.expect("answered"))
 }
 
 pub fn random_filter(random: &mut Random) -> Filter {
@@ -101,7 +111,10 @@ fn every_filter_finds_what_a_naive_one_finds_by_index_by_judging_and_page_by_pag
         let verdicts = replay_of(&scratch.read());
         let by_id: BTreeMap<&str, &Value> =
             events.iter().map(|event| (event["id"].as_str().expect("an id"), event)).collect();
-        let loaded = scratch.read().load().expect("loads");
+        let parts = [MANY_PARTS, u64::MAX].map(|len| scratch.read().load_parts(len, None).expect("loads"));
+        let with_decisions =
+            parts[0].each(|world, _| Ok::<_, LedgerError>(world.decisions().count() > 0)).expect("built");
+        assert!(with_decisions.into_iter().filter(|&has| has).count() > 2, "or parts are not tried");
         let mut random = Random(seed ^ 77);
         let filters: Vec<Filter> =
             std::iter::once(Filter::default()).chain((0..60).map(|_| random_filter(&mut random))).collect();
@@ -121,19 +134,17 @@ fn every_filter_finds_what_a_naive_one_finds_by_index_by_judging_and_page_by_pag
             let seqs: Vec<u64> = found.iter().map(|line| line["seq"].as_u64().expect("a seq")).collect();
             assert_eq!(seqs, expected, "{filter:?}");
             assert!(!turned.more);
-            let mut judged = Vec::new();
-            search::judged(&loaded, filter, &ALL, &mut |line| {
-                judged.push(query::to_json(line));
-                ControlFlow::Continue(())
-            })
-            .expect("answered");
-            assert_eq!(found, judged, "kept verdicts are those of a replay: {filter:?}");
+            let by_judging = parts.each_ref().map(|parts| judged(parts, filter, &ALL).0);
+            assert_eq!(by_judging, [&found; 2].map(Clone::clone), "kept verdicts are those of a replay: {filter:?}");
             for (newest, limit) in [(true, 1), (false, 2), (true, 7)] {
                 let mut pages = Vec::new();
                 let mut page = Page { newest, limit, after: None };
                 loop {
                     let (found, turned, told) = decisions(&scratch, filter, &page);
                     assert_eq!(told, [], "verdicts are kept by now");
+                    for parts in &parts {
+                        assert_eq!(judged(parts, filter, &page), (found.clone(), turned), "{page:?}");
+                    }
                     assert!(found.len() <= limit && turned.more == (found.len() == limit && turned.more));
                     pages.extend(found);
                     page.after = turned.last;
@@ -144,7 +155,7 @@ fn every_filter_finds_what_a_naive_one_finds_by_index_by_judging_and_page_by_pag
                 if newest {
                     pages.reverse();
                 }
-                assert_eq!(pages, judged, "{filter:?} {newest} {limit}");
+                assert_eq!(pages, found, "{filter:?} {newest} {limit}");
             }
         }
         assert!(nonempty > 12, "{nonempty} filters found something");
@@ -156,19 +167,13 @@ fn every_filter_finds_what_a_naive_one_finds_by_index_by_judging_and_page_by_pag
 fn a_page_that_is_gathered_says_what_a_replay_says() {
     let events = population(5, 150);
     let scratch = ledger_of(&events);
-    let loaded = scratch.read().load().expect("loads");
+    let parts = scratch.read().load_parts(MANY_PARTS, None).expect("loads");
     for account in ACCOUNTS {
         let filter = Filter { accounts: vec![(*account).to_owned()], ..Filter::default() };
         let page = Page { newest: true, limit: 50, after: None };
         let (found, _, told) = decisions(&scratch, &filter, &page);
         assert_eq!(told, [], "nothing is judged whole for one account");
-        let mut judged = Vec::new();
-        search::judged(&loaded, &filter, &page, &mut |line| {
-            judged.push(query::to_json(line));
-            ControlFlow::Continue(())
-        })
-        .expect("answered");
-        assert_eq!(found, judged, "{account}");
+        assert_eq!(found, judged(&parts, &filter, &page).0, "{account}");
         assert!(!scratch.path().join("verdicts").exists());
     }
 }
@@ -219,7 +224,7 @@ fn kept_verdicts_are_made_again_when_the_ledger_grew_or_they_were_touched_and_ho
 fn a_ledger_is_settled_where_journal_tree_and_everything_signed_end_alike() {
     let scratch = ledger_of(&population(4, 60));
     let ledger = scratch.read();
-    let loaded = ledger.load().expect("loads");
+    let loaded = ledger.load_parts(MANY_PARTS, None).expect("loads");
     assert_eq!(ledger.settled().expect("told"), Some((loaded.size, loaded.root)));
     assert!(search::keep(&ledger, &loaded).expect("kept"));
     let kept = ledger.kept_verdicts(&kept_label(), loaded.size, loaded.root).expect("kept");

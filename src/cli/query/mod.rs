@@ -4,6 +4,7 @@ mod arguments;
 mod print;
 
 use super::as_of::AsOf;
+use super::memory::Memory;
 use super::within::Within;
 use super::{CliError, Common, Exit};
 use crate::fact::{Conformance, Verdict};
@@ -93,6 +94,8 @@ pub struct Query {
     refresh: bool,
     #[command(flatten)]
     as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub fn run(args: Query) -> Result<Exit, CliError> {
@@ -127,7 +130,7 @@ pub fn run(args: Query) -> Result<Exit, CliError> {
 }
 
 fn decisions(args: &Query, page: &Page, form: Form) -> Result<Turned, CliError> {
-    let (filter, dir) = (args.decision_filter()?, &args.common.ledger);
+    let (filter, dir, part_len) = (args.decision_filter()?, &args.common.ledger, args.memory.part_len());
     let mut printed = Printed::decisions(form)?;
     let mut failed = Ok(());
     let mut visit = |line: &crate::query::Line| {
@@ -135,14 +138,17 @@ fn decisions(args: &Query, page: &Page, form: Form) -> Result<Turned, CliError> 
         if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let turned = match args.as_of.is_given() {
-        true => search::judged(&args.as_of.load(&Ledger::open_read_only(dir)?)?, &filter, page, &mut visit)?,
+        true => {
+            let parts = args.as_of.load_parts(&Ledger::open_read_only(dir)?, part_len)?;
+            search::judged(&parts, &filter, page, &mut visit)?
+        }
         false => {
             let mut tell = |how: How| match how {
                 How::Judging => eprintln!("judging everything: no verdicts are kept for the ledger as it stands"),
                 How::Kept => eprintln!("the verdicts are kept: later queries look them up"),
                 How::NotKept => eprintln!("the verdicts are not kept: the ledger's folder cannot be written to"),
             };
-            search::decisions(dir, &filter, page, args.refresh, &mut tell, &mut visit)?
+            search::decisions(dir, &filter, page, args.refresh, part_len, &mut tell, &mut visit)?
         }
     };
     failed?;
