@@ -4,11 +4,15 @@
 mod common;
 
 use common::{Scratch, check_ledger, replay_of};
-use inforce::ledger::Clock;
+use inforce::attested::{Attested, Run};
+use inforce::fact::{Digest, Instant};
+use inforce::ledger::{Clock, Loaded};
 use inforce::wire;
 use inforce_population::{Breach, MILLION, Population};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 
 /// A ledger of a population, and what is expected of each decision by its id.
 fn recorded(population: &Population) -> (Scratch, BTreeMap<String, Value>) {
@@ -82,4 +86,46 @@ fn the_same_arguments_give_the_same_bytes() {
     };
     assert_eq!(written(1), written(1));
     assert_ne!(written(1), written(2));
+}
+
+/// Runs the program on a ledger; its stdout.
+fn run(args: &[&str], ledger: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
+    let output = command.args(args).arg("--ledger").arg(ledger).output().expect("it runs");
+    assert!(matches!(output.status.code(), Some(0 | 3 | 4)), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What is on record of each decision, but for when it was written, and the root, which is over such times.
+fn on_record(scratch: &Scratch) -> Vec<Vec<Attested>> {
+    let Loaded { world, attested, .. } = scratch.read().load().expect("loads");
+    let bare = |one: &Attested| {
+        let run = Run { root: Digest([0; 32]), ..(*one.run).clone() };
+        Attested { at: Instant(0), run: run.into(), ..one.clone() }
+    };
+    let of = |seq| attested.of(seq).map(bare).collect();
+    world.decisions().map(|decision| of(world.node(decision).seq)).collect()
+}
+
+#[test]
+fn verdicts_are_put_on_record_alike_in_one_part_and_in_many() {
+    let mut population = Population::new(900, 150, 11, 60.0, true);
+    population.breaches.push((Breach::ErasedSource, MILLION / 50));
+    let (whole, truth) = recorded(&population);
+    let parts = whole.copied();
+    for (scratch, memory) in [(&whole, "100000"), (&parts, "0")] {
+        let attest = |what: &[&str]| -> [u64; 3] {
+            let told = run(&[&["attest", "--json", "--memory", memory], what].concat(), &scratch.path());
+            let told: Value = serde_json::from_str(&told).expect("JSON");
+            ["attested", "unchanged", "erased"].map(|name| told[name].as_u64().expect("a count"))
+        };
+        let some: Vec<&str> = truth.keys().step_by(90).map(String::as_str).collect();
+        let (all, count) = (truth.len() as u64, some.len() as u64);
+        assert_eq!(attest(&[&some[..], &some[..1]].concat()), [count, 0, 0], "by name, one of them twice");
+        // Of those that were named nothing changed, though the ledger did: what is on record is seen by no judge.
+        assert_eq!(attest(&["--all"]), [all - count, count, 0]);
+    }
+    let [whole, parts] = [&whole, &parts].map(on_record);
+    assert!(whole.iter().all(|one| one.len() == 1));
+    assert_eq!(whole, parts);
 }

@@ -36,15 +36,12 @@ pub fn run(args: &Replay, ledger: &Ledger, out: &mut impl Write) -> Result<Outco
     let read_in = start.elapsed();
     let start = Instant::now();
     let judged = parts.each(|world, attested| judge_part(args, &parts, world, &attested))?;
-    for (number, name) in args.decisions.iter().enumerate() {
-        let found: usize = judged.iter().map(|part| part.named[number]).sum();
+    match expect_each_once(&args.decisions, judged.iter().map(|part| &part.named[..])) {
         // The decision may stand behind the damage: that is what there is to say, not that there is no such decision.
-        match only(name, &vec![(); found]) {
-            Err(_) if parts.bad.is_some() => {
-                return Ok(Outcome { summary: Summary::default(), bad: parts.bad, took: [read_in, start.elapsed()] });
-            }
-            other => other?,
+        Err(_) if parts.bad.is_some() => {
+            return Ok(Outcome { summary: Summary::default(), bad: parts.bad, took: [read_in, start.elapsed()] });
         }
+        other => other?,
     }
     let mut summary = Summary::default();
     judged.iter().for_each(|part| summary.add(&part.summary));
@@ -58,7 +55,8 @@ fn judge_part(args: &Replay, parts: &Parts, mut world: World, attested: &Attesta
         world.judge_by(pack).map_err(CliError::Usage)?;
     }
     let (mut judged, mut memos, mut line) = (Judged::default(), Memos::default(), Vec::new());
-    let decisions = asked(args, &world, &mut judged.named);
+    let mut decisions = asked(&world, &args.decisions, &mut judged.named);
+    decisions.retain(|&decision| args.is_asked(&world, decision));
     for decision in decisions {
         match &parts.bad {
             Some(bad) => {
@@ -77,21 +75,31 @@ fn judge_part(args: &Replay, parts: &Parts, mut world: World, attested: &Attesta
     Ok(judged)
 }
 
-/// The decisions of a part that are asked for, ascending; all of them if none is named.
-fn asked(args: &Replay, world: &World, named: &mut Vec<usize>) -> Vec<NodeIx> {
-    let mut decisions = Vec::new();
-    if args.decisions.is_empty() {
-        decisions.extend(world.decisions());
+/// The decisions of a part that are named, ascending; all of them if none is. Notes how many have each name.
+pub(super) fn asked(world: &World, names: &[String], named: &mut Vec<usize>) -> Vec<NodeIx> {
+    if names.is_empty() {
+        return world.decisions().collect();
     }
-    for name in &args.decisions {
+    let mut decisions = Vec::new();
+    for name in names {
         let found = matching(world, name);
         named.push(found.len());
         decisions.extend(found);
     }
     decisions.sort_unstable();
     decisions.dedup();
-    decisions.retain(|&decision| args.is_asked(world, decision));
     decisions
+}
+
+/// Fails unless each name is that of one decision; `named` is how many there are of each in every part.
+pub(super) fn expect_each_once<'a>(
+    names: &[String],
+    named: impl Iterator<Item = &'a [usize]> + Clone,
+) -> Result<(), CliError> {
+    names.iter().enumerate().try_for_each(|(number, name)| {
+        let found = named.clone().map(|part| part[number]).sum();
+        only(name, &vec![(); found])
+    })
 }
 
 /// Prints what stands on piles that ascend in seq, in the order of seq: of some ranges of seqs the lines are gathered, each on
