@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Scratch, check_ledger, replay_of};
+use common::{Scratch, check_ledger, expect_parts, replay_of};
 use inforce::attested::{Attested, Run};
 use inforce::fact::{Digest, Instant};
 use inforce::ledger::{Clock, Loaded};
@@ -112,6 +112,7 @@ fn verdicts_are_put_on_record_alike_in_one_part_and_in_many() {
     let mut population = Population::new(900, 150, 11, 60.0, true);
     population.breaches.push((Breach::ErasedSource, MILLION / 50));
     let (whole, truth) = recorded(&population);
+    expect_parts(&whole.read());
     let parts = whole.copied();
     for (scratch, memory) in [(&whole, "100000"), (&parts, "0")] {
         let attest = |what: &[&str]| -> [u64; 3] {

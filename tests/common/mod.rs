@@ -115,6 +115,13 @@ pub fn replay_of(ledger: &Ledger) -> Vec<Value> {
     world.decisions().map(judged).collect()
 }
 
+/// Fails unless decisions of the ledger come into several parts where these are as small as they can be.
+pub fn expect_parts(ledger: &Ledger) {
+    let parts = ledger.load_parts(0, None).expect("loads");
+    let counts = parts.each(|world, _| Ok::<_, LedgerError>(world.decisions().count())).expect("built");
+    assert!(counts.iter().filter(|&&count| count > 0).count() > 2, "{counts:?}");
+}
+
 /// Every judgement as `replay --json` prints it; each judged by the memo and by plain Cedar, which must agree.
 pub fn replayed(ledger: &Ledger) -> Vec<Value> {
     let loaded = ledger.load().expect("loads");

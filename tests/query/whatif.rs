@@ -1,7 +1,8 @@
 //! Other policies.
 
 use crate::ask::{json_lines, tree};
-use crate::common::check_ledger;
+use crate::common::events::apart;
+use crate::common::{check_ledger, expect_parts};
 use crate::log::{self, code, errors, inforce, object};
 use crate::population::*;
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn what_if_counts_what_two_replays_say() {
-    let scratch = ledger_of(&population(8, 160));
+    let scratch = ledger_of(&apart(&population(8, 80), 3));
+    expect_parts(&scratch.read());
     let before = json_lines(&inforce(&["replay", "--all", "--json"], &scratch.path()));
     let cases: [(&[&str], &str); 2] = [
         (&["--pack", "meta-ai-personalization"], "meta-ai-personalization@built-in"),
