@@ -78,7 +78,8 @@ pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
             since: text(since),
             until: text(until),
         };
-        report.sample = Some(sample::sample(&ledger, &world, recipe, args.within)?.0);
+        let parts = args.as_of.load_parts(&ledger, u64::MAX)?;
+        report.sample = Some(sample::sample(&ledger, &parts, recipe, args.within)?.0);
     }
     if let Some(path) = &args.output {
         write(path, report::to_html(&report).as_bytes())?;

@@ -1,6 +1,6 @@
 //! Samples: drawn by seed and root alone, by this program or another; and nothing of the population can be left out.
 
-use super::common::{Scratch, check_ledger, events, import, replay_of};
+use super::common::{Scratch, check_ledger, events, expect_parts, import, replay_of};
 use super::{object, populated, population, run};
 use inforce::ledger::Clock;
 use inforce::merkle::TreeSize;
@@ -8,7 +8,7 @@ use inforce::query::{Chosen, Population, SampleFile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 fn root(scratch: &Scratch) -> String {
     scratch.read().verify().expect("verifies").root.to_string()
@@ -20,10 +20,17 @@ fn seqs(sample: &Value) -> Vec<u64> {
 
 const BY: &str = "--by=conformance,app";
 
+/// The same asked twice: of as many parts as there can be, and of one.
+fn in_parts_and_whole(scratch: &Scratch, args: &[&str]) -> [(Output, i32); 2] {
+    ["0", "100000"].map(|memory| run(scratch, &[args, &["--memory", memory]].concat()))
+}
+
 /// Draws 30 by `seed`, into `dir` if there is one.
 fn draw(scratch: &Scratch, seed: &str, dir: Option<&Path>) -> Value {
     let root = root(scratch);
     let args = ["sample", "--size", "30", "--seed", seed, "--root", &root, BY, "--json"];
+    let [parts, whole] = in_parts_and_whole(scratch, &args);
+    assert_eq!(object(&parts.0), object(&whole.0));
     let into = dir.map(|dir| ["-o", dir.to_str().expect("UTF-8")]);
     let (output, code) = run(scratch, &[&args[..], into.as_ref().map_or(&[], |into| &into[..])].concat());
     assert_eq!(code, 0, "{}", String::from_utf8_lossy(&output.stderr));
@@ -32,14 +39,17 @@ fn draw(scratch: &Scratch, seed: &str, dir: Option<&Path>) -> Value {
 
 fn redraw(scratch: &Scratch, dir: &Path) -> (Value, i32) {
     let file = dir.join("sample.json");
-    let (output, code) = run(scratch, &["sample", "--redraw", file.to_str().expect("UTF-8"), "--json"]);
+    let args = ["sample", "--redraw", file.to_str().expect("UTF-8"), "--json"];
+    let [parts, (output, code)] = in_parts_and_whole(scratch, &args);
+    assert_eq!((&parts.0.stdout, &parts.0.stderr, parts.1), (&output.stdout, &output.stderr, code));
     (if output.stdout.is_empty() { Value::Null } else { object(&output) }, code)
 }
 
 #[test]
 fn a_sample_is_redrawn_by_anybody_from_seed_and_root_alone() {
-    let events = population::population(11, 240);
+    let events = events::apart(&population::population(11, 240), 3);
     let scratch = populated(&events);
+    expect_parts(&scratch.read());
     let dir = scratch.dir.path().join("sample");
     let sample = draw(&scratch, "a line", Some(&dir));
     let judged = replay_of(&scratch.read());
@@ -243,7 +253,7 @@ fn a_root_that_nobody_signed_is_drawn_under_but_never_in_silence() {
 
 #[test]
 fn what_was_erased_since_is_told_from_what_was_changed() {
-    let all = population::population(14, 160);
+    let all = events::apart(&population::population(14, 160), 3);
     let scratch = populated(&all);
     let dir = scratch.dir.path().join("sample");
     let sample = draw(&scratch, "s", Some(&dir));

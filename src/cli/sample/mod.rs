@@ -1,23 +1,23 @@
 //! `inforce sample`: decisions for a person to look at, drawn so that nobody could have chosen them; or drawn again.
 
+mod judged;
 mod redraw;
 mod words;
 
 use super::as_of::AsOf;
 use super::bundle::{read, write};
 use super::exit::print_line;
+use super::memory::Memory;
 use super::within::Within;
 use super::{CliError, Exit};
 use crate::checkpoint::{Checkpoint, Note};
 use crate::evidence::{self, EvidenceError};
 use crate::explain::clean;
-use crate::fact::{Conformance, Digest, Instant, Kind, Time};
-use crate::ledger::{Ledger, LedgerError, Loaded, Reading};
+use crate::fact::{Digest, Instant, Kind, Time};
+use crate::ledger::{Ledger, LedgerError, Parts, Reading};
 use crate::merkle::{NodeHash, TreeSize};
 use crate::query::{self, By, Chosen, Population, Recipe, SampleFile, Standing};
-use crate::replay;
-use crate::timeline::World;
-use std::collections::HashMap;
+use judged::judge;
 use std::path::{Path, PathBuf};
 use words::{NOT_COMMITTED, words};
 
@@ -54,6 +54,8 @@ pub struct Sample {
     output: Option<PathBuf>,
     #[command(flatten)]
     as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
     /// Draw the sample of this `sample.json` again, and say what differs, also in what lies beside it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "seed", "root", "by", "since", "until", "output"])]
     redraw: Option<PathBuf>,
@@ -87,7 +89,7 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
     args.within.check()?;
     args.output.as_deref().map_or(Ok(()), expect_empty)?;
     let ledger = open(args)?;
-    let Found { loaded, note } = find(args, &ledger, root)?;
+    let Found { parts, note } = find(args, &ledger, root)?;
     if let (None, Some(_)) = (&note, &args.output) {
         return Err(CliError::Failed(format!(
             "no checkpoint at hand signs the root `{root}`: `inforce checkpoint` signs it as it stands, `--checkpoint` names one"
@@ -97,14 +99,14 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
     let recipe = Recipe {
         origin: ledger.origin().to_owned(),
         root: root.to_string(),
-        entries: loaded.size.0,
+        entries: parts.size.0,
         seed: seed.clone(),
         requested: size,
         by: args.by.clone(),
         since: text(args.within.since),
         until: text(args.within.until),
     };
-    let (mut file, population) = sample(&ledger, &loaded.world, recipe, args.within)?;
+    let (mut file, population) = sample(&ledger, &parts, recipe, args.within)?;
     if let Some(note) = note {
         commit(&mut file, note)?;
     }
@@ -135,7 +137,7 @@ fn open(args: &Sample) -> Result<Ledger, CliError> {
 
 /// What has the root that was asked for, and the note that signs it.
 struct Found {
-    loaded: Loaded,
+    parts: Parts,
     note: Option<String>,
 }
 
@@ -153,18 +155,20 @@ fn find(args: &Sample, ledger: &Ledger, root: NodeHash) -> Result<Found, CliErro
     let head = |note: &str| Checkpoint::open(note, &ledger.verifier_key()).expect("opened before");
     let signed = notes.iter().find(|(_, note)| head(note).root == root);
     let note = signed.map(|(_, note)| note.clone());
-    let loaded = args.as_of.load(ledger)?;
-    if let Some(bad) = &loaded.bad {
+    let part_len = args.memory.part_len();
+    let parts = args.as_of.load_parts(ledger, part_len)?;
+    if let Some(bad) = &parts.bad {
         return Err(tampered(bad.seq, &bad.what));
     }
-    if loaded.root == root {
-        return Ok(Found { loaded, note });
+    if parts.root == root {
+        return Ok(Found { parts, note });
     }
     if let Some(note) = note.filter(|_| !args.as_of.is_given()) {
-        let loaded = at(ledger, head(&note).size, root)?;
-        return Ok(Found { loaded, note: Some(note) });
+        drop(parts);
+        let parts = at(ledger, head(&note).size, root, part_len)?;
+        return Ok(Found { parts, note: Some(note) });
     }
-    let own = ("the ledger", loaded.size.0, loaded.root);
+    let own = ("the ledger", parts.size.0, parts.root);
     let heads = notes.iter().map(|(what, note)| (*what, head(note).size.0, head(note).root));
     let has: Vec<String> = std::iter::once(own)
         .chain(heads)
@@ -174,20 +178,20 @@ fn find(args: &Sample, ledger: &Ledger, root: NodeHash) -> Result<Found, CliErro
 }
 
 /// The ledger at a size, whose root must be this one.
-fn at(ledger: &Ledger, size: TreeSize, root: NodeHash) -> Result<Loaded, CliError> {
-    let loaded = ledger.load_as_of(size).map_err(|error| match error {
+fn at(ledger: &Ledger, size: TreeSize, root: NodeHash, part_len: u64) -> Result<Parts, CliError> {
+    let parts = ledger.load_parts(part_len, Some(size)).map_err(|error| match error {
         LedgerError::BeyondTree { asked, expected } => CliError::Damaged(LedgerError::RolledBack(format!(
             "the root is over {asked} entries, and the ledger has fewer: expected {expected}"
         ))),
         other => other.into(),
     })?;
-    match &loaded.bad {
+    match &parts.bad {
         Some(bad) => Err(tampered(bad.seq, &bad.what)),
-        None if loaded.root != root => Err(CliError::Damaged(LedgerError::RolledBack(format!(
+        None if parts.root != root => Err(CliError::Damaged(LedgerError::RolledBack(format!(
             "over {} entries the root is `{}`, and was `{root}`",
-            size.0, loaded.root
+            size.0, parts.root
         )))),
-        None => Ok(loaded),
+        None => Ok(parts),
     }
 }
 
@@ -195,52 +199,20 @@ fn tampered(seq: u64, what: &str) -> CliError {
     CliError::Damaged(LedgerError::RolledBack(format!("entry {seq}: {what}; no sample is drawn")))
 }
 
-/// Decisions that may be drawn, and what is to be said of each.
-struct Judged {
-    population: Population,
-    conformance: HashMap<u64, Conformance>,
-}
-
-/// Judges every decision of the time that is asked about.
-fn judge(ledger: &Ledger, world: &World, by: &[By], within: Within) -> Result<Judged, CliError> {
-    let decisions: Vec<_> = world.decisions().filter(|&each| within.holds(world.node(each).at.at)).collect();
-    let mut leaves = ledger.leaves(decisions.iter().map(|&each| world.node(each).seq))?.into_iter();
-    let mut judged = Judged { population: Population::default(), conformance: HashMap::new() };
-    let stratum = |world: &World, judgement| {
-        let row = query::row(world, &judgement);
-        (row.seq, query::stratum(&row, by), row.conformance)
-    };
-    replay::replay(world, &decisions, stratum, |(seq, stratum, found)| {
-        let leaf = leaves.next().expect("a leaf a decision");
-        judged.population.add(seq, Digest(leaf.0), &stratum);
-        judged.conformance.insert(seq, found);
-    });
-    Ok(judged)
-}
-
-impl Judged {
-    /// What is said of the decision at `seq`, which is one of them.
-    fn chosen(&self, world: &World, seq: u64, stratum: Vec<String>) -> Chosen {
-        let name = world.locate(seq).and_then(|node| world.name_of(node));
-        let (source, id) = name.map(|(source, id)| (source.to_owned(), id.to_owned())).unzip();
-        let conformance = self.conformance[&seq].name().to_owned();
-        Chosen { seq, source, id, stratum, conformance, bundle: None, why: None }
-    }
-
-    fn draw(&self, world: &World, recipe: Recipe) -> Result<SampleFile, String> {
-        SampleFile::draw(recipe, &self.population, |seq, stratum| self.chosen(world, seq, stratum))
-    }
-}
-
 /// Judges everything, and draws; the ledger's own checkpoint over the root, if it holds one, is named.
 pub(super) fn sample(
     ledger: &Ledger,
-    world: &World,
+    parts: &Parts,
     recipe: Recipe,
     within: Within,
 ) -> Result<(SampleFile, Population), CliError> {
-    let judged = judge(ledger, world, &recipe.by, within)?;
-    let mut file = judged.draw(world, recipe).map_err(CliError::Usage)?;
+    let judged = judge(ledger, parts, &recipe.by, within)?;
+    let mut file = judged.draw(recipe).map_err(CliError::Usage)?;
+    let mut chosen = judged.chosen(&file.sample.iter().map(|each| each.seq).collect())?;
+    for each in &mut file.sample {
+        let said = chosen.remove(&each.seq).expect("it is of the population");
+        *each = Chosen { stratum: std::mem::take(&mut each.stratum), ..said };
+    }
     let entries = ledger.standing()?.0.0.max(file.recipe.entries);
     let erasures = erasures(ledger, file.recipe.entries, entries)?.len() as u64;
     file.standing = Standing { entries, erasures };

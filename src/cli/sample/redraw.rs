@@ -2,7 +2,8 @@
 //!
 //! What was checked is said, and what was not: a list of decisions alone cannot show that it is whole.
 
-use super::{Judged, Sample, at, erasures, judge, open, others, root};
+use super::judged::{Judged, bare, judge};
+use super::{Sample, at, erasures, open, others, root};
 use crate::bundle::{self, Bundle, Trust};
 use crate::checkpoint::{Checkpoint, Note, VerifierKey};
 use crate::cli::bundle::read;
@@ -13,10 +14,10 @@ use crate::cli::{CliError, Exit};
 use crate::codec::EntryHash;
 use crate::explain::clean;
 use crate::fact::{Digest, Instant, Integrity, Kind, Time};
-use crate::ledger::{Ledger, Loaded};
+use crate::judge::{self, Ask, Memos};
+use crate::ledger::{Ledger, LedgerError};
 use crate::merkle::{self, TreeSize};
-use crate::query::{self, About, Chosen, Difference, Population, SampleFile};
-use crate::replay;
+use crate::query::{About, Chosen, Difference, Population, SampleFile};
 use crate::timeline::World;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -40,7 +41,7 @@ pub fn redraw(args: &Sample, path: &Path) -> Result<Exit, CliError> {
     let file = SampleFile::parse(&read(path)?).map_err(|error| wrong(path, error))?;
     let found = match &args.population {
         Some(listed) => from_list(args, path, &file, listed)?,
-        None => from_ledger(&open(args)?, path, &file)?,
+        None => from_ledger(&open(args)?, path, &file, args.memory.part_len())?,
     };
     let Found { changed, erased, checked, unchecked } = &found;
     let mut out = std::io::stdout().lock();
@@ -78,13 +79,12 @@ fn wrong(path: &Path, what: String) -> CliError {
 }
 
 /// Holds a file to the ledger.
-fn from_ledger(ledger: &Ledger, path: &Path, file: &SampleFile) -> Result<Found, CliError> {
+fn from_ledger(ledger: &Ledger, path: &Path, file: &SampleFile, part_len: u64) -> Result<Found, CliError> {
     let recipe = &file.recipe;
     let committed = root(&recipe.root).map_err(|error| wrong(path, format!("root: {error}")))?;
     let within = within(path, file)?;
-    let loaded = at(ledger, TreeSize(recipe.entries), committed)?;
-    let world = &loaded.world;
-    let judged = judge(ledger, world, &recipe.by, within)?;
+    let parts = at(ledger, TreeSize(recipe.entries), committed, part_len)?;
+    let judged = judge(ledger, &parts, &recipe.by, within)?;
     let mut found = Found::default();
     let mut all = said(file, path)?;
     if recipe.origin != ledger.origin() {
@@ -93,22 +93,18 @@ fn from_ledger(ledger: &Ledger, path: &Path, file: &SampleFile) -> Result<Found,
     let key = ledger.verifier_key();
     note(file, Some(&key), &mut all, &mut found)?;
     all.extend(standing(ledger, file)?);
-    all.extend(listed(path, file, &judged, world, &mut found)?);
-    all.extend(chosen(file, &judged, world));
+    all.extend(listed(path, file, &judged, &mut found)?);
+    all.extend(chosen(file, &judged)?);
     bundles(file, path, Some(&key), &judged.population, &mut all, &mut found)?;
     found.checked.push(format!("root, population and strata, in the ledger over {} entries", recipe.entries));
-    sort_out(ledger, file, all, &mut found)?;
+    drop(judged);
+    drop(parts);
+    sort_out(ledger, file, all, part_len, &mut found)?;
     Ok(found)
 }
 
 /// Draws by `population.tsv` where it lies beside the file, since it tells which decision is otherwise; else by the ledger.
-fn listed(
-    path: &Path,
-    file: &SampleFile,
-    judged: &Judged,
-    world: &World,
-    found: &mut Found,
-) -> Result<Vec<Difference>, CliError> {
+fn listed(path: &Path, file: &SampleFile, judged: &Judged, found: &mut Found) -> Result<Vec<Difference>, CliError> {
     let beside = path.with_file_name("population.tsv");
     let mut all = Vec::new();
     if beside.exists() {
@@ -128,21 +124,17 @@ fn listed(
     } else {
         found.unchecked.push("population.tsv: not beside the file".to_owned());
     }
-    let again = judged.draw(world, file.recipe.clone()).map_err(|error| wrong(path, error))?;
+    let again = judged.draw(file.recipe.clone()).map_err(|error| wrong(path, error))?;
     all.extend(file.differences(&again));
     all.extend(file.misplaced(&judged.population));
     Ok(all)
 }
 
-fn bare(seq: u64, stratum: Vec<String>) -> Chosen {
-    Chosen { seq, source: None, id: None, stratum, conformance: String::new(), bundle: None, why: None }
-}
-
 /// What is said of each decision, but for its stratum.
-fn chosen(file: &SampleFile, judged: &Judged, world: &World) -> Vec<Difference> {
+fn chosen(file: &SampleFile, judged: &Judged) -> Result<Vec<Difference>, CliError> {
     let mut all = Vec::new();
-    for each in file.sample.iter().filter(|each| judged.conformance.contains_key(&each.seq)) {
-        let now = judged.chosen(world, each.seq, Vec::new());
+    let said = judged.chosen(&file.sample.iter().map(|each| each.seq).collect())?;
+    for (each, now) in file.sample.iter().filter_map(|each| Some((each, said.get(&each.seq)?))) {
         let name = |of: &Chosen| format!("{:?} of {:?}", of.id, of.source);
         // A name is there or gone: no erasure makes another of it.
         let of_name = if now.id.is_none() { About::Decision(each.seq) } else { About::Fixed };
@@ -155,7 +147,7 @@ fn chosen(file: &SampleFile, judged: &Judged, world: &World) -> Vec<Difference> 
             }
         }
     }
-    all
+    Ok(all)
 }
 
 /// What the file says of the ledger as it stood when it was drawn.
@@ -171,27 +163,23 @@ fn standing(ledger: &Ledger, file: &SampleFile) -> Result<Option<Difference>, Cl
 }
 
 /// Tells what was erased since from what was changed.
-fn sort_out(ledger: &Ledger, file: &SampleFile, all: Vec<Difference>, found: &mut Found) -> Result<(), CliError> {
+fn sort_out(
+    ledger: &Ledger,
+    file: &SampleFile,
+    all: Vec<Difference>,
+    part_len: u64,
+    found: &mut Found,
+) -> Result<(), CliError> {
     let (mut since, mut touched) = (Vec::new(), BTreeSet::new());
     if all.iter().any(|each| each.about != About::Fixed) {
-        let Loaded { world, .. } = ledger.load()?;
-        let erasure = |seq: &u64| *seq >= file.standing.entries;
-        let kind = world.nodes().filter(|&node| world.node(node).kind == Kind::SubjectErased);
-        since = kind.map(|node| world.node(node).seq).filter(erasure).collect();
-        let decisions: Vec<_> = world.decisions().filter(|&each| world.node(each).seq < file.recipe.entries).collect();
-        // Of an account that was erased nobody can say any more whom it was linked to: it may have been any that has links.
-        let rests = |world: &World, judgement| {
-            let row = query::row(world, &judgement);
-            let account = world.account(world.node(row.node).account);
-            let linked = account.events().iter().any(|event| event.what.is_link());
-            (row.seq, row.integrity == Integrity::Erased || linked)
-        };
-        if !since.is_empty() {
-            replay::replay(&world, &decisions, rests, |(seq, rests)| {
-                if rests {
-                    touched.insert(seq);
-                }
-            });
+        let parts = ledger.load_parts(part_len, None)?;
+        for (erased, resting) in parts.each(|world, _| Ok::<_, LedgerError>(gone(&world, file)))? {
+            since.extend(erased);
+            touched.extend(resting);
+        }
+        since.sort_unstable();
+        if since.is_empty() {
+            touched.clear();
         }
     }
     for Difference { about, what } in all {
@@ -214,6 +202,23 @@ fn sort_out(ledger: &Ledger, file: &SampleFile, all: Vec<Difference>, found: &mu
         );
     }
     Ok(())
+}
+
+/// Erasures of a part since the file was drawn, and decisions that may rest on what is gone.
+fn gone(world: &World, file: &SampleFile) -> (Vec<u64>, Vec<u64>) {
+    let seqs = world.nodes().map(|node| world.node(node)).filter(|node| node.kind == Kind::SubjectErased);
+    let erased = seqs.map(|node| node.seq).filter(|&seq| seq >= file.standing.entries).collect();
+    let (mut resting, mut memos) = (Vec::new(), Memos::default());
+    for decision in world.decisions().filter(|&each| world.node(each).seq < file.recipe.entries) {
+        let node = world.node(decision);
+        // Of an account that was erased nobody can say any more whom it was linked to: it may have been any that has links.
+        let is_linked = || world.account(node.account).events().iter().any(|event| event.what.is_link());
+        let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut memos));
+        if judgement.integrity == Integrity::Erased || is_linked() {
+            resting.push(node.seq);
+        }
+    }
+    (erased, resting)
 }
 
 fn named(seqs: &[u64]) -> String {
