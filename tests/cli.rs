@@ -231,6 +231,34 @@ fn by_the_index_a_decision_is_told_as_it_is_or_not_at_all() {
 }
 
 #[test]
+fn by_the_index_what_was_erased_is_told_as_gone_and_what_nobody_signed_yet_as_not_looked_at() {
+    let cli = Cli::new();
+    cli.import(&case("S01").0);
+    let signed = cli.ledger().join("checkpoint");
+    let checkpoint = std::fs::read(&signed).expect("readable");
+    let told = cli.run(&["explain", "d1"]);
+    cli.import(&notices(5));
+    // As where the writer was killed before it signed.
+    std::fs::write(&signed, checkpoint).expect("written");
+    let quick = cli.run(&["explain", "d1", "--quick"]);
+    assert_eq!((code(&quick), &quick.stdout), (code(&told), &told.stdout));
+    let note = "! 5 entries behind that checkpoint were not looked at: `inforce checkpoint` makes a newer one";
+    assert!(errors(&quick).contains(note), "{}", errors(&quick));
+    let erased = r#"{"specversion":"1.0","id":"gone","source":"//crm","type":"inforce.subject.erased","subject":"facebook/s1",
+        "time":"2026-11-01T00:00:00Z","data":{"scope":"all"}}"#;
+    cli.import(&erased.replace('\n', ""));
+    let decisions = lines(&cli.run(&["replay", "--all", "--json"]));
+    let name = format!("#{}", decisions[0]["decision"]["seq"]);
+    assert_eq!(decisions[0]["conformance"], "erased");
+    for args in asked_of(&name) {
+        assert_same_by_index(&cli, &args);
+        let told = cli.run(&args);
+        // Nothing is left that could have been otherwise.
+        assert_eq!(args.contains(&"--flip"), told.stdout.is_empty(), "{args:?}: {}", errors(&told));
+    }
+}
+
+#[test]
 fn what_is_damaged_elsewhere_is_for_whoever_reads_everything() {
     let cli = Cli::new();
     // So many that the index covers them.

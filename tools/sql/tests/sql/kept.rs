@@ -42,7 +42,7 @@ const QUESTIONS: [&str; 12] = [
 /// Has every verdict kept, as `inforce query` does.
 fn keep(scratch: &Scratch) {
     let ledger = scratch.read();
-    assert!(search::keep(&ledger, &ledger.load().expect("loads")).expect("kept"));
+    assert!(search::keep(&ledger, &ledger.load_parts(u64::MAX, None).expect("loads")).expect("kept"));
 }
 
 /// What a query gives by judging, whatever was kept.
