@@ -2,14 +2,16 @@
 
 use super::as_of::AsOf;
 use super::exit::{self, print_line};
+use super::memory::Memory;
 use super::query::duration;
 use super::within::Within;
 use super::{CliError, Common, Exit, csv, table};
 use crate::explain::clean;
-use crate::ledger::{Ledger, Loaded};
+use crate::fact::FactId;
+use crate::judge::{self, Ask, Memos};
+use crate::ledger::Ledger;
 use crate::query::{self, Asked, Dimension, Period, Periods as Gathering, row};
-use crate::replay;
-use crate::timeline::{NodeIx, World};
+use crate::timeline::World;
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Write};
 
@@ -40,6 +42,8 @@ pub struct Periods {
     within: Within,
     #[command(flatten)]
     as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 fn dimension(text: &str) -> Result<Dimension, String> {
@@ -50,8 +54,8 @@ fn dimension(text: &str) -> Result<Dimension, String> {
 pub fn run(args: Periods) -> Result<Exit, CliError> {
     args.within.check()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, bad, .. } = args.as_of.load(&ledger)?;
-    if let Some(bad) = bad {
+    let parts = args.as_of.load_parts(&ledger, args.memory.part_len())?;
+    if let Some(bad) = &parts.bad {
         anstream::eprintln!("the ledger was tampered with: entry {}: {}; no verdict is given", bad.seq, bad.what);
         return Ok(Exit::Broken);
     }
@@ -67,23 +71,38 @@ pub fn run(args: Periods) -> Result<Exit, CliError> {
         gap_s: i64::from(args.gap) * 86_400,
         unproven: args.unproven,
     };
-    let within = |&decision: &NodeIx| args.within.holds(world.node(decision).at.at);
-    let decisions: Vec<NodeIx> = world.decisions().filter(within).collect();
-    let mut gathering = Gathering::new(&world, asked);
-    replay::replay(&world, &decisions, |_, judgement| row(&world, &judgement), |row| gathering.take(&row));
+    let (mut gathering, mut decisions) = (Gathering::new(asked.clone()), 0);
+    let of_parts = parts.each(|world, _| Ok::<_, CliError>(gather(&world, &asked, args.within)))?;
+    for (gathered, judged) in of_parts {
+        gathering.add(gathered);
+        decisions += judged;
+    }
     let mut found = gathering.finish();
     found.retain(|period| args.rules.is_empty() || args.rules.contains(&period.rule));
     let mut out = BufWriter::new(io::stdout().lock());
     match (args.common.json, args.csv) {
-        (true, _) => found.iter().try_for_each(|period| print_line(&mut out, to_json(&world, &by, period)))?,
-        (_, true) => print_csv(&mut out, &world, &by, &found)?,
+        (true, _) => found.iter().try_for_each(|period| print_line(&mut out, to_json(&by, period)))?,
+        (_, true) => print_csv(&mut out, &by, &found)?,
         _ => print(&mut out, &by, &found)?,
     }
     out.flush().map_err(exit::stdout)?;
-    eprintln!("{} periods over {} decisions, a gap of {} days between two", found.len(), decisions.len(), args.gap);
-    tell_unknown(&world, &args.rules);
-    std::mem::forget(world);
+    eprintln!("{} periods over {} decisions, a gap of {} days between two", found.len(), decisions, args.gap);
+    if !args.rules.is_empty() {
+        tell_unknown(&parts.policies(), &args.rules);
+    }
     Ok(Exit::Done)
+}
+
+/// Judges the decisions of a part, and tells how many there are.
+fn gather(world: &World, asked: &Asked, within: Within) -> (Gathering, usize) {
+    let (mut gathering, mut memos, mut judged) = (Gathering::new(asked.clone()), Memos::default(), 0);
+    for decision in world.decisions().filter(|&each| within.holds(world.node(each).at.at)) {
+        let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut memos));
+        gathering.take(world, &row(world, &judgement));
+        judged += 1;
+    }
+    gathering.settle(world);
+    (gathering, judged)
 }
 
 /// A misspelt rule was never broken: that is no answer.
@@ -100,12 +119,11 @@ pub(super) fn tell_unknown(world: &World, asked: &[String]) {
     }
 }
 
-fn name(world: &World, seq: u64) -> Value {
-    let name = world.locate(seq).and_then(|node| world.name_of(node));
-    json!({ "seq": seq, "source": name.map(|it| it.0), "id": name.map(|it| it.1) })
+fn name(seq: u64, name: Option<&FactId>) -> Value {
+    json!({ "seq": seq, "source": name.map(|it| &it.source), "id": name.map(|it| &it.id) })
 }
 
-fn to_json(world: &World, by: &[Dimension], period: &Period) -> Value {
+fn to_json(by: &[Dimension], period: &Period) -> Value {
     let mut object = json!({ "rule": period.rule, "outcome": if period.denies { "deny" } else { "indeterminate" } });
     for (dimension, value) in by.iter().zip(&period.by) {
         object[dimension.name()] = json!(value);
@@ -114,8 +132,8 @@ fn to_json(world: &World, by: &[Dimension], period: &Period) -> Value {
     object["to"] = period.to.to_string().into();
     object["count"] = period.count.into();
     object["served"] = period.served.into();
-    object["first"] = name(world, period.first);
-    object["last"] = name(world, period.last);
+    object["first"] = name(period.first, period.first_name.as_ref());
+    object["last"] = name(period.last, period.last_name.as_ref());
     object["delay_s"] = period
         .delay
         .map_or(Value::Null, |delay| json!({ "least": delay.least_s, "median": delay.median_s, "most": delay.most_s }));
@@ -132,13 +150,13 @@ fn cells(by: &Period) -> Vec<String> {
     std::iter::once(by.rule.clone()).chain(values).collect()
 }
 
-fn print_csv(out: &mut impl Write, world: &World, by: &[Dimension], found: &[Period]) -> Result<(), CliError> {
+fn print_csv(out: &mut impl Write, by: &[Dimension], found: &[Period]) -> Result<(), CliError> {
     let mut out = ::csv::Writer::from_writer(out);
     let rest = ["outcome", "from", "to", "count", "served", "first_seq", "first_id", "last_seq", "last_id"];
     let delays = ["delay_least_s", "delay_median_s", "delay_most_s"];
     csv::row(&mut out, heads(by).into_iter().chain(rest).chain(delays).map(str::to_owned))?;
     for period in found {
-        let object = to_json(world, by, period);
+        let object = to_json(by, period);
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let cell = |value: &Value| if value.is_null() { String::new() } else { text(value) };
         let of = |key: &str| cell(&object[key]);

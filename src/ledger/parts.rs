@@ -260,6 +260,14 @@ impl Parts {
         &self.spill
     }
 
+    /// A world of the policies alone: what is counted of them is counted once, though every part has them.
+    pub fn policies(&self) -> World {
+        let (mut world, mut attested) = (World::default(), Attestations::default());
+        self.policies.iter().for_each(|(seq, policy)| Aside::read(*seq, policy).add_to(&mut world, &mut attested));
+        world.finish();
+        world
+    }
+
     /// What is made of each part, a part a thread: of everything that its decisions are judged by, and the verdicts on record
     /// about them.
     pub fn each<T: Send, E: From<LedgerError> + Send>(

@@ -3,10 +3,13 @@
 //! A rule is broken by a decision that was served though the rule denied it. A period of it runs from the first such
 //! decision to the last, both included, and ends where more than the allowed gap passes without another. Decisions that
 //! complied end no period: they say nothing of those that did not. How many were served meanwhile is counted beside.
+//!
+//! Decisions of several worlds can be gathered apart and put together: what is kept of each is a few numbers. Names are kept
+//! of those alone that a period may begin or end with.
 
 use super::delay::delay_s;
 use super::row::{Row, RuleRow};
-use crate::fact::{Instant, Outcome};
+use crate::fact::{FactId, Instant, Outcome};
 use crate::timeline::World;
 use std::collections::BTreeMap;
 
@@ -54,13 +57,14 @@ impl Dimension {
 }
 
 /// Periods that are being gathered.
-#[derive(Clone)]
-pub struct Periods<'w> {
-    world: &'w World,
+#[derive(Clone, Default)]
+pub struct Periods {
     asked: Asked,
     groups: BTreeMap<Group, Vec<Broken>>,
     /// When decisions were served, by what the group has of them besides rule and policy.
     served: BTreeMap<Vec<Option<String>>, Vec<Instant>>,
+    /// What decisions are called that a period may begin or end with, by seq.
+    names: BTreeMap<u64, FactId>,
 }
 
 /// What is asked for.
@@ -107,8 +111,12 @@ pub struct Period {
     pub to: Instant,
     /// The first decision's seq.
     pub first: u64,
+    /// The first decision's name, where names were noted.
+    pub first_name: Option<FactId>,
     /// The last decision's seq.
     pub last: u64,
+    /// The last decision's name, likewise.
+    pub last_name: Option<FactId>,
     /// How many decisions broke it.
     pub count: u64,
     /// How many decisions were served from `from` to `to`, in the same group but for the policy.
@@ -129,19 +137,21 @@ pub struct Delay {
 
 /// The periods of rows that are all at hand.
 pub fn periods<'a>(world: &World, rows: impl IntoIterator<Item = &'a Row<'a>>, asked: Asked) -> Vec<Period> {
-    let mut periods = Periods::new(world, asked);
-    rows.into_iter().for_each(|row| periods.take(row));
+    let mut periods = Periods::new(asked);
+    rows.into_iter().for_each(|row| periods.take(world, row));
+    periods.settle(world);
     periods.finish()
 }
 
-impl<'w> Periods<'w> {
+impl Periods {
     /// None yet.
-    pub fn new(world: &'w World, asked: Asked) -> Periods<'w> {
-        Periods { world, asked, groups: BTreeMap::new(), served: BTreeMap::new() }
+    pub fn new(asked: Asked) -> Periods {
+        let (groups, served, names) = Default::default();
+        Periods { asked, groups, served, names }
     }
 
-    /// Takes the next row, in any order.
-    pub fn take(&mut self, row: &Row) {
+    /// Takes the next row of a world, in any order.
+    pub fn take(&mut self, world: &World, row: &Row) {
         if row.outcome != Some(Outcome::Served) {
             return;
         }
@@ -152,7 +162,7 @@ impl<'w> Periods<'w> {
         for rule in rules {
             // Of several uses, and choices, the one that was ignored longest.
             let ignored = broken.entry((rule.id.to_owned(), rule.denies, by(rule))).or_default();
-            *ignored = (*ignored).max(delay_s(self.world, row, rule, self.asked.known));
+            *ignored = (*ignored).max(delay_s(world, row, rule, self.asked.known));
         }
         for (group, delay_s) in broken {
             self.groups.entry(group).or_default().push(Broken { at: row.at.at, seq: row.seq, delay_s });
@@ -170,18 +180,42 @@ impl<'w> Periods<'w> {
             .collect()
     }
 
+    /// Notes names, once all rows of a world were taken.
+    ///
+    /// Before the first decision of a period nothing stands within the gap, and so nothing of its own world: among the rows of
+    /// that world alone it begins a run as well. Likewise the last ends one.
+    pub fn settle(&mut self, world: &World) {
+        self.note(|seq| world.name(world.locate(seq)?));
+    }
+
+    fn note(&mut self, name: impl Fn(u64) -> Option<FactId>) {
+        for broken in self.groups.values_mut() {
+            let ends = runs(broken, &self.asked).flat_map(|run| [run[0].seq, run[run.len() - 1].seq]);
+            self.names.extend(ends.filter_map(|seq| Some((seq, name(seq)?))));
+        }
+    }
+
+    /// Takes what was gathered from other decisions, for the same question.
+    pub fn add(&mut self, other: Periods) {
+        assert_eq!(self.asked, other.asked, "one question");
+        for (group, mut broken) in other.groups {
+            self.groups.entry(group).or_default().append(&mut broken);
+        }
+        for (shared, mut times) in other.served {
+            self.served.entry(shared).or_default().append(&mut times);
+        }
+        self.names.extend(other.names);
+    }
+
     /// Every period: by rule, then by the dimensions, then in time.
     pub fn finish(mut self) -> Vec<Period> {
         self.served.values_mut().for_each(|times| times.sort_unstable());
         let mut found = Vec::new();
         for ((rule, denies, by), mut broken) in std::mem::take(&mut self.groups) {
-            broken.sort_unstable_by_key(|each| (each.at, each.seq));
             let named: BTreeMap<Dimension, Option<String>> = self.asked.by.iter().copied().zip(by.clone()).collect();
             let shared = self.shared(|dimension| named[&dimension].clone());
             let served = &self.served[&shared];
-            for run in
-                broken.chunk_by(|one, next| next.at.0 - one.at.0 <= self.asked.gap_s.saturating_mul(1_000_000_000))
-            {
+            for run in runs(&mut broken, &self.asked) {
                 let (first, last) = (run[0], run[run.len() - 1]);
                 let end = served.partition_point(|&at| at <= last.at);
                 let start = served.partition_point(|&at| at < first.at);
@@ -192,7 +226,9 @@ impl<'w> Periods<'w> {
                     from: first.at,
                     to: last.at,
                     first: first.seq,
+                    first_name: self.names.get(&first.seq).cloned(),
                     last: last.seq,
+                    last_name: self.names.get(&last.seq).cloned(),
                     count: run.len() as u64,
                     served: (end - start) as u64,
                     delay: delay(run),
@@ -205,9 +241,81 @@ impl<'w> Periods<'w> {
 
 const NO_RULE: RuleRow<'static> = RuleRow { id: "", policy: None, version: None, used: None, denies: false };
 
+/// In the order of time, and of seq within one instant: cut where more than the gap passes.
+fn runs<'b>(broken: &'b mut [Broken], asked: &Asked) -> impl Iterator<Item = &'b [Broken]> {
+    let gap_ns = asked.gap_s.saturating_mul(1_000_000_000);
+    broken.sort_unstable_by_key(|each| (each.at, each.seq));
+    broken.chunk_by(move |one, next| next.at.0 - one.at.0 <= gap_ns)
+}
+
 fn delay(run: &[Broken]) -> Option<Delay> {
     let mut delays: Vec<i64> = run.iter().filter_map(|each| each.delay_s).collect();
     delays.sort_unstable();
     let (least_s, most_s) = (*delays.first()?, *delays.last()?);
     Some(Delay { least_s, median_s: delays[(delays.len() - 1) / 2], most_s })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SplitMix64.
+    fn next(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn name(seq: u64) -> Option<FactId> {
+        Some(FactId { source: "s".to_owned(), id: format!("d{seq}") })
+    }
+
+    /// Decisions by seq: how many seconds, and which rules they broke.
+    fn gathered(asked: &Asked, decisions: &[(u64, i64, Vec<&str>)]) -> Periods {
+        let mut periods = Periods::new(asked.clone());
+        for (seq, second, rules) in decisions {
+            let at = Instant(second * 1_000_000_000);
+            for rule in rules {
+                let group = ((*rule).to_owned(), true, Vec::new());
+                let delay_s = (seq % 3 > 0).then_some(seq.cast_signed() % 11);
+                periods.groups.entry(group).or_default().push(Broken { at, seq: *seq, delay_s });
+            }
+            periods.served.entry(Vec::new()).or_default().push(at);
+        }
+        periods.note(name);
+        periods
+    }
+
+    #[test]
+    fn parts_that_are_put_together_have_the_periods_and_names_of_the_whole() {
+        let (mut state, mut most) = (1, 0);
+        for round in 0..500 {
+            // Few seconds, so that many fall together, and gaps are as long as what is allowed as often as longer.
+            let seconds = 1 + next(&mut state) % 90;
+            let decisions: Vec<(u64, i64, Vec<&str>)> = (0..next(&mut state) % 40)
+                .map(|seq| {
+                    let at = (next(&mut state) % seconds).cast_signed();
+                    let rules = ["a", "b"].into_iter().filter(|_| next(&mut state) % 2 == 0).collect();
+                    (seq, at, rules)
+                })
+                .collect();
+            let asked = Asked { gap_s: round % 5, ..Asked::default() };
+            let whole = gathered(&asked, &decisions).finish();
+            for period in &whole {
+                let names = (&period.first_name, &period.last_name);
+                assert_eq!(names, (&name(period.first), &name(period.last)));
+            }
+            let mut parts = vec![Vec::new(); 1 + (next(&mut state) % 6) as usize];
+            for decision in &decisions {
+                let part = (next(&mut state) % parts.len() as u64) as usize;
+                parts[part].push(decision.clone());
+            }
+            let mut together = Periods::new(asked.clone());
+            parts.iter().for_each(|part| together.add(gathered(&asked, part)));
+            assert_eq!(together.finish(), whole, "round {round}");
+            most = most.max(whole.len());
+        }
+        assert!(most > 10, "{most}");
+    }
 }

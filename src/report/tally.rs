@@ -33,7 +33,7 @@ pub struct Tally<'w> {
     world: &'w World,
     span: Span,
     report: Report,
-    periods: Periods<'w>,
+    periods: Periods,
     weeks: BTreeMap<i64, Week>,
     broken: Counts,
     served: Counts,
@@ -74,7 +74,7 @@ impl<'w> Tally<'w> {
             sample: None,
             commands,
         };
-        let periods = Periods::new(world, Asked::default());
+        let periods = Periods::new(Asked::default());
         let (weeks, broken, served, fired, denying, late) = Default::default();
         Tally { world, span, report, periods, weeks, broken, served, fired, denying, late }
     }
@@ -119,7 +119,7 @@ impl<'w> Tally<'w> {
         for &(seq, lag_s) in &judged.late {
             self.late.entry(seq).or_insert((lag_s, 0)).1 += 1;
         }
-        self.periods.take(row);
+        self.periods.take(self.world, row);
     }
 
     /// Counts the facts of the span; `attested` verdicts were put on record in it, which no world holds.

@@ -27,8 +27,18 @@ pub fn grown(scratch: &Scratch, range: std::ops::Range<u32>) -> Checkpoint {
 }
 
 pub fn inforce(args: &[&str], ledger: &Path) -> Output {
+    command(args, ledger).output().expect("the program runs")
+}
+
+/// The same on so many threads: on one, with enough memory, a ledger is a single part.
+pub fn inforce_on(threads: usize, args: &[&str], ledger: &Path) -> Output {
+    command(args, ledger).env("RAYON_NUM_THREADS", threads.to_string()).output().expect("the program runs")
+}
+
+fn command(args: &[&str], ledger: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
-    command.args(args).env("INFORCE_LEDGER", ledger).stdin(Stdio::null()).output().expect("the program runs")
+    command.args(args).env("INFORCE_LEDGER", ledger).stdin(Stdio::null());
+    command
 }
 
 pub fn code(output: &Output) -> i32 {

@@ -1,6 +1,7 @@
 //! What tests of the whole ledger share.
 #![allow(dead_code)]
 
+pub mod crowd;
 pub mod events;
 pub mod happenings;
 pub mod random;
@@ -151,6 +152,13 @@ pub fn replayed_in_parts(ledger: &Ledger) -> Vec<Value> {
     let mut judged = parts.each(judge_part).expect("built").concat();
     judged.sort_by_key(|judgement| judgement["decision"]["seq"].as_u64());
     judged
+}
+
+/// How many parts with decisions a ledger is cut into at the most.
+pub fn parts_of(ledger: &Ledger) -> usize {
+    let parts = ledger.load_parts(1, None).expect("loads");
+    let has_decisions = parts.each(|world, _| Ok::<bool, LedgerError>(world.decisions().next().is_some()));
+    has_decisions.expect("built").into_iter().filter(|&has| has).count()
 }
 
 /// Every ledger test ends here: everything verifies, and what is rebuilt, or judged in parts, equals what was there.

@@ -1,15 +1,25 @@
 //! Periods.
 
 use crate::ask::at;
-use crate::common::{check_ledger, replay_of};
-use crate::log::{code, errors, inforce};
+use crate::common::crowd::beside_each_other;
+use crate::common::{Scratch, check_ledger, parts_of, replay_of};
+use crate::log::{code, errors, inforce, inforce_on};
 use crate::population::*;
-use inforce::query::{self, Asked, Dimension};
+use inforce::judge::{Ask, Memos, judge};
+use inforce::query::{self, Asked, Dimension, Row};
+use inforce::timeline::World;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Output;
 
 /// A rule, and what it is told apart by.
 type Group = (String, Vec<String>);
+
+fn rows(world: &World) -> Vec<Row<'_>> {
+    let mut memos = Memos::default();
+    let row = |decision| query::row(world, &judge(world, decision, &mut Ask::Memo(&mut memos)));
+    world.decisions().map(row).collect()
+}
 
 #[test]
 fn periods_are_those_of_a_naive_fold() {
@@ -72,11 +82,7 @@ fn periods_are_those_of_a_naive_fold() {
         }
         assert!(expected.len() > 3, "{expected:?}");
         let asked = Asked { by, known, gap_s: gap_days * 86_400, unproven: false };
-        let mut periods = query::Periods::new(&world, asked);
-        let all: Vec<_> = world.decisions().collect();
-        inforce::replay::replay(&world, &all, |_, judgement| query::row(&world, &judgement), |row| periods.take(&row));
-        let found: Vec<_> = periods
-            .finish()
+        let found: Vec<_> = query::periods(&world, &rows(&world), asked)
             .into_iter()
             .map(|period| {
                 let by = period.by.into_iter().map(|value| value.expect("recorded")).collect::<Vec<_>>();
@@ -121,4 +127,94 @@ fn periods_say_for_how_long_a_limit_a_block_and_an_unlink_were_ignored() {
     let text = String::from_utf8(only.stdout).expect("UTF-8");
     assert_eq!(text.lines().count(), 3, "a header and two periods, two days apart: {text}");
     check_ledger(&scratch);
+}
+
+/// What `periods` says of a ledger in as many parts as can be, held to what it says of a single one.
+fn in_parts(scratch: &Scratch, args: &[&str]) -> Output {
+    let asked = |memory| [&["periods", "--memory", memory], args].concat();
+    let parts = inforce(&asked("0"), &scratch.path());
+    let whole = inforce_on(1, &asked("9999999"), &scratch.path());
+    assert_eq!(code(&parts), code(&whole), "{args:?}: {}", errors(&parts));
+    assert_eq!(errors(&parts), errors(&whole), "{args:?}");
+    assert_eq!(String::from_utf8_lossy(&parts.stdout), String::from_utf8_lossy(&whole.stdout), "{args:?}");
+    parts
+}
+
+#[test]
+fn periods_are_the_same_in_however_many_parts() {
+    let mut events = beside_each_other((30..36).map(|seed| population(seed, 90)));
+    // People who begin and end a period in the same instant: their seqs decide who is named.
+    let instant = json!("2025-12-24T00:00:00Z");
+    for event in events.iter_mut().filter(|event| event["type"] == "inforce.decision.made").step_by(3) {
+        event["time"] = instant.clone();
+    }
+    let erased = json!({ "scope": "all" });
+    let mut erasure =
+        crate::common::events::event("gone", "inforce.subject.erased", "facebook/a-1", "2026-01-10T00:00:00Z", erased);
+    erasure["recordedtime"] = erasure["time"].clone();
+    events.push(erasure);
+    let scratch = ledger_of(&events);
+    assert!(parts_of(&scratch.read()) > 3, "people of several parts");
+    let half = (events.len() / 2).to_string();
+    let cases: &[&[&str]] = &[
+        &[],
+        &["--view", "true"],
+        &["--gap", "0"],
+        &["--gap", "1", "--unproven"],
+        &["--gap", "1", "--by", "app"],
+        &["--gap", "0", "--by", "region,policy", "--unproven"],
+        &["--gap", "2", "--by", "campaign,advertiser", "--view", "true"],
+        &["--gap", "1", "--rule", "topic-limited", "--rule", "sensitive-topic"],
+        &["--gap", "1", "--since", "2025-12-19T00:00:00Z", "--until", "2025-12-24T00:00:01Z"],
+        &["--gap", "0", "--as-of", &half],
+        &["--rule", "no-such-rule"],
+        &["--since", "2030-01-01T00:00:00Z"],
+        &["--as-of", "99999999"],
+    ];
+    let mut lines = 0;
+    for case in cases {
+        in_parts(&scratch, case);
+        in_parts(&scratch, &[case, &["--csv"][..]].concat());
+        let found = in_parts(&scratch, &[case, &["--json"][..]].concat());
+        lines += String::from_utf8_lossy(&found.stdout).lines().count();
+    }
+    assert!(lines > 100, "{lines}");
+    let found = in_parts(&scratch, &["--gap", "0", "--unproven", "--json"]);
+    let world = scratch.read().load().expect("loads").world;
+    let asked = Asked { gap_s: 0, unproven: true, ..Asked::default() };
+    let expected: Vec<_> = query::periods(&world, &rows(&world), asked)
+        .into_iter()
+        .map(|period| {
+            let named = |seq: u64| {
+                let name = world.name(world.locate(seq).expect("an entry"));
+                json!({ "seq": seq, "source": name.as_ref().map(|it| &it.source), "id": name.as_ref().map(|it| &it.id) })
+            };
+            let ends = [named(period.first), named(period.last)];
+            (period.rule, period.from.to_string(), period.to.to_string(), period.count, period.served, ends)
+        })
+        .collect();
+    let lines = String::from_utf8(found.stdout).expect("UTF-8");
+    let found: Vec<_> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .map(|period| {
+            let text = |name: &str| period[name].as_str().expect("text").to_owned();
+            let number = |name: &str| period[name].as_u64().expect("a number");
+            let ends = [period["first"].clone(), period["last"].clone()];
+            (text("rule"), text("from"), text("to"), number("count"), number("served"), ends)
+        })
+        .collect();
+    assert_eq!(found, expected);
+    check_ledger(&scratch);
+}
+
+#[test]
+fn of_no_decisions_there_are_no_periods() {
+    let nothing = Scratch::new();
+    let people = ledger_of(&population(3, 4));
+    for scratch in [&nothing, &people] {
+        let found = in_parts(scratch, &["--json"]);
+        assert_eq!((code(&found), &found.stdout[..]), (0, &b""[..]));
+        assert!(errors(&found).starts_with("0 periods over 0 decisions"), "{}", errors(&found));
+    }
 }
