@@ -3,15 +3,18 @@
 use super::as_of::AsOf;
 use super::bundle::write;
 use super::exit::print_line;
+use super::memory::Memory;
 use super::verify_bundle::parse_key;
 use super::within::Within;
 use super::{CliError, Common, Exit, sample};
+use crate::attested::Attestations;
 use crate::checkpoint::{Cosigned, Note, SignatureLine, VerifierKey};
 use crate::fact::{Instant, Time};
-use crate::ledger::{Ledger, LedgerError, Loaded};
-use crate::query::{self, Recipe};
-use crate::replay;
+use crate::judge::{self, Ask, Memos};
+use crate::ledger::{Ledger, LedgerError, Parts, Problem};
+use crate::query::{self, Recipe, SampleFile};
 use crate::report::{self, Head, Signer, Span, Tally, Tree};
+use crate::timeline::World;
 use std::path::PathBuf;
 
 /// Arguments of `inforce report`.
@@ -35,52 +38,36 @@ pub struct ReportArgs {
     witness: Vec<String>,
     #[command(flatten)]
     as_of: AsOf,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
     args.within.check()?;
+    args.seed.as_deref().map_or(Ok(()), query::check_seed).map_err(CliError::Usage)?;
     let witnesses = args.witness.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?;
     let ledger = Ledger::open_read_only(&args.common.ledger)?;
-    let Loaded { world, attested, size, root, bad } = args.as_of.load(&ledger)?;
-    if let Some(bad) = bad {
-        let what = format!("entry {}: {}; no report is made", bad.seq, bad.what);
-        return Err(CliError::Damaged(LedgerError::RolledBack(what)));
-    }
+    let parts = args.as_of.load_parts(&ledger, args.memory.part_len())?;
+    refuse(&parts.bad)?;
     let Within { since, until } = args.within;
-    let span = Span { since, until };
+    let (span, size) = (Span { since, until }, parts.size.0);
     let tree = Tree {
-        entries: size.0,
-        root: root.to_string(),
+        entries: size,
+        root: parts.root.to_string(),
         as_of: args.as_of.said().map(str::to_owned),
         // One that came after the moment was not there then.
-        checkpoint: Some(head(&ledger, &ledger.last_note()?, &witnesses)?).filter(|head| head.entries <= size.0),
+        checkpoint: Some(head(&ledger, &ledger.last_note()?, &witnesses)?).filter(|head| head.entries <= size),
         cosigned: ledger
             .witnessed_checkpoint()?
             .map(|note| head(&ledger, &note, &witnesses))
             .transpose()?
-            .filter(|head| head.entries <= size.0),
+            .filter(|head| head.entries <= size),
     };
-    let mut tally = Tally::new(&world, ledger.origin(), span, tree);
-    let decisions: Vec<_> = world.decisions().filter(|&each| span.holds(world.node(each).at.at)).collect();
-    replay::replay(&world, &decisions, |_, judgement| report::judged(&world, &judgement), |judged| tally.take(&judged));
-    let on_record = world.decisions().flat_map(|each| attested.of(world.node(each).seq));
-    let mut report = tally.finish(on_record.filter(|each| span.holds(each.at)).count() as u64);
-    if let (Some(requested), Some(seed)) = (args.sample, args.seed) {
-        query::check_seed(&seed).map_err(CliError::Usage)?;
-        let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
-        let recipe = Recipe {
-            origin: ledger.origin().to_owned(),
-            root: root.to_string(),
-            entries: size.0,
-            seed,
-            requested,
-            by: Vec::new(),
-            since: text(since),
-            until: text(until),
-        };
-        let parts = args.as_of.load_parts(&ledger, u64::MAX)?;
-        report.sample = Some(sample::sample(&ledger, &parts, recipe, args.within)?.0);
-    }
+    let mut tally = Tally::new(span);
+    let of_parts = parts.each(|world, attested| Ok::<_, CliError>(count(&world, &attested, span)))?;
+    of_parts.into_iter().for_each(|part| tally.add(part));
+    let mut report = tally.finish(ledger.origin(), tree, &parts.policies());
+    report.sample = draw(&args, &ledger, &parts)?;
     if let Some(path) = &args.output {
         write(path, report::to_html(&report).as_bytes())?;
         eprintln!("wrote {}", path.display());
@@ -89,9 +76,44 @@ pub fn run(args: ReportArgs) -> Result<Exit, CliError> {
         let line = serde_json::to_string(&report).expect("strings and numbers");
         print_line(&mut std::io::stdout().lock(), line)?;
     }
-    // The process ends here: taking the world apart, string by string, would only cost time.
-    std::mem::forget(world);
     Ok(Exit::Done)
+}
+
+fn refuse(bad: &Option<Problem>) -> Result<(), CliError> {
+    let Some(bad) = bad else { return Ok(()) };
+    let what = format!("entry {}: {}; no report is made", bad.seq, bad.what);
+    Err(CliError::Damaged(LedgerError::RolledBack(what)))
+}
+
+/// Judges the decisions of a part, and counts its facts.
+fn count(world: &World, attested: &Attestations, span: Span) -> Tally {
+    let (mut tally, mut memos, mut on_record) = (Tally::new(span), Memos::default(), 0);
+    for decision in world.decisions() {
+        let node = world.node(decision);
+        on_record += attested.of(node.seq).filter(|each| span.holds(each.at)).count();
+        if span.holds(node.at.at) {
+            tally.take(world, &judge::judge(world, decision, &mut Ask::Memo(&mut memos)));
+        }
+    }
+    tally.facts(world, on_record as u64);
+    tally
+}
+
+/// The sample that was asked for.
+fn draw(args: &ReportArgs, ledger: &Ledger, parts: &Parts) -> Result<Option<SampleFile>, CliError> {
+    let (Some(requested), Some(seed)) = (args.sample, &args.seed) else { return Ok(None) };
+    let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
+    let recipe = Recipe {
+        origin: ledger.origin().to_owned(),
+        root: parts.root.to_string(),
+        entries: parts.size.0,
+        seed: seed.clone(),
+        requested,
+        by: Vec::new(),
+        since: text(args.within.since),
+        until: text(args.within.until),
+    };
+    Ok(Some(sample::sample(ledger, parts, recipe, args.within)?.0))
 }
 
 fn head(ledger: &Ledger, note: &str, witnesses: &[VerifierKey]) -> Result<Head, CliError> {

@@ -11,6 +11,11 @@ pub const FORMAT: &str = "inforce-report/1";
 /// Counts by name.
 pub type Counts = BTreeMap<String, u64>;
 
+/// Adds what was counted of something else.
+pub(super) fn add(counts: &mut Counts, others: Counts) {
+    others.into_iter().for_each(|(name, count)| *counts.entry(name).or_default() += count);
+}
+
 /// From when to when, the end not included; open where nothing was said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -124,6 +129,18 @@ pub struct Completeness {
     pub unproven: Unproven,
 }
 
+impl Completeness {
+    /// Adds other entries and decisions; what of `unproven` is worked out from sums is left alone.
+    pub(super) fn add(&mut self, other: Completeness) {
+        let Completeness { unresolved, interactions, unlabelled, destroyed, unproven } = other;
+        add(&mut self.unresolved, unresolved);
+        self.interactions += interactions;
+        self.unlabelled += unlabelled;
+        add(&mut self.destroyed, destroyed);
+        add(&mut self.unproven.why, unproven.why);
+    }
+}
+
 /// Decisions that were served and cannot be shown to be right.
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs)]
@@ -146,12 +163,31 @@ pub struct ViewCounts {
     pub findings: Counts,
 }
 
+impl ViewCounts {
+    /// Adds other decisions.
+    pub(super) fn add(&mut self, other: ViewCounts) {
+        let ViewCounts { verdicts, rules, findings } = other;
+        add(&mut self.verdicts, verdicts);
+        add(&mut self.rules, rules);
+        add(&mut self.findings, findings);
+    }
+}
+
 /// Decisions of one region, app or week.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct Group {
     pub decisions: u64,
     pub conformance: Counts,
+}
+
+impl Group {
+    /// Adds other decisions.
+    pub(super) fn add(&mut self, other: Group) {
+        let Group { decisions, conformance } = other;
+        self.decisions += decisions;
+        add(&mut self.conformance, conformance);
+    }
 }
 
 /// A week from Monday, 00:00 UTC.
@@ -167,6 +203,16 @@ pub struct Week {
     /// The same in nanoseconds since 1970.
     #[serde(skip)]
     pub from_ns: i64,
+}
+
+impl Week {
+    /// Adds other decisions of the same week.
+    pub(super) fn add(&mut self, other: Week) {
+        let Week { week: _, decisions, conformance, rules, from_ns: _ } = other;
+        self.decisions += decisions;
+        add(&mut self.conformance, conformance);
+        add(&mut self.rules, rules);
+    }
 }
 
 /// A rule that fired.

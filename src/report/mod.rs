@@ -13,4 +13,4 @@ mod tally;
 
 pub use count::*;
 pub use page::to_html;
-pub use tally::{Judged, Tally, judged};
+pub use tally::Tally;

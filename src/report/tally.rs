@@ -1,96 +1,68 @@
-//! The fold: verdicts and facts into counts.
+//! The fold: verdicts and facts into counts. A world is counted once all of it; what was counted of several is added.
 
 use super::count::*;
-use crate::fact::{Conformance, Instant, Kind, Outcome, Time};
+use crate::fact::{Conformance, Instant, Kind, Moment, Outcome, Scope, Time};
 use crate::judge::{Judgement, Ref};
-use crate::query::{self, Asked, Periods, Row, ViewRow};
+use crate::query::{self, Periods, ViewRow};
 use crate::timeline::{AccountIx, LinkTo, NodeIx, What, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
-/// One decision, and the facts that came too late for it, with their lags in seconds.
-pub struct Judged<'w> {
-    row: Row<'w>,
-    late: Vec<(u64, i64)>,
-}
-
-/// Of a judgement.
-pub fn judged<'w>(world: &'w World, judgement: &Judgement) -> Judged<'w> {
-    let refs = judgement.today.findings.iter().flat_map(|finding| &finding.refs);
-    let late = refs.filter_map(|each| match each {
-        Ref::Late { seq, lag_s } => Some((*seq, *lag_s)),
-        _ => None,
-    });
-    Judged { row: query::row(world, judgement), late: late.collect() }
-}
-
 /// A rule's id, and the policy and version that it is of.
-type Fired<'w> = (&'w str, Option<(&'w str, &'w str)>);
+type Fired = (String, Option<(String, String)>);
+
+/// The policy, channel and region of a notice.
+type Noticed = (String, &'static str, Option<String>);
 
 /// Counts that are being gathered.
-pub struct Tally<'w> {
-    world: &'w World,
+#[derive(Clone, Default)]
+pub struct Tally {
     span: Span,
-    report: Report,
-    periods: Periods,
+    kinds: BTreeMap<Kind, u64>,
+    accounts: u64,
+    /// When the first entry of the span happened, and the last.
+    ends: Option<(Instant, Instant)>,
+    completeness: Completeness,
+    decisions: u64,
+    outcomes: Counts,
+    conformance: Counts,
+    integrity: Counts,
+    known: ViewCounts,
+    today: ViewCounts,
+    regions: BTreeMap<String, Group>,
+    apps: BTreeMap<String, Group>,
     weeks: BTreeMap<i64, Week>,
     broken: Counts,
     served: Counts,
     /// Rules that fired, with the policy and version that they are of.
-    fired: BTreeSet<Fired<'w>>,
+    fired: BTreeSet<Fired>,
     denying: BTreeSet<String>,
-    late: BTreeMap<u64, (i64, u64)>,
+    /// Without names: none is told.
+    periods: Periods,
+    notices: BTreeMap<Noticed, Counts>,
+    late: BTreeMap<u64, LateLine>,
+    erasures: Vec<ErasureLine>,
 }
 
-impl<'w> Tally<'w> {
+impl Tally {
     /// Nothing counted yet.
-    pub fn new(world: &'w World, origin: &str, span: Span, tree: Tree) -> Tally<'w> {
-        let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
-        let commands = commands(span, tree.as_of.as_deref());
-        let report = Report {
-            format: FORMAT,
-            origin: origin.to_owned(),
-            since: text(span.since),
-            until: text(span.until),
-            tree,
-            recorded: Recorded::default(),
-            completeness: Completeness::default(),
-            decisions: 0,
-            outcomes: Counts::new(),
-            conformance: Counts::new(),
-            integrity: Counts::new(),
-            known: ViewCounts::default(),
-            today: ViewCounts::default(),
-            regions: BTreeMap::new(),
-            apps: BTreeMap::new(),
-            weeks: Vec::new(),
-            rules: Vec::new(),
-            periods: Vec::new(),
-            policies: Vec::new(),
-            notices: Vec::new(),
-            late_facts: Vec::new(),
-            erasures: Vec::new(),
-            sample: None,
-            commands,
-        };
-        let periods = Periods::new(Asked::default());
-        let (weeks, broken, served, fired, denying, late) = Default::default();
-        Tally { world, span, report, periods, weeks, broken, served, fired, denying, late }
+    pub fn new(span: Span) -> Tally {
+        Tally { span, ..Tally::default() }
     }
 
     /// Takes the next decision of the span.
-    pub fn take(&mut self, judged: &Judged<'w>) {
-        let (row, report) = (&judged.row, &mut self.report);
-        report.decisions += 1;
+    pub fn take(&mut self, world: &World, judgement: &Judgement) {
+        let row = query::row(world, judgement);
+        self.decisions += 1;
         let conformance = row.conformance.name();
-        *report.conformance.entry(conformance.to_owned()).or_default() += 1;
-        *report.integrity.entry(row.integrity.name().to_owned()).or_default() += 1;
-        *report.outcomes.entry(row.outcome.map_or("erased", |outcome| outcome.name()).to_owned()).or_default() += 1;
-        for (counts, view) in [(&mut report.known, &row.known), (&mut report.today, &row.today)] {
+        *self.conformance.entry(conformance.to_owned()).or_default() += 1;
+        *self.integrity.entry(row.integrity.name().to_owned()).or_default() += 1;
+        *self.outcomes.entry(row.outcome.map_or("erased", |outcome| outcome.name()).to_owned()).or_default() += 1;
+        for (counts, view) in [(&mut self.known, &row.known), (&mut self.today, &row.today)] {
             count_view(counts, view);
         }
-        for (groups, name) in [(&mut report.regions, row.region), (&mut report.apps, row.app)] {
+        for (groups, name) in [(&mut self.regions, row.region), (&mut self.apps, row.app)] {
             let group = groups.entry(name.unwrap_or("").to_owned()).or_default();
             group.decisions += 1;
             *group.conformance.entry(conformance.to_owned()).or_default() += 1;
@@ -110,91 +82,200 @@ impl<'w> Tally<'w> {
                 *self.broken.entry(id.to_owned()).or_default() += 1;
             }
             if !denies && row.conformance == Conformance::Unproven {
-                *report.completeness.unproven.why.entry(id.to_owned()).or_default() += 1;
+                *self.completeness.unproven.why.entry(id.to_owned()).or_default() += 1;
             }
         }
         let both = row.known.rules.iter().chain(&row.today.rules);
-        self.fired.extend(both.clone().map(|rule| (rule.id, rule.policy.zip(rule.version))));
+        self.fired.extend(both.clone().map(|rule| fired_of(rule.id, rule.policy.zip(rule.version))));
         self.denying.extend(both.filter(|rule| rule.denies).map(|rule| rule.id.to_owned()));
-        for &(seq, lag_s) in &judged.late {
-            self.late.entry(seq).or_insert((lag_s, 0)).1 += 1;
-        }
-        self.periods.take(self.world, row);
-    }
-
-    /// Counts the facts of the span; `attested` verdicts were put on record in it, which no world holds.
-    pub fn finish(mut self, attested: u64) -> Report {
-        self.facts(attested);
-        let (world, report) = (self.world, &mut self.report);
-        let unproven = &mut report.completeness.unproven;
-        unproven.decisions = report.conformance.get(Conformance::Unproven.name()).copied().unwrap_or(0);
-        unproven.share = (unproven.decisions as f64 / report.decisions.max(1) as f64 * 1e6).round() / 1e6;
-        report.weeks = weeks(std::mem::take(&mut self.weeks));
-        let titles = titles(world, &self.fired);
-        let ids: BTreeSet<&String> = report.known.rules.keys().chain(report.today.rules.keys()).collect();
-        let line = |id: &String| RuleLine {
-            rule: id.clone(),
-            title: titles.get(id).cloned().unwrap_or_else(|| id.clone()),
-            outcome: if self.denying.contains(id) { "deny" } else { "indeterminate" },
-            known: report.known.rules.get(id).copied().unwrap_or(0),
-            today: report.today.rules.get(id).copied().unwrap_or(0),
-            broken: self.broken.get(id).copied().unwrap_or(0),
-            served: self.served.get(id).copied().unwrap_or(0),
-        };
-        report.rules = ids.into_iter().map(line).collect();
-        let period = |period: query::Period| PeriodLine {
-            rule: period.rule,
-            from: Time::utc(period.from).to_string(),
-            to: Time::utc(period.to).to_string(),
-            first: period.first,
-            last: period.last,
-            decisions: period.count,
-            served: period.served,
-            longest_delay_s: period.delay.map(|delay| delay.most_s),
-        };
-        report.periods = self.periods.finish().into_iter().map(period).collect();
-        report.policies = policies(world);
-        let late = |(seq, (lag_s, decisions))| {
-            let node = world.node(world.locate(seq).expect("a late fact is an entry"));
-            let (at, recorded) = (node.at.to_string(), Time::utc(node.recorded).to_string());
-            LateLine { seq, kind: node.kind.name(), at, recorded, lag_s, decisions }
-        };
-        report.late_facts = self.late.into_iter().map(late).collect();
-        self.report
-    }
-
-    fn facts(&mut self, attested: u64) {
-        let (world, span, report) = (self.world, self.span, &mut self.report);
-        let mut accounts: BTreeSet<AccountIx> = BTreeSet::new();
-        let (mut first, mut last): (Option<Instant>, Option<Instant>) = (None, None);
-        let mut every: BTreeSet<AccountIx> = BTreeSet::new();
-        let mut kinds: BTreeMap<Kind, u64> = BTreeMap::new();
-        for ix in world.nodes() {
-            let node = world.node(ix);
-            let has_account = node.kind != Kind::PolicyAdopted;
-            every.extend(has_account.then_some(node.account));
-            if !span.holds(node.at.at) {
-                continue;
+        for each in judgement.today.findings.iter().flat_map(|finding| &finding.refs) {
+            if let Ref::Late { seq, lag_s } = *each {
+                self.late.entry(seq).or_insert_with(|| late(world, seq, lag_s)).decisions += 1;
             }
-            accounts.extend(has_account.then_some(node.account));
-            *kinds.entry(node.kind).or_default() += 1;
-            first = Some(first.map_or(node.at.at, |first| first.min(node.at.at)));
-            last = last.max(Some(node.at.at));
-            missing(world, ix, &mut report.completeness);
+        }
+        self.periods.take(world, &row);
+    }
+
+    /// Counts the facts of a world, once all of it: those of accounts, since every world of a ledger may have all policies.
+    /// `attested` verdicts of its decisions were put on record in the span, which no world holds.
+    pub fn facts(&mut self, world: &World, attested: u64) {
+        let mut accounts: BTreeSet<AccountIx> = BTreeSet::new();
+        let mut every: BTreeSet<AccountIx> = BTreeSet::new();
+        for ix in world.nodes().filter(|&ix| world.node(ix).kind != Kind::PolicyAdopted) {
+            let node = world.node(ix);
+            every.insert(node.account);
+            if self.span.holds(node.at.at) {
+                accounts.insert(node.account);
+                self.count(node.kind, node.at.at);
+                missing(world, ix, &mut self.completeness);
+            }
         }
         if attested > 0 {
-            kinds.insert(Kind::VerdictAttested, attested);
+            *self.kinds.entry(Kind::VerdictAttested).or_default() += attested;
         }
-        report.recorded = Recorded {
-            entries: kinds.values().sum(),
-            kinds: kinds.into_iter().map(|(kind, count)| (kind.name().to_owned(), count)).collect(),
-            accounts: accounts.len() as u64,
-            first: first.map(|at| Time::utc(at).to_string()),
-            last: last.map(|at| Time::utc(at).to_string()),
-        };
-        report.notices = notices(world, span, &every);
-        report.erasures = erasures(world, span, &every);
+        self.accounts += accounts.len() as u64;
+        for (noticed, statuses) in notices(world, self.span, &every) {
+            add(self.notices.entry(noticed).or_default(), statuses);
+        }
+        self.erasures.extend(erasures(world, self.span, &every));
     }
+
+    fn count(&mut self, kind: Kind, at: Instant) {
+        *self.kinds.entry(kind).or_default() += 1;
+        let (first, last) = self.ends.unwrap_or((at, at));
+        self.ends = Some((first.min(at), last.max(at)));
+    }
+
+    /// Adds what was counted of other decisions, and of facts of other accounts, in the same span.
+    pub fn add(&mut self, other: Tally) {
+        // Whoever adds a field is told by the compiler to add it up.
+        let Tally {
+            span,
+            kinds,
+            accounts,
+            ends,
+            completeness,
+            decisions,
+            outcomes,
+            conformance,
+            integrity,
+            known,
+            today,
+            regions,
+            apps,
+            weeks,
+            broken,
+            served,
+            fired,
+            denying,
+            periods,
+            notices,
+            late,
+            erasures,
+        } = other;
+        assert_eq!(self.span, span, "one span");
+        kinds.into_iter().for_each(|(kind, count)| *self.kinds.entry(kind).or_default() += count);
+        self.accounts += accounts;
+        self.ends = match (self.ends, ends) {
+            (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+            (one, other) => one.or(other),
+        };
+        self.completeness.add(completeness);
+        self.decisions += decisions;
+        add(&mut self.outcomes, outcomes);
+        add(&mut self.conformance, conformance);
+        add(&mut self.integrity, integrity);
+        self.known.add(known);
+        self.today.add(today);
+        regions.into_iter().for_each(|(name, group)| self.regions.entry(name).or_default().add(group));
+        apps.into_iter().for_each(|(name, group)| self.apps.entry(name).or_default().add(group));
+        weeks.into_iter().for_each(|(day, week)| self.weeks.entry(day).or_default().add(week));
+        add(&mut self.broken, broken);
+        add(&mut self.served, served);
+        self.fired.extend(fired);
+        self.denying.extend(denying);
+        self.periods.add(periods);
+        notices.into_iter().for_each(|(noticed, statuses)| add(self.notices.entry(noticed).or_default(), statuses));
+        for (seq, line) in late {
+            // A policy can be late for decisions of several worlds.
+            let decisions = line.decisions;
+            self.late.entry(seq).or_insert(LateLine { decisions: 0, ..line }).decisions += decisions;
+        }
+        self.erasures.extend(erasures);
+    }
+
+    /// The report on the ledger of that name, and what a world that has its policies says of them.
+    pub fn finish(mut self, origin: &str, tree: Tree, policies: &World) -> Report {
+        for node in policies.nodes().map(|ix| policies.node(ix)) {
+            if node.kind == Kind::PolicyAdopted && self.span.holds(node.at.at) {
+                self.count(node.kind, node.at.at);
+            }
+        }
+        let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
+        let commands = commands(self.span, tree.as_of.as_deref());
+        let rules = self.rules(policies);
+        self.completeness.unproven.decisions = self.conformance.get(Conformance::Unproven.name()).copied().unwrap_or(0);
+        let share = self.completeness.unproven.decisions as f64 / self.decisions.max(1) as f64;
+        self.completeness.unproven.share = (share * 1e6).round() / 1e6;
+        self.erasures.sort_by_key(|line| line.seq);
+        Report {
+            format: FORMAT,
+            origin: origin.to_owned(),
+            since: text(self.span.since),
+            until: text(self.span.until),
+            tree,
+            recorded: Recorded {
+                entries: self.kinds.values().sum(),
+                kinds: self.kinds.into_iter().map(|(kind, count)| (kind.name().to_owned(), count)).collect(),
+                accounts: self.accounts,
+                first: text(self.ends.map(|(first, _)| first)),
+                last: text(self.ends.map(|(_, last)| last)),
+            },
+            completeness: self.completeness,
+            decisions: self.decisions,
+            outcomes: self.outcomes,
+            conformance: self.conformance,
+            integrity: self.integrity,
+            known: self.known,
+            today: self.today,
+            regions: self.regions,
+            apps: self.apps,
+            weeks: weeks(self.weeks),
+            rules,
+            periods: self.periods.finish().into_iter().map(period).collect(),
+            policies: policy_lines(policies),
+            notices: self.notices.into_iter().map(notice).collect(),
+            late_facts: self.late.into_values().collect(),
+            erasures: self.erasures,
+            sample: None,
+            commands,
+        }
+    }
+
+    fn rules(&self, policies: &World) -> Vec<RuleLine> {
+        let titles = titles(policies, &self.fired);
+        let (known, today) = (&self.known.rules, &self.today.rules);
+        let ids: BTreeSet<&String> = known.keys().chain(today.keys()).collect();
+        let count = |counts: &Counts, id: &String| counts.get(id).copied().unwrap_or(0);
+        let line = |id: &String| RuleLine {
+            rule: id.clone(),
+            title: titles.get(id).unwrap_or(id).clone(),
+            outcome: if self.denying.contains(id) { "deny" } else { "indeterminate" },
+            known: count(known, id),
+            today: count(today, id),
+            broken: count(&self.broken, id),
+            served: count(&self.served, id),
+        };
+        ids.into_iter().map(line).collect()
+    }
+}
+
+fn fired_of(rule: &str, of: Option<(&str, &str)>) -> Fired {
+    (rule.to_owned(), of.map(|(policy, version)| (policy.to_owned(), version.to_owned())))
+}
+
+fn period(period: query::Period) -> PeriodLine {
+    PeriodLine {
+        rule: period.rule,
+        from: Time::utc(period.from).to_string(),
+        to: Time::utc(period.to).to_string(),
+        first: period.first,
+        last: period.last,
+        decisions: period.count,
+        served: period.served,
+        longest_delay_s: period.delay.map(|delay| delay.most_s),
+    }
+}
+
+fn notice(((policy, channel, region), statuses): (Noticed, Counts)) -> NoticeLine {
+    NoticeLine { policy, channel, region, notices: statuses.values().sum(), statuses }
+}
+
+/// A fact that was late, before it is known for how many decisions.
+fn late(world: &World, seq: u64, lag_s: i64) -> LateLine {
+    let node = world.node(world.locate(seq).expect("a late fact is an entry"));
+    let (at, recorded) = (node.at.to_string(), Time::utc(node.recorded).to_string());
+    LateLine { seq, kind: node.kind.name(), at, recorded, lag_s, decisions: 0 }
 }
 
 fn count_view(counts: &mut ViewCounts, view: &ViewRow) {
@@ -243,9 +324,9 @@ fn weeks(mut found: BTreeMap<i64, Week>) -> Vec<Week> {
 }
 
 /// What the rules that fired say, by id: policies may have rules of one name that say different things.
-fn titles(world: &World, fired: &BTreeSet<Fired>) -> BTreeMap<String, String> {
+fn titles(policies: &World, fired: &BTreeSet<Fired>) -> BTreeMap<String, String> {
     let mut titles: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for rule in query::rules(world).filter(|rule| fired.contains(&(rule.id, rule.of))) {
+    for rule in query::rules(policies).filter(|rule| fired.contains(&fired_of(rule.id, rule.of))) {
         let of_rule = titles.entry(rule.id.to_owned()).or_default();
         if !of_rule.contains(&rule.title) {
             of_rule.push(rule.title);
@@ -254,7 +335,7 @@ fn titles(world: &World, fired: &BTreeSet<Fired>) -> BTreeMap<String, String> {
     titles.into_iter().map(|(id, titles)| (id, titles.join("; or: "))).collect()
 }
 
-fn policies(world: &World) -> Vec<PolicyLine> {
+fn policy_lines(world: &World) -> Vec<PolicyLine> {
     let mut lines = Vec::new();
     for line in &world.policies {
         for (number, version) in line.versions.iter().enumerate() {
@@ -292,39 +373,30 @@ fn last_regions(world: &World) -> HashMap<AccountIx, (Instant, crate::symbols::S
     last
 }
 
-fn notices(world: &World, span: Span, accounts: &BTreeSet<AccountIx>) -> Vec<NoticeLine> {
+fn notices(world: &World, span: Span, accounts: &BTreeSet<AccountIx>) -> BTreeMap<Noticed, Counts> {
     let regions = last_regions(world);
-    let mut found: BTreeMap<(&str, &'static str, Option<&str>), Counts> = BTreeMap::new();
+    let name = |sym| world.symbols.name(sym).to_owned();
+    let mut found: BTreeMap<Noticed, Counts> = BTreeMap::new();
     for &account in accounts {
-        let region = regions.get(&account).map(|(_, region)| world.symbols.name(*region));
+        let region = regions.get(&account).map(|(_, region)| name(*region));
         for event in world.account(account).events().iter().filter(|event| span.holds(event.moment.at)) {
             let What::Notice { policy, channel, status, .. } = event.what else { continue };
-            let line = found.entry((world.symbols.name(policy), channel.name(), region)).or_default();
-            *line.entry(status.name().to_owned()).or_default() += 1;
+            let statuses = found.entry((name(policy), channel.name(), region.clone())).or_default();
+            *statuses.entry(status.name().to_owned()).or_default() += 1;
         }
     }
-    let line = |((policy, channel, region), statuses): ((&str, &'static str, Option<&str>), Counts)| NoticeLine {
-        policy: policy.to_owned(),
-        channel,
-        region: region.map(str::to_owned),
-        notices: statuses.values().sum(),
-        statuses,
-    };
-    found.into_iter().map(line).collect()
+    found
 }
 
 fn erasures(world: &World, span: Span, accounts: &BTreeSet<AccountIx>) -> Vec<ErasureLine> {
     let all = accounts.iter().flat_map(|&account| world.account(account).erasures());
-    let mut lines: Vec<ErasureLine> = all
-        .filter(|(moment, _)| span.holds(moment.at))
-        .map(|(moment, scope)| {
-            let node = world.node(world.locate(moment.seq).expect("an erasure is an entry"));
-            let (at, recorded) = (node.at.to_string(), Time::utc(node.recorded).to_string());
-            ErasureLine { seq: moment.seq, scope: scope.name(), at, recorded }
-        })
-        .collect();
-    lines.sort_by_key(|line| line.seq);
-    lines
+    let within = all.filter(|(moment, _)| span.holds(moment.at));
+    let line = |(moment, scope): (Moment, Scope)| {
+        let node = world.node(world.locate(moment.seq).expect("an erasure is an entry"));
+        let (at, recorded) = (node.at.to_string(), Time::utc(node.recorded).to_string());
+        ErasureLine { seq: moment.seq, scope: scope.name(), at, recorded }
+    };
+    within.map(line).collect()
 }
 
 /// How to have each part again, from something else than a report.

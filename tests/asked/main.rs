@@ -34,8 +34,22 @@ fn demo() -> Scratch {
 }
 
 fn run(scratch: &Scratch, args: &[&str]) -> (Output, i32) {
+    ended(command(scratch, args).output())
+}
+
+/// The same on one thread: with enough memory, a ledger is then a single part.
+fn run_on_one(scratch: &Scratch, args: &[&str]) -> (Output, i32) {
+    ended(command(scratch, args).env("RAYON_NUM_THREADS", "1").output())
+}
+
+fn command(scratch: &Scratch, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
-    let output = command.args(args).arg("--ledger").arg(scratch.path()).output().expect("it runs");
+    command.args(args).arg("--ledger").arg(scratch.path());
+    command
+}
+
+fn ended(output: std::io::Result<Output>) -> (Output, i32) {
+    let output = output.expect("it runs");
     let code = output.status.code().expect("it was not killed");
     (output, code)
 }

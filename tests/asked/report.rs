@@ -1,7 +1,8 @@
 //! Reports: every count is the one that a naive count over `replay --json` gives, and the page can be read by anybody.
 
-use super::common::{Scratch, check_ledger, facts, replay_of};
-use super::{demo, object, populated, population, run};
+use super::common::crowd::beside_each_other;
+use super::common::{Scratch, check_ledger, facts, parts_of, replay_of};
+use super::{demo, object, populated, population, run, run_on_one};
 use inforce::checkpoint::{Note, WitnessKey};
 use inforce::fact::Time;
 use serde_json::{Value, json};
@@ -56,11 +57,14 @@ fn sum(counts: &Value) -> u64 {
 
 #[test]
 fn every_count_is_the_one_that_replay_gives() {
-    for seed in 20..24 {
-        let events = population::population(seed, 220);
+    for seed in 20..25 {
+        let events = match seed {
+            24 => beside_each_other((24..28).map(|seed| population::population(seed, 70))),
+            _ => population::population(seed, 220),
+        };
         let scratch = populated(&events);
         let judged = replay_of(&scratch.read());
-        let whole = report(&scratch, &[]);
+        let whole = report(&scratch, &["--memory", "0"]);
         assert_eq!(members(&whole), naive(&judged), "seed {seed}");
         // Facts: as they were handed in, each once; what was erased tells its kind all the same.
         let mut seen = BTreeSet::new();
@@ -107,6 +111,69 @@ fn every_count_is_the_one_that_replay_gives() {
             assert_eq!(within["recorded"]["entries"], of_span, "seed {seed}");
         }
         check_ledger(&scratch);
+    }
+}
+
+/// What a report says, as JSON and as a page, of a ledger in as many parts as can be, held to what it says of a single one.
+fn in_parts(scratch: &Scratch, args: &[&str]) -> (Value, String) {
+    let [parts, whole] = ["parts.html", "whole.html"].map(|name| scratch.dir.path().join(name));
+    let asked = |page, memory| [&["report", "--json", "-o", page, "--memory", memory], args].concat();
+    let (parts_said, code) = run(scratch, &asked(parts.to_str().expect("UTF-8"), "0"));
+    assert_eq!(code, 0, "{args:?}: {}", String::from_utf8_lossy(&parts_said.stderr));
+    let (whole_said, _) = run_on_one(scratch, &asked(whole.to_str().expect("UTF-8"), "9999999"));
+    let text = |output: &std::process::Output| String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    assert_eq!(text(&parts_said), text(&whole_said), "{args:?}");
+    let [page, whole] = [parts, whole].map(|file| std::fs::read_to_string(file).expect("written"));
+    assert!(page == whole, "the page of {args:?}");
+    (object(&parts_said), page)
+}
+
+#[test]
+fn a_report_is_the_same_in_however_many_parts() {
+    let mut kinds = BTreeSet::new();
+    for seed in [40, 50, 60] {
+        let events = beside_each_other((seed..seed + 4).map(|seed| population::population(seed, 60)));
+        let scratch = populated(&events);
+        assert!(parts_of(&scratch.read()) > 2, "people of several parts");
+        let (_, code) = run(&scratch, &["attest", "--all"]);
+        assert_eq!(code, 0);
+        let half = (events.len() / 2).to_string();
+        let (since, until) = ("2025-12-17T00:00:00Z", "2025-12-22T09:00:00Z");
+        let cases: &[&[&str]] = &[
+            &[],
+            &["--since", since],
+            &["--until", until],
+            &["--since", since, "--until", until],
+            &["--as-of", &half],
+            &["--as-of", until, "--since", since],
+            &["--sample", "5", "--seed", "any"],
+            &["--since", "2031-01-01T00:00:00Z"],
+        ];
+        for case in cases {
+            let (found, _) = in_parts(&scratch, case);
+            let said = |name: &&str| found[name].as_array().is_some_and(|list| !list.is_empty());
+            kinds
+                .extend(["late_facts", "erasures", "notices", "periods", "policies", "rules"].into_iter().filter(said));
+            let attested = found["recorded"]["kinds"]["inforce.verdict.attested"].as_u64();
+            kinds.extend(attested.map(|_| "verdicts on record"));
+            let policies = found["recorded"]["kinds"]["inforce.policy.adopted"].as_u64().unwrap_or(0);
+            kinds.extend((policies > 1).then_some("several policies"));
+            let late = found["late_facts"].as_array().expect("a list").iter();
+            kinds.extend(late.clone().filter(|line| line["decisions"].as_u64() > Some(1)).map(|_| "late for several"));
+            kinds.extend(late.filter(|line| line["kind"] == "inforce.policy.adopted").map(|_| "a late policy"));
+        }
+        check_ledger(&scratch);
+    }
+    assert_eq!(kinds.len(), 10, "all that is added up is there: {kinds:?}");
+    // Nothing was recorded, or no decision.
+    let nothing = Scratch::new();
+    let policies: Vec<Value> = population::population(40, 60)
+        .into_iter()
+        .filter(|event| !event["type"].as_str().expect("a type").contains("decision"))
+        .collect();
+    for scratch in [nothing, populated(&policies)] {
+        let (found, _) = in_parts(&scratch, &[]);
+        assert_eq!(found["decisions"], 0);
     }
 }
 
@@ -262,5 +329,27 @@ fn no_other_policy_cures_a_wrong_citation() {
         let rules = found["known"]["rules"].as_array().expect("a list");
         let rule = rules.iter().find(|rule| rule["id"] == "wrong-policy-cited").expect("it fired before");
         assert_eq!((&rule["gone"], &rule["after"]), (&json!(0), &rule["before"]), "{args:?}");
+    }
+}
+
+#[test]
+fn of_a_damaged_ledger_nothing_is_reported() {
+    let scratch = demo();
+    let segment = std::fs::read_dir(scratch.path().join("journal")).expect("a folder").next().expect("a segment");
+    let segment = segment.expect("readable").path();
+    let mut bytes = std::fs::read(&segment).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let page = scratch.dir.path().join("never.html");
+    for memory in ["0", "9999999"] {
+        let page_name = page.to_str().expect("UTF-8");
+        let (output, code) = run(&scratch, &["report", "--json", "-o", page_name, "--memory", memory]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(code == 3 && said.contains("no report is made"), "{code}: {said}");
+        assert!(output.stdout.is_empty() && !page.exists());
+        let (output, code) = run(&scratch, &["periods", "--memory", memory]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(code == 3 && said.contains("no verdict is given") && output.stdout.is_empty(), "{code}: {said}");
     }
 }

@@ -10,7 +10,7 @@ use super::{ask, population};
 use inforce::fact::{Digest, Fact, Instant, Kind, Time};
 use inforce::judge::{Ask, Memos, judge};
 use inforce::ledger::{Clock, Loaded};
-use inforce::report::{self, Span, Tally, Tree};
+use inforce::report::{Span, Tally, Tree};
 use inforce::{replay, search};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,15 +22,16 @@ fn told(scratch: &Scratch, span: Span) -> (Value, Vec<Value>) {
     let Loaded { world, attested, size, root, bad } = ledger.load().expect("loads");
     assert_eq!(bad, None);
     let tree = Tree { entries: size.0, root: root.to_string(), ..Tree::default() };
-    let (mut tally, mut memos) = (Tally::new(&world, ledger.origin(), span, tree), Memos::default());
+    let (mut tally, mut memos) = (Tally::new(span), Memos::default());
     let mut lines = Vec::new();
     for decision in world.decisions().filter(|&each| span.holds(world.node(each).at.at)) {
         let judgement = judge(&world, decision, &mut Ask::Memo(&mut memos));
-        tally.take(&report::judged(&world, &judgement));
+        tally.take(&world, &judgement);
         lines.push(replay::attested_json(&world, &judgement, &attested));
     }
     let on_record = world.decisions().flat_map(|each| attested.of(world.node(each).seq));
-    let report = tally.finish(on_record.filter(|each| span.holds(each.at)).count() as u64);
+    tally.facts(&world, on_record.filter(|each| span.holds(each.at)).count() as u64);
+    let report = tally.finish(ledger.origin(), tree, &world);
     let mut report = serde_json::to_value(report).expect("strings and numbers");
     // No counts: what it is about, and how to have it again.
     for name in ["format", "origin", "since", "until", "commands", "sample"] {
