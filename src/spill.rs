@@ -10,17 +10,22 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
 use std::ops::{Range, RangeInclusive};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes gathered before they are written.
 pub const PIECE: usize = 64 << 10;
+/// Bytes that piles may keep in memory though they are settled: of a small ledger all.
+const LITTLE: usize = 1 << 20;
 
 /// A file of pieces.
 pub struct Spill {
-    file: Box<dyn DiskFile>,
+    /// That there is none is told once it is needed.
+    file: io::Result<Box<dyn DiskFile>>,
     key: PassingKey,
     pieces: AtomicU64,
     len: AtomicU64,
+    /// Bytes in memory of piles that are settled.
+    held: AtomicUsize,
 }
 
 /// Where a piece stands.
@@ -42,9 +47,19 @@ pub struct Pile {
 
 impl Spill {
     /// An empty one, where `disk` keeps such files.
-    pub fn new(disk: &dyn Disk) -> io::Result<Spill> {
-        let (pieces, len) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Spill { file: disk.scratch()?, key: PassingKey::fresh(), pieces, len })
+    pub fn new(disk: &dyn Disk) -> Spill {
+        let (pieces, len, held) = Default::default();
+        Spill { file: disk.scratch(), key: PassingKey::fresh(), pieces, len, held }
+    }
+
+    fn file(&self) -> io::Result<&dyn DiskFile> {
+        self.file.as_deref().map_err(|error| io::Error::new(error.kind(), error.to_string()))
+    }
+
+    /// True if so many bytes more may stay in memory.
+    fn holds(&self, len: usize) -> bool {
+        let more = |held: usize| Some(held + len).filter(|&held| held <= LITTLE);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
     /// Writes a piece, sealed in its place; its memory can be used again.
@@ -52,14 +67,14 @@ impl Spill {
         let (number, first) = (self.pieces.fetch_add(1, Ordering::Relaxed), key_at(bytes));
         *bytes = self.key.seal(number, std::mem::take(bytes));
         let offset = self.len.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.file.write_all_at(bytes, offset)?;
+        self.file()?.write_all_at(bytes, offset)?;
         Ok(Piece { first, number, offset, len: bytes.len() })
     }
 
     /// Reads a piece in place of what stood in `bytes`.
     fn read(&self, piece: Piece, bytes: &mut Vec<u8>) -> io::Result<()> {
         bytes.resize(piece.len, 0);
-        self.file.read_exact_at(bytes, piece.offset)?;
+        self.file()?.read_exact_at(bytes, piece.offset)?;
         let changed = || io::Error::new(io::ErrorKind::InvalidData, "what was put aside was changed");
         *bytes = self.key.unseal(piece.number, std::mem::take(bytes)).ok_or_else(changed)?;
         Ok(())
@@ -80,12 +95,13 @@ impl Pile {
         Ok(())
     }
 
-    /// Writes what is in memory, and gives that back.
+    /// Writes what is in memory and gives that back, unless it is little, as is what others kept.
     pub fn settle(&mut self, spill: &Spill) -> io::Result<()> {
-        let mut last = std::mem::take(&mut self.last);
-        if !last.is_empty() {
-            self.pieces.push(spill.write(&mut last)?);
+        self.last.shrink_to_fit();
+        if self.last.is_empty() || spill.holds(self.last.len()) {
+            return Ok(());
         }
+        self.pieces.push(spill.write(&mut std::mem::take(&mut self.last))?);
         Ok(())
     }
 
@@ -269,7 +285,7 @@ mod tests {
 
     #[test]
     fn piles_give_back_what_was_put_on_them_and_leave_nothing_readable() {
-        let spill = Spill::new(&RealDisk).expect("a file");
+        let spill = Spill::new(&RealDisk);
         let mut piles = [Pile::default(), Pile::default(), Pile::default()];
         let record = |key: u64| (key, format!("a secret {key} {}", "x".repeat(key as usize % 300)).into_bytes());
         for key in 0..6000 {
@@ -293,11 +309,35 @@ mod tests {
             };
             assert!(ranges.iter().flat_map(within).eq((0..6000).map(record)), "each once, in order: {pieces}");
         }
-        let mut stored = vec![0; spill.file.len().expect("sound") as usize];
-        spill.file.read_exact_at(&mut stored, 0).expect("sound");
+        let file = spill.file().expect("a file");
+        let mut stored = vec![0; file.len().expect("sound") as usize];
+        file.read_exact_at(&mut stored, 0).expect("sound");
         assert!(!stored.windows(8).any(|bytes| bytes == b"a secret"));
-        spill.file.write_all_at(&[stored[100] ^ 1], 100).expect("sound");
+        file.write_all_at(&[stored[100] ^ 1], 100).expect("sound");
         let is_changed = |pile: &Pile| pile.each(&spill, |_, _| Ok::<(), io::Error>(())).is_err();
         assert!(piles.iter().any(is_changed), "a changed byte is noticed");
+    }
+
+    #[test]
+    fn what_is_little_needs_no_file_and_what_is_more_says_that_there_is_none() {
+        let none = Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        let spill = Spill { file: none, ..Spill::new(&RealDisk) };
+        let record = [7; 1000];
+        let of = |count: u64| {
+            let mut pile = Pile::default();
+            (0..count).try_for_each(|key| pile.push(&spill, key, &record)).and_then(|()| pile.settle(&spill))?;
+            Ok::<_, io::Error>(pile)
+        };
+        let piles: Vec<Pile> = (0..20).map(|_| of(50).expect("in memory")).collect();
+        for pile in &piles {
+            assert_eq!(
+                records(vec![Run::of(pile, &spill)]),
+                (0..50).map(|key| (key, record.to_vec())).collect::<Vec<_>>()
+            );
+        }
+        let is_refused =
+            |pile: io::Result<Pile>| pile.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        assert!(is_refused(of(50)), "there is no room for another");
+        assert!(is_refused(of(70)), "a whole piece is never held");
     }
 }

@@ -123,7 +123,7 @@ impl Ledger {
     pub(super) fn pass<T, K: Send>(
         &self,
         wanted: &Wanted<K>,
-        start: impl Fn(&Pass) -> Result<T, LedgerError>,
+        start: impl Fn(&Pass) -> T,
         take: impl Fn(&mut T, Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(T, Report), LedgerError> {
         const TRIES: usize = 3;
@@ -131,7 +131,7 @@ impl Ledger {
         loop {
             let pass = Pass::new(self)?;
             let alone = pass.is_alone();
-            let mut gathered = start(&pass)?;
+            let mut gathered = start(&pass);
             let passed = pass.run(wanted, |visit| take(&mut gathered, visit))?;
             tries += 1;
             if passed.problems.is_empty() || alone || tries == TRIES {
@@ -156,7 +156,7 @@ impl Ledger {
             let entries = size.map_or(pass.acknowledged(), |size| size.0.min(pass.acknowledged()));
             // What files claim is believed up to some sixteen million: lists that are longer grow.
             let room = Room::of(entries.min(1 << 24) as usize);
-            Ok((World::with_room(&room), Attestations::default(), Frontier::default()))
+            (World::with_room(&room), Attestations::default(), Frontier::default())
         };
         let take = |(world, attested, frontier): &mut (World, Attestations, Frontier), visit: Visit<Range<usize>>| {
             let seq = visit.header.seq;

@@ -80,11 +80,11 @@ struct Sorting {
 }
 
 impl Sorting {
-    fn new(ledger: &Ledger, expected: u64, size: Option<TreeSize>) -> Result<Sorting, LedgerError> {
-        let spill = Spill::new(ledger.disk()).map_err(scratch)?;
+    fn new(ledger: &Ledger, expected: u64, size: Option<TreeSize>) -> Sorting {
+        let spill = Spill::new(ledger.disk());
         let piles = (expected / PILE).clamp(8, PILES);
         let empty = |count: u64| (0..count).map(|_| Pile::default()).collect();
-        Ok(Sorting {
+        Sorting {
             spill,
             piles: empty(piles),
             groups: Groups::new(piles as u16),
@@ -97,7 +97,7 @@ impl Sorting {
             room: Room::default(),
             frontier: Frontier::default(),
             size,
-        })
+        }
     }
 
     fn take(&mut self, visit: Visit<Kept>) -> Result<(), LedgerError> {

@@ -27,7 +27,7 @@ impl Ledger {
         start: impl Fn() -> T,
         take: impl Fn(&mut T, &Entry),
     ) -> Result<Reading<T>, LedgerError> {
-        let begin = |_: &Pass| Ok((start(), Frontier::default()));
+        let begin = |_: &Pass| (start(), Frontier::default());
         let each = |(gathered, frontier): &mut (T, Frontier), visit: Visit<Entry>| {
             let entry = &visit.kept;
             if size.is_none_or(|size| entry.header.seq < size.0) {
