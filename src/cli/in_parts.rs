@@ -1,4 +1,5 @@
-//! A replay of a ledger that does not fit into memory: part by part, on every core, told in the order of seq.
+//! A replay of a ledger that does not fit into memory: part by part, on every core, told in the order of seq; and what was
+//! asked for by name, for whatever judges in parts.
 //!
 //! Verdicts of a part come out in order; they are put aside with the facts, and merged once every part was judged. Nothing
 //! is printed before, so what is wrong with the question is told instead of an answer, not after half of one.

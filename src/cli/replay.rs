@@ -198,7 +198,7 @@ fn tell(summary: &Summary, bad: Option<&Problem>) {
 }
 
 /// The decisions that are named, in seq order; all of them if none is.
-pub(super) fn chosen(world: &World, names: &[String]) -> Result<Vec<NodeIx>, CliError> {
+fn chosen(world: &World, names: &[String]) -> Result<Vec<NodeIx>, CliError> {
     if names.is_empty() {
         return Ok(world.decisions().collect());
     }

@@ -31,12 +31,15 @@ type Point = (Instant, Instant, u32);
 /// Bytes of a point.
 const POINT: usize = 20;
 
+/// With anything that is not what was recorded no verdict is given.
+pub(super) fn expect_sound(parts: &Parts) -> Result<(), SearchError> {
+    parts.bad.clone().map_or(Ok(()), |bad| Err(SearchError::Tampered(bad)))
+}
+
 impl Judged<'_> {
     /// Judges what `asked` asks for, or with `keep` everything.
     pub fn of<'p>(parts: &'p Parts, asked: Option<(&Filter, &Page)>, keep: bool) -> Result<Judged<'p>, SearchError> {
-        if let Some(bad) = &parts.bad {
-            return Err(SearchError::Tampered(bad.clone()));
-        }
+        expect_sound(parts)?;
         let of_each = parts.each(|world, _| judge_part(parts, &world, asked, keep))?;
         Ok(Judged { parts, of_each })
     }
@@ -107,6 +110,7 @@ fn judge_part(
             found += 1;
         }
     }
+    // They are kept by seq, though the page may go the other way.
     points.sort_unstable_by_key(|(seq, _)| *seq);
     let mut kept = Pile::default();
     points.iter().try_for_each(|(seq, point)| kept.push(spill, *seq, &point_bytes(*point))).map_err(scratch)?;

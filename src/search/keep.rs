@@ -1,7 +1,7 @@
 //! Keeping every verdict of a ledger beside it.
 
 use super::SearchError;
-use super::judging::Judged;
+use super::judging::{Judged, expect_sound};
 use crate::ledger::{Keeping, Ledger, LedgerError, Parts};
 use crate::query::REVISION;
 
@@ -13,6 +13,7 @@ pub fn kept_label() -> String {
 /// Judges everything that was loaded, and keeps what comes out for this state of the ledger. Returns false where the
 /// folder cannot be written to.
 pub fn keep(ledger: &Ledger, parts: &Parts) -> Result<bool, SearchError> {
+    expect_sound(parts)?;
     match begin(ledger)? {
         Some(keeping) => finish(keeping, &Judged::of(parts, None, true)?),
         None => Ok(false),

@@ -60,7 +60,7 @@ pub struct Sample {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "seed", "root", "by", "since", "until", "output"])]
     redraw: Option<PathBuf>,
     /// Draw it again from this `population.tsv` alone: without the ledger nobody can tell if a decision was left out of it.
-    #[arg(long, value_name = "FILE", requires = "redraw", conflicts_with_all = ["as_of", "checkpoint"])]
+    #[arg(long, value_name = "FILE", requires = "redraw", conflicts_with_all = ["as_of", "checkpoint", "mib"])]
     population: Option<PathBuf>,
     /// The ledger's public key, or a file that holds it: checkpoint and bundles are held to it where there is no ledger.
     #[arg(long, value_name = "PUBKEY", requires = "population")]

@@ -13,7 +13,7 @@ use crate::cli::within::Within;
 use crate::cli::{CliError, Exit};
 use crate::codec::EntryHash;
 use crate::explain::clean;
-use crate::fact::{Digest, Instant, Integrity, Kind, Time};
+use crate::fact::{Digest, Instant, Integrity, Time};
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{Ledger, LedgerError};
 use crate::merkle::{self, TreeSize};
@@ -139,7 +139,7 @@ fn chosen(file: &SampleFile, judged: &Judged) -> Result<Vec<Difference>, CliErro
         // A name is there or gone: no erasure makes another of it.
         let of_name = if now.id.is_none() { About::Decision(each.seq) } else { About::Fixed };
         for (about, what, before, now) in [
-            (of_name, "id and source", name(each), name(&now)),
+            (of_name, "id and source", name(each), name(now)),
             (About::Decision(each.seq), "conformance", each.conformance.clone(), now.conformance.clone()),
         ] {
             if before != now {
@@ -172,15 +172,12 @@ fn sort_out(
 ) -> Result<(), CliError> {
     let (mut since, mut touched) = (Vec::new(), BTreeSet::new());
     if all.iter().any(|each| each.about != About::Fixed) {
+        since = erasures(ledger, file.standing.entries, ledger.standing()?.0.0)?;
+    }
+    if !since.is_empty() {
         let parts = ledger.load_parts(part_len, None)?;
-        for (erased, resting) in parts.each(|world, _| Ok::<_, LedgerError>(gone(&world, file)))? {
-            since.extend(erased);
-            touched.extend(resting);
-        }
-        since.sort_unstable();
-        if since.is_empty() {
-            touched.clear();
-        }
+        let of_parts = parts.each(|world, _| Ok::<_, LedgerError>(resting(&world, file)))?;
+        touched.extend(of_parts.into_iter().flatten());
     }
     for Difference { about, what } in all {
         let erased = match about {
@@ -204,21 +201,19 @@ fn sort_out(
     Ok(())
 }
 
-/// Erasures of a part since the file was drawn, and decisions that may rest on what is gone.
-fn gone(world: &World, file: &SampleFile) -> (Vec<u64>, Vec<u64>) {
-    let seqs = world.nodes().map(|node| world.node(node)).filter(|node| node.kind == Kind::SubjectErased);
-    let erased = seqs.map(|node| node.seq).filter(|&seq| seq >= file.standing.entries).collect();
+/// Decisions of a part that may rest on what is gone.
+fn resting(world: &World, file: &SampleFile) -> Vec<u64> {
     let (mut resting, mut memos) = (Vec::new(), Memos::default());
     for decision in world.decisions().filter(|&each| world.node(each).seq < file.recipe.entries) {
         let node = world.node(decision);
         // Of an account that was erased nobody can say any more whom it was linked to: it may have been any that has links.
         let is_linked = || world.account(node.account).events().iter().any(|event| event.what.is_link());
-        let judgement = judge::judge(world, decision, &mut Ask::Memo(&mut memos));
-        if judgement.integrity == Integrity::Erased || is_linked() {
+        let mut is_erased = || judge::judge(world, decision, &mut Ask::Memo(&mut memos)).integrity == Integrity::Erased;
+        if is_linked() || is_erased() {
             resting.push(node.seq);
         }
     }
-    (erased, resting)
+    resting
 }
 
 fn named(seqs: &[u64]) -> String {
