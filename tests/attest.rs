@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Scratch, check_ledger, facts, import, replayed};
+use common::{Scratch, check_ledger, crowd, expect_parts, facts, import, replayed};
 use inforce::fact::{Body, Digest, Fact, FactId, Kind, Time, VerdictAttested};
 use inforce::judge::{self, Ask};
 use inforce::ledger::{Clock, Ledger, LedgerError, Loaded};
@@ -313,4 +313,29 @@ fn last_frame(segment: &[u8]) -> usize {
         }
     }
     last
+}
+
+#[test]
+fn a_name_that_decisions_of_two_parts_have_is_asked_about_and_nothing_is_put_on_record() {
+    let all = crowd::apart(&case("S01"), 12);
+    let of_another = |(n, event): (usize, &Value)| {
+        let mut event = event.clone();
+        if event["type"] == "inforce.decision.made" {
+            event["id"] = "one-name".into();
+            event["source"] = format!("//source-{n}").into();
+        }
+        event
+    };
+    let scratch = Scratch::new();
+    let ledger = scratch.open();
+    let events: Vec<Value> = all.iter().enumerate().map(of_another).collect();
+    import(&ledger, &events, Clock::Recorded).into_iter().for_each(|outcome| assert!(outcome.is_ok(), "{outcome:?}"));
+    let size = ledger.size().expect("a size");
+    ledger.close().expect("closed");
+    expect_parts(&scratch.read());
+    for memory in ["0", "9999999"] {
+        let (said, code) = run(&["attest", "one-name", "--memory", memory], &scratch.path());
+        assert_eq!((said.as_str(), code), ("", 2));
+    }
+    assert_eq!(scratch.read().load().expect("loads").size.0, size);
 }

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{Scratch, check_ledger, expect_parts, replay_of};
+use common::events::erased;
+use common::{Scratch, check_ledger, expect_parts, import, replay_of};
 use inforce::attested::{Attested, Run};
 use inforce::fact::{Digest, Instant};
 use inforce::ledger::{Clock, Loaded};
@@ -90,8 +91,11 @@ fn the_same_arguments_give_the_same_bytes() {
 
 /// Runs the program on a ledger; its stdout.
 fn run(args: &[&str], ledger: &Path) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
-    let output = command.args(args).arg("--ledger").arg(ledger).output().expect("it runs");
+    printed(Command::new(env!("CARGO_BIN_EXE_inforce")).args(args).arg("--ledger").arg(ledger))
+}
+
+fn printed(command: &mut Command) -> String {
+    let output = command.output().expect("it runs");
     assert!(matches!(output.status.code(), Some(0 | 3 | 4)), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
@@ -107,26 +111,51 @@ fn on_record(scratch: &Scratch) -> Vec<Vec<Attested>> {
     world.decisions().map(|decision| of(world.node(decision).seq)).collect()
 }
 
+/// Erases the accounts of some decisions; the ids of all decisions that are gone.
+fn erase_some(scratch: &Scratch) -> BTreeSet<String> {
+    let decisions = |scratch: &Scratch| -> Vec<Value> {
+        let lines = run(&["query", "--oldest", "--limit", "all", "--json"], &scratch.path());
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let account = |line: &Value| line["account"].as_str().expect("an account").to_owned();
+    let before = decisions(scratch);
+    let accounts: BTreeSet<String> = before.iter().step_by(100).map(account).collect();
+    let erasures = accounts.iter().enumerate().map(|(n, account)| erased(&format!("gone-{n}"), account, "all"));
+    let ledger = scratch.open();
+    import(&ledger, &erasures.collect::<Vec<_>>(), Clock::Ledger).into_iter().for_each(|each| assert!(each.is_ok()));
+    ledger.close().expect("closed");
+    let of_them = before.iter().filter(|line| accounts.contains(&account(line)));
+    let gone: BTreeSet<String> = of_them.map(|line| line["id"].as_str().expect("an id").to_owned()).collect();
+    assert!(accounts.len() > 2 && gone.len() > accounts.len(), "{gone:?}");
+    gone
+}
+
 #[test]
 fn verdicts_are_put_on_record_alike_in_one_part_and_in_many() {
     let mut population = Population::new(900, 150, 11, 60.0, true);
     population.breaches.push((Breach::ErasedSource, MILLION / 50));
     let (whole, truth) = recorded(&population);
     expect_parts(&whole.read());
+    // Of decisions that are erased nothing is put on record.
+    let gone = erase_some(&whole);
     let parts = whole.copied();
-    for (scratch, memory) in [(&whole, "100000"), (&parts, "0")] {
+    for (scratch, memory, threads) in [(&whole, "9999999", "1"), (&parts, "0", "2")] {
         let attest = |what: &[&str]| -> [u64; 3] {
-            let told = run(&[&["attest", "--json", "--memory", memory], what].concat(), &scratch.path());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_inforce"));
+            command.args(["attest", "--json", "--memory", memory]).args(what).arg("--ledger").arg(scratch.path());
+            let told = printed(command.env("RAYON_NUM_THREADS", threads));
             let told: Value = serde_json::from_str(&told).expect("JSON");
             ["attested", "unchanged", "erased"].map(|name| told[name].as_u64().expect("a count"))
         };
-        let some: Vec<&str> = truth.keys().step_by(90).map(String::as_str).collect();
-        let (all, count) = (truth.len() as u64, some.len() as u64);
+        let live = truth.keys().filter(|id| !gone.contains(*id));
+        let some: Vec<&str> = live.step_by(90).map(String::as_str).collect();
+        let (all, count, gone) = (truth.len() as u64, some.len() as u64, gone.len() as u64);
         assert_eq!(attest(&[&some[..], &some[..1]].concat()), [count, 0, 0], "by name, one of them twice");
         // Of those that were named nothing changed, though the ledger did: what is on record is seen by no judge.
-        assert_eq!(attest(&["--all"]), [all - count, count, 0]);
+        assert_eq!(attest(&["--all"]), [all - count - gone, count, gone]);
     }
     let [whole, parts] = [&whole, &parts].map(on_record);
-    assert!(whole.iter().all(|one| one.len() == 1));
+    assert_eq!(whole.iter().filter(|one| one.is_empty()).count(), gone.len());
+    assert!(whole.iter().all(|one| one.len() < 2));
     assert_eq!(whole, parts);
 }

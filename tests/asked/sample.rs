@@ -1,7 +1,8 @@
 //! Samples: drawn by seed and root alone, by this program or another; and nothing of the population can be left out.
 
+use super::common::crowd::apart;
 use super::common::{Scratch, check_ledger, events, expect_parts, import, replay_of};
-use super::{object, populated, population, run};
+use super::{object, populated, population, run, run_on_one};
 use inforce::ledger::Clock;
 use inforce::merkle::TreeSize;
 use inforce::query::{Chosen, Population, SampleFile};
@@ -22,7 +23,8 @@ const BY: &str = "--by=conformance,app";
 
 /// The same asked twice: of as many parts as there can be, and of one.
 fn in_parts_and_whole(scratch: &Scratch, args: &[&str]) -> [(Output, i32); 2] {
-    ["0", "100000"].map(|memory| run(scratch, &[args, &["--memory", memory]].concat()))
+    let asked = |memory| [args, &["--memory", memory]].concat();
+    [run(scratch, &asked("0")), run_on_one(scratch, &asked("9999999"))]
 }
 
 /// Draws 30 by `seed`, into `dir` if there is one.
@@ -47,7 +49,7 @@ fn redraw(scratch: &Scratch, dir: &Path) -> (Value, i32) {
 
 #[test]
 fn a_sample_is_redrawn_by_anybody_from_seed_and_root_alone() {
-    let events = events::apart(&population::population(11, 240), 3);
+    let events = apart(&population::population(11, 240), 3);
     let scratch = populated(&events);
     expect_parts(&scratch.read());
     let dir = scratch.dir.path().join("sample");
@@ -253,7 +255,7 @@ fn a_root_that_nobody_signed_is_drawn_under_but_never_in_silence() {
 
 #[test]
 fn what_was_erased_since_is_told_from_what_was_changed() {
-    let all = events::apart(&population::population(14, 160), 3);
+    let all = apart(&population::population(14, 160), 3);
     let scratch = populated(&all);
     let dir = scratch.dir.path().join("sample");
     let sample = draw(&scratch, "s", Some(&dir));

@@ -1,7 +1,6 @@
 //! Events that tests hand in.
 
 use serde_json::{Value, json};
-use std::collections::HashSet;
 
 pub fn event(id: &str, kind: &str, subject: &str, time: &str, data: Value) -> Value {
     json!({ "specversion": "1.0", "id": id, "source": "//test", "type": kind, "subject": subject, "time": time, "data": data })
@@ -34,36 +33,4 @@ pub fn decision(id: &str, subject: &str, signal: &str) -> Value {
 pub fn policy(id: &str) -> Value {
     let data = json!({ "version": "1", "in_force_from": "2025-12-16T00:00:00Z", "pack": "meta-ai-personalization" });
     event(id, "inforce.policy.adopted", "meta-ai-personalization", "2025-10-01T00:00:00Z", data)
-}
-
-/// The events of a few people `copies` times over, about others each time who have nothing to do with each other: a ledger of
-/// them comes into as many parts. Policies are told once.
-pub fn apart(events: &[Value], copies: usize) -> Vec<Value> {
-    let is_policy = |event: &Value| event["type"] == "inforce.policy.adopted";
-    let ids = events.iter().filter(|event| !is_policy(event)).map(|event| event["id"].as_str().expect("an id"));
-    let ids: HashSet<&str> = ids.collect();
-    let copied = |event: &Value| -> Vec<Value> {
-        let about = |copy| if copy == 0 { event.clone() } else { of_another(event, &ids, copy) };
-        (0..if is_policy(event) { 1 } else { copies }).map(about).collect()
-    };
-    events.iter().flat_map(copied).collect()
-}
-
-/// The event about another account, and whatever it cites or takes part in.
-fn of_another(event: &Value, ids: &HashSet<&str>, copy: usize) -> Value {
-    let mut event = event.clone();
-    let mut pending = vec![("", &mut event)];
-    while let Some((name, value)) = pending.pop() {
-        match value {
-            Value::String(text)
-                if matches!(name, "subject" | "center" | "conversation") || ids.contains(text.as_str()) =>
-            {
-                *text = format!("{text}-{copy}");
-            }
-            Value::Array(all) => pending.extend(all.iter_mut().map(|each| ("", each))),
-            Value::Object(members) => pending.extend(members.iter_mut().map(|(name, each)| (name.as_str(), each))),
-            _ => {}
-        }
-    }
-    event
 }

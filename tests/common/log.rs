@@ -30,9 +30,14 @@ pub fn inforce(args: &[&str], ledger: &Path) -> Output {
     command(args, ledger).output().expect("the program runs")
 }
 
-/// The same on so many threads: on one, with enough memory, a ledger is a single part.
-pub fn inforce_on(threads: usize, args: &[&str], ledger: &Path) -> Output {
-    command(args, ledger).env("RAYON_NUM_THREADS", threads.to_string()).output().expect("the program runs")
+/// The same on one thread: with enough memory, a ledger is then a single part.
+pub fn inforce_on_one(args: &[&str], ledger: &Path) -> Output {
+    command(args, ledger).env("RAYON_NUM_THREADS", "1").output().expect("the program runs")
+}
+
+/// The same with nowhere to put anything aside.
+pub fn inforce_without_room(args: &[&str], ledger: &Path) -> Output {
+    command(args, ledger).env("TMPDIR", ledger.join("no-such-folder")).output().expect("the program runs")
 }
 
 fn command(args: &[&str], ledger: &Path) -> Command {

@@ -154,13 +154,6 @@ pub fn replayed_in_parts(ledger: &Ledger) -> Vec<Value> {
     judged
 }
 
-/// How many parts with decisions a ledger is cut into at the most.
-pub fn parts_of(ledger: &Ledger) -> usize {
-    let parts = ledger.load_parts(1, None).expect("loads");
-    let has_decisions = parts.each(|world, _| Ok::<bool, LedgerError>(world.decisions().next().is_some()));
-    has_decisions.expect("built").into_iter().filter(|&has| has).count()
-}
-
 /// Every ledger test ends here: everything verifies, and what is rebuilt, or judged in parts, equals what was there.
 pub fn check_ledger(scratch: &Scratch) {
     let before = replayed(&scratch.read());

@@ -1,7 +1,8 @@
 //! Decisions: by index, by kept verdicts and by judging, page by page.
 
 use crate::ask::{ALL, MANY_PARTS, at, decisions};
-use crate::common::events::{age, apart, erased};
+use crate::common::crowd::apart;
+use crate::common::events::{age, erased};
 use crate::common::{Scratch, check_ledger, copy_folder, expect_parts, facts, import, replay_of};
 use crate::log;
 use crate::population::*;

@@ -1,8 +1,9 @@
 //! Wrong arguments, hostile data, and folders that cannot be written to.
 
 use crate::ask::json_lines;
+use crate::common::crowd::apart;
 use crate::common::replay_of;
-use crate::log::{code, errors, inforce};
+use crate::log::{code, errors, inforce, inforce_without_room, object};
 use crate::population::*;
 
 #[test]
@@ -108,7 +109,7 @@ fn wrong_arguments_are_refused_in_one_line_and_data_steers_no_terminal() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_judged_in_memory_and_damage_gets_no_verdict() {
+fn a_folder_that_cannot_be_written_to_is_judged_all_the_same_and_damage_gets_no_verdict() {
     let scratch = ledger_of(&population(3, 60));
     // A file where the folder would be: nothing can be kept, whoever asks.
     std::fs::write(scratch.path().join("verdicts"), "").expect("written");
@@ -120,9 +121,49 @@ fn a_folder_that_cannot_be_written_to_is_judged_in_memory_and_damage_gets_no_ver
     let mut bytes = std::fs::read(&segment).expect("there");
     let place = bytes.len() / 2;
     bytes[place] ^= 1;
-    std::fs::write(&segment, bytes).expect("written");
-    for command in [&["query", "--json"][..], &["periods"], &["whatif", "--pack", "overlay-gpc"]] {
+    std::fs::write(&segment, &bytes).expect("written");
+    std::fs::remove_file(scratch.path().join("verdicts")).expect("there");
+    let root = "0".repeat(64);
+    let commands: [&[&str]; 7] = [
+        &["query", "--json"],
+        &["query", "--json", "--refresh"],
+        &["periods"],
+        &["whatif", "--pack", "overlay-gpc"],
+        &["report", "--json"],
+        &["sample", "--size", "3", "--seed", "told by lot", "--root", &root],
+        &["attest", "--all"],
+    ];
+    for command in commands {
         let output = inforce(command, &scratch.path());
         assert_eq!((code(&output), output.stdout.len()), (3, 0), "{command:?}: {}", errors(&output));
+    }
+    assert!(!scratch.path().join("verdicts").exists(), "nothing is made of what is damaged");
+    let after = std::fs::read(&segment).expect("there");
+    assert!(after == bytes, "and nothing put on record");
+}
+
+#[test]
+fn only_a_ledger_that_is_larger_needs_room_beside_it() {
+    let small = ledger_of(&population(3, 60));
+    let root = object(&inforce(&["verify", "--json"], &small.path()))["root"].as_str().expect("a root").to_owned();
+    let commands: [&[&str]; 7] = [
+        &["query", "--refresh", "--json"],
+        &["periods", "--json"],
+        &["whatif", "--pack", "overlay-gpc", "--json"],
+        &["report", "--json"],
+        &["sample", "--size", "3", "--seed", "told by lot", "--root", &root, "--json"],
+        &["replay", "--all", "--json", "--memory", "0"],
+        &["attest", "--all", "--json"],
+    ];
+    for command in commands {
+        let output = inforce_without_room(command, &small.path());
+        assert!(matches!(code(&output), 0 | 3 | 4), "{command:?}: {}", errors(&output));
+        assert!(!output.stdout.is_empty(), "{command:?}: {}", errors(&output));
+    }
+    let large = ledger_of(&apart(&population(3, 200), 30));
+    for command in commands {
+        let output = inforce_without_room(command, &large.path());
+        let said = errors(&output);
+        assert!(code(&output) == 1 && said.contains("TMPDIR") && output.stdout.is_empty(), "{command:?}: {said}");
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::ask::at;
 use crate::common::crowd::beside_each_other;
-use crate::common::{Scratch, check_ledger, parts_of, replay_of};
-use crate::log::{code, errors, inforce, inforce_on};
+use crate::common::{Scratch, check_ledger, expect_parts, replay_of};
+use crate::log::{code, errors, inforce, inforce_on_one};
 use crate::population::*;
 use inforce::judge::{Ask, Memos, judge};
 use inforce::query::{self, Asked, Dimension, Row};
@@ -133,7 +133,7 @@ fn periods_say_for_how_long_a_limit_a_block_and_an_unlink_were_ignored() {
 fn in_parts(scratch: &Scratch, args: &[&str]) -> Output {
     let asked = |memory| [&["periods", "--memory", memory], args].concat();
     let parts = inforce(&asked("0"), &scratch.path());
-    let whole = inforce_on(1, &asked("9999999"), &scratch.path());
+    let whole = inforce_on_one(&asked("9999999"), &scratch.path());
     assert_eq!(code(&parts), code(&whole), "{args:?}: {}", errors(&parts));
     assert_eq!(errors(&parts), errors(&whole), "{args:?}");
     assert_eq!(String::from_utf8_lossy(&parts.stdout), String::from_utf8_lossy(&whole.stdout), "{args:?}");
@@ -154,7 +154,7 @@ fn periods_are_the_same_in_however_many_parts() {
     erasure["recordedtime"] = erasure["time"].clone();
     events.push(erasure);
     let scratch = ledger_of(&events);
-    assert!(parts_of(&scratch.read()) > 3, "people of several parts");
+    expect_parts(&scratch.read());
     let half = (events.len() / 2).to_string();
     let cases: &[&[&str]] = &[
         &[],

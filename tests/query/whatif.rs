@@ -1,7 +1,7 @@
 //! Other policies.
 
 use crate::ask::{json_lines, tree};
-use crate::common::events::apart;
+use crate::common::crowd::apart;
 use crate::common::{check_ledger, expect_parts};
 use crate::log::{self, code, errors, inforce, object};
 use crate::population::*;
