@@ -278,7 +278,7 @@ mod tests {
             let at = Instant(second * 1_000_000_000);
             for rule in rules {
                 let group = ((*rule).to_owned(), true, Vec::new());
-                let delay_s = (seq % 3 > 0).then_some(seq.cast_signed() % 11);
+                let delay_s = (!seq.is_multiple_of(3)).then_some(seq.cast_signed() % 11);
                 periods.groups.entry(group).or_default().push(Broken { at, seq: *seq, delay_s });
             }
             periods.served.entry(Vec::new()).or_default().push(at);
@@ -296,7 +296,7 @@ mod tests {
             let decisions: Vec<(u64, i64, Vec<&str>)> = (0..next(&mut state) % 40)
                 .map(|seq| {
                     let at = (next(&mut state) % seconds).cast_signed();
-                    let rules = ["a", "b"].into_iter().filter(|_| next(&mut state) % 2 == 0).collect();
+                    let rules = ["a", "b"].into_iter().filter(|_| next(&mut state).is_multiple_of(2)).collect();
                     (seq, at, rules)
                 })
                 .collect();
