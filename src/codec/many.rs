@@ -199,8 +199,8 @@ impl<'a> Lanes<'a> {
 
     /// Overwrites keys, and what was hashed.
     fn wipe(&mut self) {
-        self.state.zeroize();
-        self.blocks.zeroize();
+        self.state.as_flattened_mut().zeroize();
+        self.blocks.as_flattened_mut().zeroize();
     }
 }
 

@@ -393,8 +393,10 @@ impl Keyring {
     pub fn entry_keys(&self, asked: &[(Slot, Part, u64)]) -> Vec<EntryKey> {
         let roles = asked.iter().map(|&(_, part, seq)| role(part, seq)).collect::<Vec<_>>();
         let keyed = asked.iter().zip(&roles).map(|(&(slot, part, _), role)| (self.account_key(slot, part), &role[..]));
-        let hashes = Zeroizing::new(codec::keyed_hashes(&keyed.collect::<Vec<_>>()));
-        hashes.iter().map(|&hash| EntryKey(hash)).collect()
+        let mut hashes = codec::keyed_hashes(&keyed.collect::<Vec<_>>());
+        let keys = hashes.iter().map(|&hash| EntryKey(hash)).collect();
+        hashes.as_flattened_mut().zeroize();
+        keys
     }
 
     fn account_key(&self, slot: Slot, part: Part) -> &[u8; 32] {

@@ -398,18 +398,19 @@ impl<'a> Pass<'a> {
                 return Ok(());
             }
             let location = Location { segment: run.segment, offset };
-            match header.as_ref().map_err(BadEntry::clone).and_then(|header| Ok((header, opened?))) {
-                Ok((header, sound)) => {
+            let bad = match (header, opened) {
+                (Ok(header), Ok(sound)) => {
                     let stream = self.take(header, &sound, location, keyring)?;
                     visit(Visit { header, hash: sound.hash, stream, kept: sound.kept, room: &run.room })?;
+                    continue;
                 }
-                Err(bad) => {
-                    let leaf = tree::leaf(&EntryHash([0; 32]));
-                    self.grow(leaf);
-                    self.note(bad.seq, Some(location), bad.what);
-                    self.leaves.pass(EntryHash([0; 32]), leaf)?;
-                }
-            }
+                (Err(bad), _) => bad.clone(),
+                (_, Err(bad)) => bad,
+            };
+            let leaf = tree::leaf(&EntryHash([0; 32]));
+            self.grow(leaf);
+            self.note(bad.seq, Some(location), bad.what);
+            self.leaves.pass(EntryHash([0; 32]), leaf)?;
         }
         Ok(())
     }
