@@ -8,6 +8,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::keyring::PassingKey;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -152,8 +153,8 @@ impl Pile {
 const PREFIX: usize = 12;
 
 fn put(bytes: &mut Vec<u8>, key: u64, record: &[u8]) {
-    bytes.extend((record.len() as u32).to_le_bytes());
-    bytes.extend(key.to_le_bytes());
+    bytes.extend_from_slice(&(record.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&key.to_le_bytes());
     bytes.extend_from_slice(record);
 }
 
@@ -245,8 +246,8 @@ pub fn ranges(piles: &[&Pile], pieces: usize) -> Vec<RangeInclusive<u64>> {
 pub struct Merged<'a> {
     runs: Vec<Run<'a>>,
     heads: BinaryHeap<Reverse<(u64, usize)>>,
-    /// The run whose record was taken last.
-    taken: Option<usize>,
+    /// True once a record was taken.
+    is_taken: bool,
 }
 
 impl<'a> Merged<'a> {
@@ -256,16 +257,21 @@ impl<'a> Merged<'a> {
         for (number, run) in runs.iter_mut().enumerate() {
             heads.extend(run.key()?.map(|key| Reverse((key, number))));
         }
-        Ok(Merged { runs, heads, taken: None })
+        Ok(Merged { runs, heads, is_taken: false })
     }
 
     /// The next record: the number of its run, its key, and its bytes.
     pub fn take(&mut self) -> io::Result<Option<(usize, u64, &[u8])>> {
-        if let Some(number) = self.taken.take() {
-            self.heads.extend(self.runs[number].key()?.map(|key| Reverse((key, number))));
+        // The run whose record was taken last still stands first, under the key of that record.
+        if let Some(mut first) = self.heads.peek_mut().filter(|_| self.is_taken) {
+            let Reverse((_, number)) = *first;
+            match self.runs[number].key()? {
+                Some(key) => *first = Reverse((key, number)),
+                None => drop(PeekMut::pop(first)),
+            }
         }
-        let Some(Reverse((_, number))) = self.heads.pop() else { return Ok(None) };
-        self.taken = Some(number);
+        self.is_taken = true;
+        let Some(&Reverse((_, number))) = self.heads.peek() else { return Ok(None) };
         Ok(self.runs[number].records.take().map(|(key, record)| (number, key, record)))
     }
 }

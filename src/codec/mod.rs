@@ -256,7 +256,7 @@ pub fn identities<'a>(key: &[u8; 32], ids: impl Iterator<Item = &'a FactId>) -> 
 
 /// What an identity is the hash of: where the source ends is told by its length.
 fn put_name(FactId { source, id }: &FactId, message: &mut Vec<u8>) {
-    message.extend((source.len() as u64).to_le_bytes());
+    message.extend_from_slice(&(source.len() as u64).to_le_bytes());
     message.extend(source.as_bytes());
     message.extend(id.as_bytes());
 }

@@ -37,10 +37,10 @@ impl Frames {
         self.offsets.push(start as u32);
         let len = LENGTHS + header.len() + body.len() + content.len();
         self.bytes.reserve(FRAME_PREFIX + len);
-        self.bytes.extend((len as u32).to_le_bytes());
+        self.bytes.extend_from_slice(&(len as u32).to_le_bytes());
         self.bytes.extend([0; 4]);
-        self.bytes.extend((header.len() as u32).to_le_bytes());
-        self.bytes.extend((body.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
         self.bytes.extend(header);
         self.bytes.extend(body);
         self.bytes.extend(content);

@@ -28,6 +28,8 @@ pub struct Heads {
     links_erased: bool,
     /// Streams with entries that cannot be read any more, by the first of them, until their erasure is met.
     unended: HashMap<StreamId, u64>,
+    /// The heads of policies when they were last pinned alone, and the digest over them: for long they stay the same.
+    pinned: Option<(Vec<Head>, [u8; 32])>,
 }
 
 /// Where a stream stands; its name is kept among [`Links::streams`], and only there.
@@ -193,16 +195,28 @@ impl Heads {
     }
 
     /// The digest over the heads that a decision pins: every policy, its center, every other account in that center.
-    pub fn pins(&self, account: StreamId, moment: Moment) -> [u8; 32] {
+    pub fn pins(&mut self, account: StreamId, moment: Moment) -> [u8; 32] {
         self.pins_of(self.links.streams.find(account), moment)
     }
 
     /// The same for an account by number; none where nothing is known of it.
-    pub fn pins_of(&self, account: Option<StreamNo>, moment: Moment) -> [u8; 32] {
-        let group = account.into_iter().flat_map(|account| self.links.group(account, moment));
+    pub fn pins_of(&mut self, account: Option<StreamNo>, moment: Moment) -> [u8; 32] {
         let mut heads = Vec::with_capacity(2 * self.policies.len());
-        heads.extend(self.policies.iter().copied().chain(group).filter_map(|number| self.head_of(number)));
-        codec::pins(&mut heads)
+        heads.extend(self.policies.iter().filter_map(|&number| self.head_of(number)));
+        let policies = heads.len();
+        let group = account.into_iter().flat_map(|account| self.links.group(account, moment));
+        heads.extend(group.filter_map(|number| self.head_of(number)));
+        if heads.len() > policies {
+            return codec::pins(&mut heads);
+        }
+        match &self.pinned {
+            Some((pinned, digest)) if *pinned == heads => *digest,
+            _ => {
+                let digest = codec::pins(&mut heads.clone());
+                self.pinned = Some((heads, digest));
+                digest
+            }
+        }
     }
 
     /// Notes an entry that cannot be read: an erasure must follow in its stream.
@@ -222,16 +236,17 @@ impl Heads {
     }
 
     /// Checks that an entry extends its streams, and pins what it must.
-    pub fn check(&self, header: &Header) -> Result<(), BadEntry> {
+    pub fn check(&mut self, header: &Header) -> Result<(), BadEntry> {
         for link in &header.streams {
             if *link != self.next(link.stream) {
                 return Err(not_extending(header.seq, link.stream));
             }
         }
-        self.pins_right(header, header.streams.first().and_then(|link| self.links.streams.find(link.stream)))
+        let first = header.streams.first().and_then(|link| self.links.streams.find(link.stream));
+        self.pins_right(header, first)
     }
 
-    fn pins_right(&self, header: &Header, first: Option<StreamNo>) -> Result<(), BadEntry> {
+    fn pins_right(&mut self, header: &Header, first: Option<StreamNo>) -> Result<(), BadEntry> {
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
         let pins = (header.kind == Kind::DecisionMade).then(|| self.pins_of(first, moment));
         // Once links were erased, what decisions after them pinned can no longer be told.

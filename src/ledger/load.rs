@@ -161,7 +161,7 @@ impl Ledger {
         let take = |(world, attested, frontier): &mut (World, Attestations, Frontier), visit: Visit<Range<usize>>| {
             let seq = visit.header.seq;
             if size.is_none_or(|size| seq < size.0) {
-                Aside::read(seq, &visit.room[visit.kept]).add_to(world, attested);
+                Aside::read(seq, &visit.room[visit.kept.clone()]).add_to(world, attested);
                 if size.is_some() {
                     frontier.append(tree::leaf(&visit.hash));
                 }

@@ -130,7 +130,7 @@ impl Sorting {
         Ok(())
     }
 
-    fn put(&mut self, header: &Header, stream: StreamNo, kept: Kept, bytes: &[u8]) -> Result<AccountNo, LedgerError> {
+    fn put(&mut self, header: &Header, stream: StreamNo, kept: &Kept, bytes: &[u8]) -> Result<AccountNo, LedgerError> {
         if self.accounts.len() <= stream.place() {
             self.accounts.resize(stream.place() + 1, None);
         }
@@ -144,7 +144,7 @@ impl Sorting {
                 self.groups.join(other, owner);
             }
         }
-        for talk in kept.talks {
+        for &talk in &kept.talks {
             let pile = &mut self.talks[(talk % TALKS) as usize];
             pile.push(&self.spill, talk, &owner.0.to_le_bytes()).map_err(scratch)?;
         }

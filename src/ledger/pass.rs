@@ -65,8 +65,8 @@ pub struct Visit<'a, K> {
     pub hash: EntryHash,
     /// The number of its first stream.
     pub stream: StreamNo,
-    /// What was made of it.
-    pub kept: K,
+    /// What was made of it: it stays where it is, and is let go by the thread that made it.
+    pub kept: &'a K,
     /// The bytes that the entries of its run left.
     pub room: &'a [u8],
 }
@@ -346,10 +346,10 @@ impl<'a> Pass<'a> {
             return self.show_behind(keyring, wanted, visit);
         }
         // The entries of the damaged group that stand before the damage are whole.
-        let mut intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
+        let intact = journal::intact(disk, &dir, end, self.frontier.size().0, |group| {
             open_run(&group.entries, end.segment, keyring, wanted)
         })?;
-        self.take_run(&mut intact, None, keyring, visit)?;
+        self.take_run(&intact, None, keyring, visit)?;
         self.note(damage.seq.max(self.frontier.size().0), Some(location), damage.what);
         self.show_behind(keyring, wanted, visit)
     }
@@ -375,7 +375,7 @@ impl<'a> Pass<'a> {
             for (header, sound) in whole {
                 if stored.is_none_or(|leaf| leaf == sound.leaf) {
                     let stream = self.heads.links.streams.meet(header.streams[0].stream);
-                    visit(Visit { header, hash: sound.hash, stream, kept: sound.kept, room: &run.room })?;
+                    visit(Visit { header, hash: sound.hash, stream, kept: &sound.kept, room: &run.room })?;
                 }
             }
             Ok::<(), LedgerError>(())
@@ -386,30 +386,29 @@ impl<'a> Pass<'a> {
     /// Takes entries up to a bound.
     fn take_run<K>(
         &mut self,
-        run: &mut Run<K>,
+        run: &Run<K>,
         bound: Option<u64>,
         keyring: &Keyring,
         visit: &mut impl FnMut(Visit<K>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let streams = &self.heads.links.streams;
         self.heads.touch(run.slots.iter().filter_map(|slot| streams.in_slot((*slot)?)));
-        for (header, (offset, opened)) in run.headers.iter().zip(run.opened.drain(..)) {
+        for (header, &(offset, ref opened)) in run.headers.iter().zip(&run.opened) {
             if bound.is_some_and(|bound| self.frontier.size().0 >= bound) {
                 return Ok(());
             }
             let location = Location { segment: run.segment, offset };
             let bad = match (header, opened) {
                 (Ok(header), Ok(sound)) => {
-                    let stream = self.take(header, &sound, location, keyring)?;
-                    visit(Visit { header, hash: sound.hash, stream, kept: sound.kept, room: &run.room })?;
+                    let stream = self.take(header, sound, location, keyring)?;
+                    visit(Visit { header, hash: sound.hash, stream, kept: &sound.kept, room: &run.room })?;
                     continue;
                 }
-                (Err(bad), _) => bad.clone(),
-                (_, Err(bad)) => bad,
+                (Err(bad), _) | (_, Err(bad)) => bad,
             };
             let leaf = tree::leaf(&EntryHash([0; 32]));
             self.grow(leaf);
-            self.note(bad.seq, Some(location), bad.what);
+            self.note(bad.seq, Some(location), bad.what.clone());
             self.leaves.pass(EntryHash([0; 32]), leaf)?;
         }
         Ok(())

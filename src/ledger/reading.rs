@@ -29,7 +29,7 @@ impl Ledger {
     ) -> Result<Reading<T>, LedgerError> {
         let begin = |_: &Pass| (start(), Frontier::default());
         let each = |(gathered, frontier): &mut (T, Frontier), visit: Visit<Entry>| {
-            let entry = &visit.kept;
+            let entry = visit.kept;
             if size.is_none_or(|size| entry.header.seq < size.0) {
                 take(gathered, entry);
                 if size.is_some() {

@@ -74,7 +74,7 @@ impl<'a> Rechaining<'a> {
     }
 
     /// The header as it is chained now: the same as it was, as long as nothing was lost.
-    fn chain(&self, header: Header, record: Option<&Record>) -> Header {
+    fn chain(&mut self, header: Header, record: Option<&Record>) -> Header {
         let moment = Moment { at: header.occurred_at.at, seq: header.seq };
         let streams: Vec<_> = header.streams.iter().map(|link| self.heads.next(link.stream)).collect();
         let pins = (header.kind == Kind::DecisionMade).then(|| self.heads.pins(streams[0].stream, moment));

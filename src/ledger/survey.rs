@@ -160,7 +160,7 @@ impl Surveying<'_> {
     }
 
     /// True if the entry continues the prefix as `verify` wants it.
-    fn follows(&self, entry: &Entry) -> bool {
+    fn follows(&mut self, entry: &Entry) -> bool {
         self.heads.check(&entry.header).is_ok()
             && entry.header.recorded_at >= self.last_recorded
             && entry.header.links.iter().all(|link| self.cites(link))

@@ -204,7 +204,7 @@ fn whole(reading: Reading, key: &mut Vec<u8>) {
         Reading::Bool(value) => key.push(1 + u8::from(value)),
         Reading::Text(sym) => {
             key.push(3);
-            key.extend(sym.0.to_le_bytes());
+            key.extend_from_slice(&sym.0.to_le_bytes());
         }
         Reading::Name(name) => {
             key.extend([4, name.len() as u8]);
@@ -216,14 +216,14 @@ fn whole(reading: Reading, key: &mut Vec<u8>) {
             sorted.sort_unstable();
             sorted.dedup();
             key.push(5);
-            key.extend((sorted.len() as u32).to_le_bytes());
-            sorted.iter().for_each(|sym| key.extend(sym.0.to_le_bytes()));
+            key.extend_from_slice(&(sorted.len() as u32).to_le_bytes());
+            sorted.iter().for_each(|sym| key.extend_from_slice(&sym.0.to_le_bytes()));
         }
         Reading::Categories(set) => key.extend([6, set.0]),
         Reading::Channels(set) => key.extend([7, set]),
         Reading::Time(at) => {
             key.push(8);
-            key.extend(at.to_le_bytes());
+            key.extend_from_slice(&at.to_le_bytes());
         }
     }
 }

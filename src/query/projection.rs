@@ -82,10 +82,10 @@ impl Projecting {
         if number == next {
             self.ordered.push(shape);
         }
-        self.points.extend(seq.to_le_bytes());
-        self.points.extend(occurred.0.to_le_bytes());
-        self.points.extend(recorded.0.to_le_bytes());
-        self.points.extend(number.to_le_bytes());
+        self.points.extend_from_slice(&seq.to_le_bytes());
+        self.points.extend_from_slice(&occurred.0.to_le_bytes());
+        self.points.extend_from_slice(&recorded.0.to_le_bytes());
+        self.points.extend_from_slice(&number.to_le_bytes());
         self.count += 1;
         (self.count == BLOCK).then(|| self.close())
     }
