@@ -2,7 +2,8 @@
 //!
 //! What was sealed in a ledger must not lie about in plain because somebody reads it. INVARIANT (this process only): a
 //! spill is sealed under a random key that stands nowhere but in memory, so what a disk keeps of it can never be read
-//! again. A piece is sealed under its number, and no number twice. Deliberately absent: what a record means; order.
+//! again. A piece is sealed under its number, and no number twice. What is little stays in memory, and needs no file.
+//! Deliberately absent: what a record means; order.
 
 use crate::disk::{Disk, DiskFile};
 use crate::keyring::PassingKey;
@@ -63,12 +64,13 @@ impl Spill {
         self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    /// Writes a piece, sealed in its place; its memory can be used again.
+    /// Writes a piece, sealed in its place; its memory can be used again. Where there is no file it is as it was.
     fn write(&self, bytes: &mut Vec<u8>) -> io::Result<Piece> {
+        let file = self.file()?;
         let (number, first) = (self.pieces.fetch_add(1, Ordering::Relaxed), key_at(bytes));
         *bytes = self.key.seal(number, std::mem::take(bytes));
         let offset = self.len.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.file()?.write_all_at(bytes, offset)?;
+        file.write_all_at(bytes, offset)?;
         Ok(Piece { first, number, offset, len: bytes.len() })
     }
 
@@ -96,25 +98,32 @@ impl Pile {
         Ok(())
     }
 
-    /// Writes what is in memory and gives that back, unless it is little, as is what others kept.
+    /// Writes what is in memory and gives that back, unless it is little, as is what others kept. To be called once, at the end.
     pub fn settle(&mut self, spill: &Spill) -> io::Result<()> {
-        self.last.shrink_to_fit();
         if self.last.is_empty() || spill.holds(self.last.len()) {
+            self.last.shrink_to_fit();
             return Ok(());
         }
         self.pieces.push(spill.write(&mut std::mem::take(&mut self.last))?);
         Ok(())
     }
 
-    /// Reads one of its pieces in place of another; the last is the one in memory. False behind that.
+    /// Reads one of its pieces in place of another; the last is the one in memory. False behind that. Of a piece that cannot be
+    /// read no record is left.
     fn read(&self, number: usize, spill: &Spill, records: &mut Records) -> io::Result<bool> {
         records.next = 0;
-        match self.pieces.get(number) {
-            Some(&piece) => spill.read(piece, &mut records.bytes)?,
-            None if number == self.pieces.len() => records.bytes.clone_from(&self.last),
-            None => return Ok(false),
+        let read = match self.pieces.get(number) {
+            Some(&piece) => spill.read(piece, &mut records.bytes).map(|()| true),
+            None if number == self.pieces.len() => {
+                records.bytes.clone_from(&self.last);
+                return Ok(true);
+            }
+            None => Ok(false),
+        };
+        if !matches!(read, Ok(true)) {
+            records.bytes.clear();
         }
-        Ok(true)
+        read
     }
 
     /// Hands out every record, in the order in which they came.
@@ -300,12 +309,17 @@ mod tests {
             let other = key * 7 % 6000 + 6000;
             piles[2].push(&spill, other, &record(other).1).expect("sound");
         }
+        // As if others had kept what may be kept: it is written.
+        spill.held.store(LITTLE, Ordering::Relaxed);
         piles[1].settle(&spill).expect("sound");
+        assert!(piles[1].last.is_empty() && !piles[0].last.is_empty());
         let run = |pile: &'_ Pile| records(vec![Run::of(pile, &spill)]);
         assert_eq!(run(&piles[0]), (0..6000).step_by(2).map(record).collect::<Vec<_>>());
         let (one, two) = (Run::of(&piles[0], &spill), Run::of(&piles[1], &spill));
         let three = Run::held(piles[2].sorted(&spill).expect("sound"));
         assert_eq!(records(vec![two, three, one]), (0..12_000).map(record).collect::<Vec<_>>());
+        let twice = records(vec![Run::of(&piles[1], &spill), Run::of(&piles[1], &spill)]);
+        assert!(twice.into_iter().eq((1..6000).step_by(2).flat_map(|key| [record(key), record(key)])));
         assert!(piles[0].pieces.len() > 2);
         for pieces in [1, 2, 5, 1000] {
             let ranges = ranges(&[&piles[0], &piles[1]], pieces);
@@ -319,9 +333,13 @@ mod tests {
         let mut stored = vec![0; file.len().expect("sound") as usize];
         file.read_exact_at(&mut stored, 0).expect("sound");
         assert!(!stored.windows(8).any(|bytes| bytes == b"a secret"));
-        file.write_all_at(&[stored[100] ^ 1], 100).expect("sound");
+        let place = piles[0].pieces[1].offset + 100;
+        file.write_all_at(&[stored[place as usize] ^ 1], place).expect("sound");
         let is_changed = |pile: &Pile| pile.each(&spill, |_, _| Ok::<(), io::Error>(())).is_err();
-        assert!(piles.iter().any(is_changed), "a changed byte is noticed");
+        assert_eq!([0, 1, 2].map(|pile| is_changed(&piles[pile])), [true, false, false], "a changed byte is noticed");
+        let mut merged = Merged::new(vec![Run::of(&piles[0], &spill), Run::of(&piles[1], &spill)]).expect("sound");
+        while merged.take().is_ok_and(|taken| taken.is_some()) {}
+        assert!(merged.take().is_err() && merged.take().is_err(), "and whoever asks again gets no record");
     }
 
     #[test]
@@ -335,6 +353,7 @@ mod tests {
             Ok::<_, io::Error>(pile)
         };
         let piles: Vec<Pile> = (0..20).map(|_| of(50).expect("in memory")).collect();
+        assert_eq!(ranges(&piles.iter().collect::<Vec<_>>(), 1), [ALL], "nothing is written");
         for pile in &piles {
             assert_eq!(
                 records(vec![Run::of(pile, &spill)]),

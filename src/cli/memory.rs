@@ -6,7 +6,7 @@ use crate::ledger::{BYTES_PER_ENTRY, Ledger};
 /// The argument.
 #[derive(clap::Args, Clone, Copy)]
 pub(super) struct Memory {
-    /// How much of the ledger is held at once, in MiB. It is judged in parts that are no larger: what waits for them is put aside
+    /// How much of the ledger is held at once, in MiB. It is judged in parts of about that size: what waits for them is put aside
     /// where TMPDIR says, sealed under a key that nobody keeps.
     #[arg(long = "memory", value_name = "MIB", default_value_t = 384)]
     mib: u64,

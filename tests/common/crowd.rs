@@ -9,9 +9,9 @@ pub fn apart(events: &[Value], copies: usize) -> Vec<Value> {
     beside_each_other(vec![events.to_vec(); copies])
 }
 
-/// Puts populations beside each other, in the order of recording, and in turn within one instant: a ledger of them comes into as many parts. Events, accounts,
-/// centers and chats of each but the first get names of their own, so that no fact of one leads to another's; policies are
-/// everybody's.
+/// Puts populations beside each other, in the order of recording, and in turn within one instant: a ledger of a few of them
+/// comes into as many parts. Events, accounts, centers and chats of each but the first get names of their own, so that no fact
+/// of one leads to another's; policies are everybody's.
 pub fn beside_each_other(populations: impl IntoIterator<Item = Vec<Value>>) -> Vec<Value> {
     let mut all: Vec<((Instant, usize), Value)> = Vec::new();
     for (number, events) in populations.into_iter().enumerate() {
@@ -42,12 +42,12 @@ fn id(event: &Value) -> String {
 
 fn rename(value: &mut Value, ids: &HashSet<String>, number: usize) {
     match value {
-        Value::String(text) if ids.contains(text) => text.push_str(&format!("-{number}")),
+        Value::String(text) if ids.contains(text) => text.push_str(&format!("~{number}")),
         Value::Object(members) => {
             for (name, value) in members {
                 match value {
                     Value::String(text) if matches!(&name[..], "subject" | "center" | "conversation") => {
-                        text.push_str(&format!("-{number}"));
+                        text.push_str(&format!("~{number}"));
                     }
                     _ => rename(value, ids, number),
                 }
