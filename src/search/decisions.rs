@@ -1,7 +1,7 @@
 //! Decisions by what they say and what is said of them.
 
 use super::SearchError;
-use super::judging::{Judged, expect_sound};
+use super::judging::Judged;
 use super::keep::{self, kept_label};
 use super::page::{Page, Turned, Visit, hand_out};
 use crate::fact::Kind;
@@ -49,8 +49,7 @@ pub fn decisions(
     tell(How::Judging);
     let ledger = Ledger::open_read_only(dir)?;
     let parts = ledger.load_parts(part_len, None)?;
-    expect_sound(&parts)?;
-    let keeping = keep::begin(&ledger)?;
+    let keeping = keep::begin(&ledger, &parts)?;
     let judged = Judged::of(&parts, Some((filter, page)), keeping.is_some())?;
     let is_kept = keeping.map_or(Ok(false), |keeping| keep::finish(keeping, &judged))?;
     tell(if is_kept { How::Kept } else { How::NotKept });

@@ -6,7 +6,7 @@ use crate::fact::Instant;
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{Keeping, LedgerError, Parts, scratch};
 use crate::query::{Filter, Line, Projecting, Shapes, pack, row, unpack};
-use crate::spill::{Merged, Pile, Run};
+use crate::spill::Pile;
 use crate::timeline::{NodeIx, World};
 
 /// What came of all parts.
@@ -47,7 +47,7 @@ impl Judged<'_> {
     /// Hands out the page that was asked for.
     pub fn hand_out(&self, page: &Page, visit: Visit) -> Result<Turned, SearchError> {
         let mut turned = Turned::default();
-        let mut merged = self.merged(|part| &part.lines)?;
+        let mut merged = self.parts.merged(self.of_each.iter().map(|part| &part.lines))?;
         while let Some((part, _, line)) = merged.take().map_err(scratch)? {
             let line = unpack(line, &self.of_each[part].shapes);
             if hand_out(&mut turned, page, &line, visit).is_break() {
@@ -60,7 +60,7 @@ impl Judged<'_> {
     /// Keeps what is said of every decision, under `label`.
     pub fn keep(&self, mut keeping: Keeping, label: &str) -> Result<(), LedgerError> {
         let mut projecting = Projecting::default();
-        let mut merged = self.merged(|part| &part.points)?;
+        let mut merged = self.parts.merged(self.of_each.iter().map(|part| &part.points))?;
         while let Some((part, seq, point)) = merged.take().map_err(scratch)? {
             let (occurred, recorded, said) = read_point(point);
             if let Some(block) = projecting.take(seq, occurred, recorded, &self.of_each[part].shapes.said(said)) {
@@ -70,11 +70,6 @@ impl Judged<'_> {
         let (last, directory) = projecting.finish();
         last.map_or(Ok(()), |block| keeping.block(&block))?;
         keeping.finish(label, self.parts.size, self.parts.root, directory)
-    }
-
-    fn merged(&self, pile: impl Fn(&OfPart) -> &Pile) -> Result<Merged<'_>, LedgerError> {
-        let runs = self.of_each.iter().map(|part| Run::of(pile(part), self.parts.spill()));
-        Merged::new(runs.collect()).map_err(scratch)
     }
 }
 

@@ -13,15 +13,15 @@ pub fn kept_label() -> String {
 /// Judges everything that was loaded, and keeps what comes out for this state of the ledger. Returns false where the
 /// folder cannot be written to.
 pub fn keep(ledger: &Ledger, parts: &Parts) -> Result<bool, SearchError> {
-    expect_sound(parts)?;
-    match begin(ledger)? {
+    match begin(ledger, parts)? {
         Some(keeping) => finish(keeping, &Judged::of(parts, None, true)?),
         None => Ok(false),
     }
 }
 
-/// `None` where the folder cannot be written to.
-pub(super) fn begin(ledger: &Ledger) -> Result<Option<Keeping<'_>>, SearchError> {
+/// `None` where the folder cannot be written to; of what is damaged nothing is made.
+pub(super) fn begin<'l>(ledger: &'l Ledger, parts: &Parts) -> Result<Option<Keeping<'l>>, SearchError> {
+    expect_sound(parts)?;
     ledger.keep_verdicts().map_or_else(|error| not_kept(error).map(|()| None), |keeping| Ok(Some(keeping)))
 }
 
