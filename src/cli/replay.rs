@@ -199,12 +199,9 @@ fn tell(summary: &Summary, bad: Option<&Problem>) {
 
 /// The decisions that are named, in seq order; all of them if none is.
 fn chosen(world: &World, names: &[String]) -> Result<Vec<NodeIx>, CliError> {
-    if names.is_empty() {
-        return Ok(world.decisions().collect());
-    }
-    let mut found: Vec<NodeIx> = names.iter().map(|name| find(world, name)).collect::<Result<_, _>>()?;
-    found.sort_unstable();
-    found.dedup();
+    let mut named = Vec::new();
+    let found = in_parts::asked(world, names, &mut named);
+    in_parts::expect_each_once(names, std::iter::once(&named[..]))?;
     Ok(found)
 }
 
