@@ -10,7 +10,7 @@ use crate::fact::{Digest, VerdictAttested};
 use crate::judge::{self, Ask, Judgement, Memos};
 use crate::ledger::{Ledger, LedgerError, Parts, scratch};
 use crate::replay;
-use crate::spill::{Merged, Pile, Run};
+use crate::spill::Pile;
 use crate::timeline::World;
 
 /// Arguments of `inforce attest`.
@@ -72,8 +72,7 @@ pub fn run(args: Attest) -> Result<Exit, CliError> {
     let bar = progress::bar("attesting", counts.attested);
     // Only what is written counts as attested: somebody else may have written the same meanwhile.
     let mut register = Register { ledger: &ledger, fresh: Vec::new(), counts: Counts { attested: 0, ..counts } };
-    let runs = judged.iter().map(|part| Run::of(&part.fresh, parts.spill())).collect();
-    let mut merged = Merged::new(runs).map_err(scratch)?;
+    let mut merged = parts.merged(judged.iter().map(|part| &part.fresh))?;
     while let Some((_, _, verdict)) = merged.take().map_err(scratch)? {
         bar.inc(1);
         register.take(codec::decode(verdict, "a verdict").expect("it was put aside here"))?;

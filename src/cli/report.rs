@@ -12,7 +12,7 @@ use crate::checkpoint::{Cosigned, Note, SignatureLine, VerifierKey};
 use crate::fact::{Instant, Time};
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{Ledger, LedgerError, Parts, Problem};
-use crate::query::{self, Recipe, SampleFile};
+use crate::query::{self, SampleFile};
 use crate::report::{self, Head, Signer, Span, Tally, Tree};
 use crate::timeline::World;
 use std::path::PathBuf;
@@ -102,18 +102,7 @@ fn count(world: &World, attested: &Attestations, span: Span) -> Tally {
 /// The sample that was asked for.
 fn draw(args: &ReportArgs, ledger: &Ledger, parts: &Parts) -> Result<Option<SampleFile>, CliError> {
     let (Some(requested), Some(seed)) = (args.sample, &args.seed) else { return Ok(None) };
-    let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
-    let recipe = Recipe {
-        origin: ledger.origin().to_owned(),
-        root: parts.root.to_string(),
-        entries: parts.size.0,
-        seed: seed.clone(),
-        requested,
-        by: Vec::new(),
-        since: text(args.within.since),
-        until: text(args.within.until),
-    };
-    Ok(Some(sample::sample(ledger, parts, recipe, args.within)?.0))
+    Ok(Some(sample::sample(ledger, parts, (seed, requested, &[]), args.within)?.0))
 }
 
 fn head(ledger: &Ledger, note: &str, witnesses: &[VerifierKey]) -> Result<Head, CliError> {

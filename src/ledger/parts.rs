@@ -260,6 +260,11 @@ impl Parts {
         &self.spill
     }
 
+    /// What was put aside of each part, as one, ascending in keys.
+    pub fn merged<'a>(&'a self, piles: impl Iterator<Item = &'a Pile>) -> Result<Merged<'a>, LedgerError> {
+        Merged::new(piles.map(|pile| Run::of(pile, &self.spill)).collect()).map_err(scratch)
+    }
+
     /// A world of the policies alone: what is counted of them is counted once, though every part has them.
     pub fn policies(&self) -> World {
         let (mut world, mut attested) = (World::default(), Attestations::default());

@@ -7,7 +7,7 @@ use crate::fact::{Conformance, Digest};
 use crate::judge::{self, Ask, Memos};
 use crate::ledger::{Ledger, LedgerError, Parts, scratch};
 use crate::query::{self, By, Chosen, Population, Recipe, SampleFile};
-use crate::spill::{Merged, Pile, Run};
+use crate::spill::Pile;
 use crate::timeline::World;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,7 @@ type Told<'a> = (&'a str, Conformance, Option<(&'a str, &'a str)>);
 pub(super) fn judge<'p>(ledger: &Ledger, parts: &'p Parts, by: &[By], within: Within) -> Result<Judged<'p>, CliError> {
     let told = parts.each(|world, _| judge_part(parts, &world, by, within))?;
     let (mut population, mut batch) = (Population::default(), Vec::new());
-    let runs = told.iter().map(|pile| Run::of(pile, parts.spill()));
-    let mut merged = Merged::new(runs.collect()).map_err(scratch)?;
+    let mut merged = parts.merged(told.iter())?;
     while let Some((_, seq, told)) = merged.take().map_err(scratch)? {
         let (stratum, ..) = read(told);
         batch.push((seq, stratum.to_owned()));

@@ -95,18 +95,7 @@ fn draw(args: &Sample) -> Result<Exit, CliError> {
             "no checkpoint at hand signs the root `{root}`: `inforce checkpoint` signs it as it stands, `--checkpoint` names one"
         )));
     }
-    let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
-    let recipe = Recipe {
-        origin: ledger.origin().to_owned(),
-        root: root.to_string(),
-        entries: parts.size.0,
-        seed: seed.clone(),
-        requested: size,
-        by: args.by.clone(),
-        since: text(args.within.since),
-        until: text(args.within.until),
-    };
-    let (mut file, population) = sample(&ledger, &parts, recipe, args.within)?;
+    let (mut file, population) = sample(&ledger, &parts, (seed, size, &args.by), args.within)?;
     if let Some(note) = note {
         commit(&mut file, note)?;
     }
@@ -199,14 +188,26 @@ fn tampered(seq: u64, what: &str) -> CliError {
     CliError::Damaged(LedgerError::RolledBack(format!("entry {seq}: {what}; no sample is drawn")))
 }
 
-/// Judges everything, and draws; the ledger's own checkpoint over the root, if it holds one, is named.
+/// Judges everything, and draws so many by a seed from each stratum; the ledger's own checkpoint over the root, if it holds one,
+/// is named.
 pub(super) fn sample(
     ledger: &Ledger,
     parts: &Parts,
-    recipe: Recipe,
+    (seed, requested, by): (&str, u64, &[By]),
     within: Within,
 ) -> Result<(SampleFile, Population), CliError> {
-    let judged = judge(ledger, parts, &recipe.by, within)?;
+    let text = |at: Option<Instant>| at.map(|at| Time::utc(at).to_string());
+    let recipe = Recipe {
+        origin: ledger.origin().to_owned(),
+        root: parts.root.to_string(),
+        entries: parts.size.0,
+        seed: seed.to_owned(),
+        requested,
+        by: by.to_vec(),
+        since: text(within.since),
+        until: text(within.until),
+    };
+    let judged = judge(ledger, parts, by, within)?;
     let mut file = judged.draw(recipe).map_err(CliError::Usage)?;
     let mut chosen = judged.chosen(&file.sample.iter().map(|each| each.seq).collect())?;
     for each in &mut file.sample {
